@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# How a folder becomes a library, an actor or a test. No source file is named anywhere:
+# what lies in a folder belongs to it.
+
+# add_room(NAME LINKS...): every .c of ${PROJECT_SOURCE_DIR}/NAME as the static library room_NAME.
+function(add_room name)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.c)
+  string(REPLACE "/" "_" target ${name})
+  add_library(room_${target} STATIC ${sources})
+  target_link_libraries(room_${target} PUBLIC bulkhead_flags ${ARGN})
+endfunction()
+
+# add_door(NAME LINKS...): doors/NAME_*.c and doors/NAME.c as the static library door_NAME.
+function(add_door name)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/doors/${name}.c ${PROJECT_SOURCE_DIR}/doors/${name}_*.c)
+  if(sources)
+    add_library(door_${name} STATIC ${sources})
+    target_link_libraries(door_${name} PUBLIC room_base ${ARGN})
+  endif()
+endfunction()
+
+# add_actor(NAME DOORS door... LINKS lib...): actors/NAME as a core library and a program.
+# The program's own file is NAME_main.c; all else is the core, which the simulator and tests link.
+function(add_actor name)
+  cmake_parse_arguments(arg "" "" "DOORS;LINKS" ${ARGN})
+  string(REPLACE "-" "_" stem ${name})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/actors/${name}/*.c)
+  set(main ${PROJECT_SOURCE_DIR}/actors/${name}/${stem}_main.c)
+  if(NOT EXISTS ${main})
+    return()
+  endif()
+  list(REMOVE_ITEM sources ${main})
+  list(TRANSFORM arg_DOORS PREPEND door_)
+  add_library(actor_${stem} STATIC ${sources})
+  target_link_libraries(actor_${stem} PUBLIC room_runtime room_proto room_base ${arg_DOORS} ${arg_LINKS})
+  add_executable(bulkhead-${name} ${main})
+  set_target_properties(bulkhead-${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec OUTPUT_NAME ${name})
+  target_link_libraries(bulkhead-${name} PRIVATE actor_${stem})
+endfunction()
+
+# add_unit_tests(ROOM LINKS...): each tests/unit/ROOM/*_test.c as one cmocka program.
+function(add_unit_tests room)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${room}/*_test.c)
+  foreach(source ${sources})
+    get_filename_component(stem ${source} NAME_WE)
+    string(REPLACE "/" "_" prefix ${room})
+    add_executable(unit_${prefix}_${stem} ${source})
+    target_link_libraries(unit_${prefix}_${stem} PRIVATE ${ARGN} cmocka)
+    set_target_properties(unit_${prefix}_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/unit)
+    add_test(NAME unit/${room}/${stem} COMMAND unit_${prefix}_${stem})
+    set_tests_properties(unit/${room}/${stem} PROPERTIES ENVIRONMENT "CMOCKA_MESSAGE_OUTPUT=tap")
+  endforeach()
+endfunction()
