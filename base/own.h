@@ -13,18 +13,18 @@
 #define AUTO(name) __attribute__((cleanup(name##_auto))) struct name
 
 /* Once per type, beside its name_free(). A destructor accepts NULL. */
-#define DEFINE_AUTO(name)                            \
-    static inline void name##_auto(struct name **at) \
-    {                                                \
-        name##_free(*at);                            \
+#define DEFINE_AUTO(name)                                                                                    \
+    static inline void name##_auto(struct name **at)                                                         \
+    {                                                                                                        \
+        name##_free(*at);                                                                                    \
     }
 
 /* The value of a pointer variable, which is NULL afterwards. */
-#define TAKE(variable)                          \
-    __extension__({                             \
-        __typeof__(variable) taken_ = variable; \
-        (variable) = NULL;                      \
-        taken_;                                 \
+#define TAKE(variable)                                                                                       \
+    __extension__({                                                                                          \
+        __typeof__(variable) taken_ = variable;                                                              \
+        (variable) = NULL;                                                                                   \
+        taken_;                                                                                              \
     })
 
 static inline void free_memory(void *at)

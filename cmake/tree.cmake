@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The rooms of the house and what each may link (ARCHITECTURE.md, "The rooms").
 add_room(base)
-add_room(model room_base uuid)
+add_room(model room_base PkgConfig::UUID)
 
 add_door(xml PkgConfig::LIBXML2)
 add_door(domain PkgConfig::LIBVIRT pthread)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * Bounded text keeps its bounds. */
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/own.h"
+
+static void a_number_is_digits_within_its_bounds(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "0x1", "11", "18446744073709551616"};
+    uint64_t n = 7;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        assert_int_equal(text_number(span_of(bad[i]), 0, 10, &n), -ERR_RANGE);
+        assert_int_equal(n, 7);
+    }
+    assert_int_equal(text_number(span_of("10"), 0, 10, &n), 0);
+    assert_int_equal(n, 10);
+}
+
+static void a_text_never_exceeds_its_limit_and_remembers_that_it_tried(void **state)
+{
+    (void)state;
+    AUTO_TEXT t = TEXT_WITH_LIMIT(5);
+    text_add(&t, "abc");
+    text_format(&t, "%d", 1234);
+    assert_int_equal(t.failed, -ERR_TOO_BIG);
+    text_add(&t, "d");
+    assert_string_equal(t.at, "abc");
+}
+
+static void a_split_gives_the_part_before_and_what_follows(void **state)
+{
+    (void)state;
+    struct span rest, first = span_split(span_of("a+b+c"), '+', &rest);
+    assert_true(span_is(first, "a"));
+    assert_true(span_is(rest, "b+c"));
+    first = span_split(span_of("abc"), '+', &rest);
+    assert_true(span_is(first, "abc"));
+    assert_null(rest.at);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_number_is_digits_within_its_bounds),
+        cmocka_unit_test(a_text_never_exceeds_its_limit_and_remembers_that_it_tried),
+        cmocka_unit_test(a_split_gives_the_part_before_and_what_follows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
