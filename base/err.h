@@ -22,7 +22,8 @@ struct fault {
 };
 
 /* Fills *why (which may be NULL) and returns -code. Never fails, never allocates. */
-int fail(struct fault *why, enum err code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int fault_set(struct fault *why, enum err code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The row's columns. Any value is accepted; unknown ones read as "unknown error". */
 const char *err_name(enum err code);      /* "VM_NOT_FOUND"          */
