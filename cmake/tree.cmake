@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The rooms of the house and what each may link (ARCHITECTURE.md, "The rooms").
 add_room(base)
+add_room(proto room_base)
 add_room(model room_base PkgConfig::UUID)
 
 add_door(xml PkgConfig::LIBXML2)
@@ -11,4 +12,5 @@ add_door(sysfs)
 add_door(db PkgConfig::SQLITE3)
 
 add_unit_tests(base room_base)
+add_unit_tests(proto room_proto msgpackc)
 add_unit_tests(model room_model)
