@@ -2,6 +2,7 @@
 # The rooms of the house and what each may link (ARCHITECTURE.md, "The rooms").
 add_room(base)
 add_room(proto room_base)
+add_room(runtime room_proto room_base nng pthread)
 add_room(model room_base PkgConfig::UUID)
 
 add_door(xml PkgConfig::LIBXML2)

@@ -49,7 +49,9 @@ int control_send(int line, const struct control *c, const struct control_fds *fd
     while (sent < 0 && errno == EINTR);
     if (sent == (ssize_t)sizeof *c)
         return 0;
-    return errno == EAGAIN || errno == ENOBUFS ? -ERR_BUSY : errno == EPIPE || errno == ECONNRESET ? -ERR_CLOSED : -ERR_IO;
+    return errno == EAGAIN || errno == ENOBUFS     ? -ERR_BUSY
+           : errno == EPIPE || errno == ECONNRESET ? -ERR_CLOSED
+                                                   : -ERR_IO;
 }
 
 /* The descriptors of a message; all are closed where the caller wants none. */

@@ -39,11 +39,11 @@ struct done {
 
 /* What became of a question. */
 struct answer {
-    uint64_t tag;               /* the asker's own */
-    const struct envelope *e;   /* its body is the reply's; NULL where the router is gone */
-    int r;                      /* 0, or -ERR_ */
-    struct fault why;           /* on failure */
-    bool progress;              /* still being worked on; the answer is to come */
+    uint64_t tag;             /* the asker's own */
+    const struct envelope *e; /* its body is the reply's; NULL where the router is gone */
+    int r;                    /* 0, or -ERR_ */
+    struct fault why;         /* on failure */
+    bool progress;            /* still being worked on; the answer is to come */
 };
 
 struct out;

@@ -16,22 +16,22 @@ static void dispatch_refuse(struct out *out, const struct envelope *e, int r, ui
 {
     char sender[ADDRESS_TEXT];
     (*refused)++;
-    log_line(LOG_WARN, "message %#06x from %s refused: %s", e->type, address_print(envelope_source(e), sender),
-             err_text(-r));
+    log_line(LOG_WARN, "message %#06x from %s refused: %s", e->type,
+             address_print(envelope_source(e), sender), err_text(-r));
     if (e->class == CLASS_REQUEST) {
         struct request request = request_of(e);
         reply_error(out, &request, r, NULL);
     }
 }
 
-#define MSG(name, id, class, from, about, wake, fields, reply)                             \
-    static inline int dispatch_##name(SELF *self, struct out *out, const struct envelope *e) \
-    {                                                                                      \
-        struct name m;                                                                     \
-        int r = name##_decode(&m, e->body);                                                \
-        if (r == 0)                                                                        \
-            on_##name(self, out, e, &m);                                                   \
-        return r;                                                                          \
+#define MSG(name, id, class, from, about, wake, fields, reply)                                               \
+    static inline int dispatch_##name(SELF *self, struct out *out, const struct envelope *e)                 \
+    {                                                                                                        \
+        struct name m;                                                                                       \
+        int r = name##_decode(&m, e->body);                                                                  \
+        if (r == 0)                                                                                          \
+            on_##name(self, out, e, &m);                                                                     \
+        return r;                                                                                            \
     }
 #include MAILBOX
 
@@ -39,9 +39,9 @@ static void dispatch(SELF *self, struct out *out, const struct envelope *e, uint
 {
     int r = -ERR_UNKNOWN;
     switch (e->type) {
-#define MSG(name, id, class, from, about, wake, fields, reply) \
-    case id:                                                   \
-        r = dispatch_##name(self, out, e);                     \
+#define MSG(name, id, class, from, about, wake, fields, reply)                                               \
+    case id:                                                                                                 \
+        r = dispatch_##name(self, out, e);                                                                   \
         break;
 #include MAILBOX
     default:

@@ -25,7 +25,8 @@ struct request request_of(const struct envelope *e)
     return (struct request){envelope_source(e), e->correlation, e->type, context_of(e)};
 }
 
-static struct envelope envelope_for(uint16_t type, enum class class, struct address to, const struct context *c)
+static struct envelope envelope_for(uint16_t type, enum class class, struct address to,
+                                    const struct context *c)
 {
     return (struct envelope){
         .version = ENVELOPE_VERSION,
@@ -55,8 +56,8 @@ static int encoded(uint16_t type, const struct text *body)
     return body->failed;
 }
 
-int post_event(struct out *out, uint16_t type, struct address to, const struct context *c, uint64_t correlation,
-               const struct text *body)
+int post_event(struct out *out, uint16_t type, struct address to, const struct context *c,
+               uint64_t correlation, const struct text *body)
 {
     struct envelope e = envelope_for(type, CLASS_EVENT, to, c);
     e.correlation = correlation;
@@ -97,7 +98,7 @@ void reply_error(struct out *out, const struct request *to, int r, const struct 
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     struct error m = {.code = (uint32_t)-r};
-    bool told = why != NULL && why->code == (enum err)-r;
+    bool told = why != NULL && why->code == (enum err) - r;
     (void)text_copy(m.text, sizeof m.text, span_of(told ? why->text : err_text(-r)));
     error_encode(&body, &m);
     struct envelope e = envelope_back(to, MESSAGE_error, CLASS_REPLY);

@@ -28,8 +28,8 @@ struct context context_about_vm(uint32_t qid, uint32_t generation);
 
 /* Sends what the macros below encoded; logs and returns -ERR_RANGE or -ERR_TOO_BIG when the
  * message is not one that its row allows (a mistake of ours). */
-int post_event(struct out *out, uint16_t type, struct address to, const struct context *c, uint64_t correlation,
-               const struct text *body);
+int post_event(struct out *out, uint16_t type, struct address to, const struct context *c,
+               uint64_t correlation, const struct text *body);
 int post_ask(struct out *out, uint16_t type, struct address to, const struct context *c, uint64_t tag,
              const struct text *body);
 int post_reply(struct out *out, const struct request *to, const struct text *body);
@@ -38,21 +38,21 @@ int post_reply(struct out *out, const struct request *to, const struct text *bod
 void reply_error(struct out *out, const struct request *to, int r, const struct fault *why);
 void reply_progress(struct out *out, const struct request *to, uint64_t deadline);
 
-#define POST_WITH_BODY_(name, message, call)                \
-    __extension__({                                         \
-        AUTO_TEXT body_ = TEXT_WITH_LIMIT(BODY_MAX);        \
-        name##_encode(&body_, (message));                   \
-        (call);                                             \
+#define POST_WITH_BODY_(name, message, call)                                                                 \
+    __extension__({                                                                                          \
+        AUTO_TEXT body_ = TEXT_WITH_LIMIT(BODY_MAX);                                                         \
+        name##_encode(&body_, (message));                                                                    \
+        (call);                                                                                              \
     })
 
 /* EVENT(out, vm_tell, to, &context, &message) */
-#define EVENT(out, name, to, context, message) \
+#define EVENT(out, name, to, context, message)                                                               \
     POST_WITH_BODY_(name, message, post_event(out, MESSAGE_##name, to, context, 0, &body_))
 /* ASK(out, claim, to, &context, tag, &message) */
-#define ASK(out, name, to, context, tag, message) \
+#define ASK(out, name, to, context, tag, message)                                                            \
     POST_WITH_BODY_(name, message, post_ask(out, MESSAGE_##name, to, context, tag, &body_))
 /* REPLY(out, claim, &request, &(struct claim_reply){...}) */
-#define REPLY(out, name, request, message) \
+#define REPLY(out, name, request, message)                                                                   \
     POST_WITH_BODY_(name##_reply, message, post_reply(out, request, &body_))
 
 /* Copies of a message without fields, for the macros above. */

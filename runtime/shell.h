@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * The process around a core: bus, control line, timers, worker thread, one epoll loop. */
+#ifndef RUNTIME_SHELL_H
+#define RUNTIME_SHELL_H
+
+#include "runtime/core.h"
+#include "runtime/control.h"
+#include "runtime/worker.h"
+
+struct shell;
+
+/* What a shell is made of. */
+struct shell_parts {
+    const struct actor *actor;
+    struct life life;
+    int control;                      /* the line to the supervisor */
+    const char *bus_directory;        /* as the actor sees it */
+    const struct worker_doors *doors; /* NULL: no worker */
+    /* Descriptors handed down after the start; the receiver owns them. May be NULL. */
+    void (*handed)(void *self, struct shell *shell, uint32_t what, struct control_fds *fds);
+};
+
+int shell_new(const struct shell_parts *parts, struct shell **ret, struct fault *why);
+void shell_free(struct shell *s);
+
+void *shell_core(struct shell *s);
+struct out *shell_out(struct shell *s);
+
+/* A descriptor of the actor's own (api's sockets): `ready` is called with the epoll events that
+ * came. One watch per descriptor; events 0 ends it. 0 or -ERR_IO. */
+typedef void shell_ready(void *arg, struct shell *shell, int fd, uint32_t events);
+int shell_watch(struct shell *s, int fd, uint32_t events, shell_ready *ready, void *arg);
+
+/* First records of the line, up to START: note, bus, handed descriptors. Dials. May block until
+ * the supervisor has said all. */
+int shell_connect(struct shell *s, struct fault *why);
+
+/* Begins the core and serves until it retires, leaves, is stopped or loses the supervisor.
+ * Returns the process's exit status. */
+int shell_serve(struct shell *s);
+
+/* Exit statuses by which the supervisor knows what ended. */
+enum { EXIT_RETIRED = 0, EXIT_CANNOT_START = 70, EXIT_FRESH_JAIL = 75 };
+
+/* The layers that READY reports. */
+void shell_layers(struct shell *s, uint64_t layers);
+
+#endif
