@@ -20,13 +20,16 @@ function(add_door name)
 endfunction()
 
 # add_actor(NAME DOORS door... LINKS lib...): actors/NAME as a core library and a program.
-# The program's own file is NAME_main.c; all else is the core, which the simulator and tests link.
+# The program's own files are NAME_main*.c; all else is the core, which the simulator and tests link.
 function(add_actor name)
-  cmake_parse_arguments(arg "" "" "DOORS;LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "FOLDER" "DOORS;LINKS" ${ARGN})
   string(REPLACE "-" "_" stem ${name})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/actors/${name}/*.c)
-  set(main ${PROJECT_SOURCE_DIR}/actors/${name}/${stem}_main.c)
-  if(NOT EXISTS ${main})
+  if(NOT arg_FOLDER)
+    set(arg_FOLDER actors/${name})
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${arg_FOLDER}/*.c)
+  file(GLOB main CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${arg_FOLDER}/${stem}_main*.c)
+  if(NOT main)
     return()
   endif()
   list(REMOVE_ITEM sources ${main})

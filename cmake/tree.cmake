@@ -3,6 +3,7 @@
 add_room(base)
 add_room(proto room_base)
 add_room(runtime room_proto room_base nng pthread)
+add_actor(router FOLDER router)
 add_room(model room_base PkgConfig::UUID)
 
 add_door(xml PkgConfig::LIBXML2)

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ * The seven rules of the bus; see route.h. */
+#include "router/route_state.h"
+
+#include <stdlib.h>
+
+#include "proto/messages.h"
+#include "proto/rules.h"
+
+struct route *route_new(const struct route_ops *ops, uint64_t epoch)
+{
+    struct route *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return NULL;
+    r->ops = *ops;
+    r->epoch = epoch;
+    return r;
+}
+
+void route_free(struct route *r)
+{
+    struct pending *p, *next_pending;
+    struct box *box, *next_box;
+    if (r == NULL)
+        return;
+    HASH_ITER(hh, r->pending, p, next_pending)
+    {
+        pending_remove(r, p);
+    }
+    HASH_ITER(hh, r->boxes, box, next_box)
+    {
+        box_free(r, box);
+    }
+    tenants_free(r);
+    events_free(r);
+    free(r);
+}
+
+const struct route_counts *route_counts(const struct route *r)
+{
+    return &r->counts;
+}
+
+void route_expect(struct route *r, struct address who, uint32_t generation, uint64_t incarnation)
+{
+    struct box *box = box_make(r, who);
+    if (box == NULL)
+        return;
+    box->state = BOX_EXPECTED;
+    box->quarantined = box->woken = false;
+    box->generation = generation;
+    box->incarnation = incarnation;
+}
+
+void route_live(struct route *r, struct address who, uint64_t incarnation, uint64_t now)
+{
+    struct box *box = box_find(r, who);
+    if (box == NULL || box->incarnation != incarnation || box->state == BOX_LIVE)
+        return;
+    r->now = now;
+    box->sent = 0;
+    say_hello(r, box);
+    box->state = BOX_LIVE;
+    box_flush(r, box);
+}
+
+void route_ended(struct route *r, struct address who, uint64_t incarnation, enum ending how, uint64_t now)
+{
+    struct box *box = box_find(r, who);
+    if (box == NULL || box->incarnation != incarnation)
+        return;
+    r->now = now;
+    box->state = how == ENDING_RESTARTS ? BOX_EXPECTED : BOX_ABSENT;
+    box->quarantined = how == ENDING_QUARANTINED;
+    box->woken = false;
+    box_ended(r, box);
+    pending_ended(r, who, how == ENDING_QUARANTINED ? ERR_QUARANTINED : ERR_GONE);
+    if (box->queue != NULL && how == ENDING_RESTS) {
+        box->woken = true;
+        r->ops.wake(r->ops.arg, who, box->generation);
+    }
+}
+
+void route_writable(struct route *r, struct address who)
+{
+    struct box *box = box_find(r, who);
+    if (box != NULL)
+        box_flush(r, box);
+}
+
+bool route_depth(const struct route *r, struct address who, uint64_t *sent, uint64_t *waiting)
+{
+    const struct box *box = box_find(r, who);
+    if (box == NULL)
+        return false;
+    *sent = box->sent;
+    *waiting = box->waiting;
+    return true;
+}
+
+static void accuse(struct route *r, struct box *source, const char *why)
+{
+    r->counts.accused++;
+    r->ops.accuse(r->ops.arg, box_address(source), source->incarnation, why);
+}
+
+/* A sender's allowance of wakes fills up with time. */
+static bool may_wake(struct route *r, struct box *source)
+{
+    uint64_t most = kind_is_single(source->key.kind) ? ROUTE_WAKES_AT_ONCE_SINGLE : ROUTE_WAKES_AT_ONCE;
+    uint64_t earned = (r->now - source->wakes_at) / (UINT64_C(1000000000) / ROUTE_WAKES_PER_SECOND);
+    if (source->wakes_at == 0 || earned > most)
+        source->wakes = 0;
+    else
+        source->wakes = source->wakes > earned ? source->wakes - earned : 0;
+    if (source->wakes >= most)
+        return false;
+    source->wakes++;
+    source->wakes_at = r->now;
+    return true;
+}
+
+/* The receiver's mailbox, woken if the row allows; NULL with the error that the asker gets. */
+static struct box *receiver(struct route *r, struct box *source, const struct envelope *e, enum err *why)
+{
+    const struct message_rule *row = message_rule(e->type);
+    struct box *box = box_find(r, envelope_to(e));
+    *why = ERR_GONE;
+    if (box != NULL && box->quarantined)
+        return *why = ERR_QUARANTINED, NULL;
+    if (box != NULL && (box->state != BOX_ABSENT || box->woken))
+        return box;
+    if (row->wake != WAKES || e->class == CLASS_CANCEL)
+        return NULL;
+    if (!may_wake(r, source))
+        return *why = ERR_BUSY, NULL;
+    box = box_make(r, envelope_to(e));
+    if (box == NULL)
+        return *why = ERR_NOMEM, NULL;
+    box->woken = true;
+    box->generation = e->subject_generation;
+    r->ops.wake(r->ops.arg, box_address(box), e->subject_generation);
+    return box;
+}
+
+static void refuse(struct route *r, struct box *source, const struct envelope *e, enum err why)
+{
+    r->counts.refused += why == ERR_REFUSED;
+    r->counts.busy += why == ERR_BUSY;
+    r->counts.gone += why == ERR_GONE;
+    if (e->class == CLASS_REQUEST && e->part == 1)
+        pending_answer(r, e, box_address(source), why);
+}
+
+static void route_request(struct route *r, struct box *source, const struct envelope *e, struct span bytes)
+{
+    enum err why;
+    struct box *to = receiver(r, source, e, &why);
+    if (to == NULL) {
+        refuse(r, source, e, why);
+        return;
+    }
+    int put = e->class == CLASS_REQUEST ? pending_add(r, source, e) : 0;
+    if (put == 0 && (put = box_put(r, to, e->class, bytes)) < 0 && e->class == CLASS_REQUEST)
+        pending_remove(r, pending_find(r,
+                                       &(struct envelope){.to_kind = (uint8_t)source->key.kind,
+                                                          .to_instance = source->key.instance,
+                                                          .correlation = e->correlation,
+                                                          .class = CLASS_REPLY},
+                                       envelope_to(e)));
+    if (put < 0)
+        refuse(r, source, e, (enum err) - put);
+}
+
+static void route_answer(struct route *r, struct box *source, const struct envelope *e, struct span bytes)
+{
+    struct pending *p = pending_find(r, e, box_address(source));
+    struct box *asker = box_find(r, envelope_to(e));
+    if (p == NULL || asker == NULL) {
+        r->counts.dropped++; /* late: the asker has its answer */
+        return;
+    }
+    if (e->class == CLASS_REPLY && e->part == e->parts)
+        pending_remove(r, p);
+    if (box_put(r, asker, e->class, bytes) < 0)
+        r->counts.dropped++;
+}
+
+static void route_everyone(struct route *r, struct box *source, const struct envelope *e, struct span bytes)
+{
+    struct box *box, *next;
+    HASH_ITER(hh, r->boxes, box, next)
+    {
+        if (box->key.kind == e->to_kind && box != source && box->state != BOX_ABSENT)
+            (void)box_put(r, box, e->class, bytes);
+    }
+}
+
+static void goodbye(struct route *r, struct box *source, const struct envelope *e)
+{
+    if (source->queue != NULL || e->number != source->sent)
+        return; /* something is on its way to it: it will hear that, and stay */
+    source->state = BOX_ABSENT;
+    r->ops.close(r->ops.arg, box_address(source), source->incarnation);
+}
+
+static void hear_own(struct route *r, struct box *source, const struct envelope *e)
+{
+    switch (e->type) {
+    case MESSAGE_exists:
+        tenant_set(r, e, true);
+        break;
+    case MESSAGE_removed:
+        tenant_set(r, e, false);
+        break;
+    case MESSAGE_events_seen:
+        events_seen(r, source, e->number);
+        break;
+    case MESSAGE_trace:
+        trace_set(r, e, box_address(source));
+        break;
+    case MESSAGE_retire:
+        goodbye(r, source, e);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Rule 2: what the row does not allow is refused; speaking of another's VM ends the sender. */
+static bool is_permitted(struct route *r, struct box *source, const struct envelope *e)
+{
+    if (envelope_permitted(e, box_address(source)) == 0)
+        return true;
+    const struct message_rule *row = message_rule(e->type);
+    bool kinds_fit = row != NULL && row->class == e->class && (row->from & 1u << source->key.kind) != 0 &&
+                     e->to_kind < KINDS && (row->to & 1u << e->to_kind) != 0;
+    if (kinds_fit && row->about != ABOUT_NOTHING)
+        accuse(r, source, "spoke of a VM that is not its own");
+    refuse(r, source, e, ERR_REFUSED);
+    return false;
+}
+
+void route_hear(struct route *r, struct address who, uint64_t incarnation, char *bytes, size_t len,
+                uint64_t now)
+{
+    struct box *source = box_find(r, who);
+    struct envelope e;
+    r->now = now;
+    if (source == NULL || source->incarnation != incarnation || source->state != BOX_LIVE)
+        return;
+    int read = envelope_read((struct span){bytes, len}, &e);
+    if (read < 0) {
+        accuse(r, source, read == -ERR_TOO_BIG ? "sent a body over the limit" : "sent what is no envelope");
+        return;
+    }
+    envelope_stamp_source(bytes, who);
+    e.source_kind = who.kind;
+    e.source_instance = who.instance;
+    if (!is_permitted(r, source, &e))
+        return;
+    if (!tenant_fits(r, &e) && e.to_kind != KIND_ROUTER) {
+        refuse(r, source, &e, ERR_REFUSED);
+        return;
+    }
+    r->counts.routed++;
+    trace_message(r, &e, (struct span){bytes, len});
+    if (e.to_kind == KIND_ROUTER)
+        hear_own(r, source, &e);
+    else if (e.class == CLASS_REPLY || e.class == CLASS_PROGRESS)
+        route_answer(r, source, &e, (struct span){bytes, len});
+    else if (e.class == CLASS_EVENT && e.to_kind == KIND_API)
+        events_take(r, source, &e, bytes, len);
+    else if (e.to_instance == EVERY_INSTANCE)
+        route_everyone(r, source, &e, (struct span){bytes, len});
+    else
+        route_request(r, source, &e, (struct span){bytes, len});
+}

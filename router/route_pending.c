@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ * Open questions: each gets exactly one answer, the asked one's or the router's. */
+#include "router/route_state.h"
+
+#include <stdlib.h>
+
+#include "proto/messages.h"
+
+/* A question without a deadline of its own gets this one, and none may ask for more. */
+#define DEADLINE_MOST (UINT64_C(900) * 1000000000)
+
+static uint64_t deadline_of(const struct route *r, uint64_t asked)
+{
+    uint64_t most = r->now + DEADLINE_MOST;
+    return asked == 0 || asked > most ? most : asked;
+}
+
+static void look_again_at(struct route *r, uint64_t when)
+{
+    if (r->next_late == 0 || when < r->next_late)
+        r->next_late = when;
+}
+
+int pending_add(struct route *r, struct box *asker, const struct envelope *e)
+{
+    struct pending_key key = {asker->key.kind, asker->key.instance, e->correlation};
+    struct pending *p;
+    HASH_FIND(hh, r->pending, &key, sizeof key, p);
+    if (p != NULL)
+        return e->part > 1 && address_equal(p->to, envelope_to(e)) ? 0 : -ERR_REFUSED;
+    if (e->part != 1)
+        return -ERR_REFUSED;
+    if (asker->asking >= ROUTE_PENDING)
+        return -ERR_BUSY;
+    p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return -ERR_NOMEM;
+    *p = (struct pending){key, envelope_to(e), envelope_op(e), deadline_of(r, e->deadline), e->type, {0}};
+    HASH_ADD(hh, r->pending, key, sizeof p->key, p);
+    if (p->hh.tbl == NULL) {
+        free(p);
+        return -ERR_NOMEM;
+    }
+    asker->asking++;
+    look_again_at(r, p->deadline);
+    return 0;
+}
+
+struct pending *pending_find(struct route *r, const struct envelope *e, struct address source)
+{
+    struct pending_key key = {e->to_kind, e->to_instance, e->correlation};
+    struct pending *p;
+    HASH_FIND(hh, r->pending, &key, sizeof key, p);
+    if (p == NULL || !address_equal(p->to, source))
+        return NULL;
+    if (e->class == CLASS_PROGRESS) {
+        p->deadline = deadline_of(r, e->deadline > p->deadline ? e->deadline : p->deadline);
+        look_again_at(r, p->deadline);
+    }
+    return p;
+}
+
+void pending_remove(struct route *r, struct pending *p)
+{
+    struct box *asker = box_find(r, (struct address){(uint8_t)p->key.kind, p->key.instance});
+    if (asker != NULL && asker->asking > 0)
+        asker->asking--;
+    HASH_DEL(r->pending, p);
+    free(p);
+}
+
+void pending_answer(struct route *r, const struct envelope *e, struct address asker, enum err why)
+{
+    struct box *box = box_find(r, asker);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    AUTO_TEXT bytes = TEXT_WITH_LIMIT(ENVELOPE_MAX);
+    struct error m = {.code = why};
+    if (box == NULL)
+        return;
+    (void)text_copy(m.text, sizeof m.text, span_of(""));
+    error_encode(&body, &m);
+    struct envelope answer = *e;
+    answer.type = MESSAGE_error;
+    answer.class = CLASS_REPLY;
+    answer.source_kind = KIND_ROUTER;
+    answer.source_instance = 0;
+    answer.to_kind = asker.kind;
+    answer.to_instance = asker.instance;
+    answer.part = answer.parts = 1;
+    answer.body = text_span(&body);
+    envelope_write(&bytes, &answer);
+    (void)box_put(r, box, CLASS_REPLY, text_span(&bytes));
+}
+
+static void give_up(struct route *r, struct pending *p, enum err why)
+{
+    struct envelope e = {.version = ENVELOPE_VERSION,
+                         .correlation = p->key.correlation,
+                         .op_high = p->op.high,
+                         .op_low = p->op.low};
+    struct address asker = {(uint8_t)p->key.kind, p->key.instance};
+    r->counts.gone += why == ERR_GONE;
+    r->counts.late += why == ERR_LATE;
+    pending_remove(r, p);
+    pending_answer(r, &e, asker, why);
+}
+
+void pending_ended(struct route *r, struct address to, enum err why)
+{
+    struct pending *p, *next;
+    HASH_ITER(hh, r->pending, p, next)
+    {
+        if (p->key.kind == to.kind && p->key.instance == to.instance)
+            pending_remove(r, p);
+        else if (address_equal(p->to, to))
+            give_up(r, p, why);
+    }
+}
+
+uint64_t route_due(struct route *r, uint64_t now)
+{
+    struct pending *p, *next;
+    r->now = now;
+    if (r->next_late == 0 || r->next_late > now)
+        return r->next_late;
+    r->next_late = 0;
+    HASH_ITER(hh, r->pending, p, next)
+    {
+        if (p->deadline <= now)
+            give_up(r, p, ERR_LATE);
+        else
+            look_again_at(r, p->deadline);
+    }
+    return r->next_late;
+}

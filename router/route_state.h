@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * The inside of struct route, shared by route*.c only. */
+#ifndef ROUTER_ROUTE_STATE_H
+#define ROUTER_ROUTE_STATE_H
+
+#include "router/route.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+#include <utlist.h>
+
+enum box_state { BOX_ABSENT, BOX_EXPECTED, BOX_LIVE };
+
+/* A message that waits. */
+struct letter {
+    struct letter *prev, *next;
+    size_t len;
+    uint8_t class;
+    char bytes[];
+};
+
+struct box_key {
+    uint32_t kind, instance;
+};
+
+struct box {
+    struct box_key key;
+    enum box_state state;
+    bool quarantined, woken;
+    uint32_t generation;
+    uint64_t incarnation;
+    struct letter *queue;
+    uint32_t waiting;
+    size_t waiting_bytes;
+    uint64_t sent;             /* to the present incarnation */
+    uint64_t seen;             /* of api: the last event it has taken in */
+    uint64_t last_correlation; /* of the last whole event to api from it in this epoch */
+    uint32_t asking;           /* open questions it has asked */
+    uint64_t wakes, wakes_at;  /* its allowance of wakes */
+    UT_hash_handle hh;
+};
+
+struct pending_key {
+    uint32_t kind, instance;
+    uint64_t correlation;
+};
+
+/* A question that is owed an answer. */
+struct pending {
+    struct pending_key key; /* who asked, by its number */
+    struct address to;
+    struct op_id op;
+    uint64_t deadline;
+    uint16_t type;
+    UT_hash_handle hh;
+};
+
+/* A VM that exists. */
+struct tenant {
+    uint32_t qid, generation;
+    UT_hash_handle hh;
+};
+
+/* An event that api may still miss. */
+struct kept {
+    struct kept *prev, *next;
+    uint64_t number;
+    size_t len;
+    char bytes[];
+};
+
+struct route {
+    struct route_ops ops;
+    struct route_counts counts;
+    uint64_t epoch, number, now, next_late;
+    struct box *boxes;
+    struct pending *pending;
+    struct tenant *tenants;
+    bool tenants_complete;
+    struct kept *ring;
+    uint32_t ring_events;
+    size_t ring_bytes;
+    struct {
+        bool on;
+        struct address to;
+        struct op_id op;
+    } trace;
+};
+
+/* route_box.c */
+struct box *box_find(const struct route *r, struct address who);
+struct box *box_make(struct route *r, struct address who); /* NULL: no memory */
+struct address box_address(const struct box *box);
+/* Puts a message at the end of the queue and sends what the peer takes. 0, -ERR_BUSY, -ERR_NOMEM. */
+int box_put(struct route *r, struct box *box, uint8_t class, struct span bytes);
+void box_flush(struct route *r, struct box *box);
+/* Forgets what its next incarnation has no use for. */
+void box_ended(struct route *r, struct box *box);
+void box_free(struct route *r, struct box *box);
+
+/* route_pending.c */
+int pending_add(struct route *r, struct box *asker, const struct envelope *e);
+/* The question that this reply or progress of `source` answers, or NULL. */
+struct pending *pending_find(struct route *r, const struct envelope *e, struct address source);
+void pending_remove(struct route *r, struct pending *p);
+/* Answers every question that `to` still owes; drops those that `to` has asked. */
+void pending_ended(struct route *r, struct address to, enum err why);
+/* The router's own answer. */
+void pending_answer(struct route *r, const struct envelope *e, struct address asker, enum err why);
+
+/* route_events.c */
+void events_take(struct route *r, struct box *source, const struct envelope *e, char *bytes, size_t len);
+void events_seen(struct route *r, struct box *api, uint64_t number);
+void events_replay(struct route *r, struct box *api);
+void events_free(struct route *r);
+void say_hello(struct route *r, struct box *box);
+void trace_set(struct route *r, const struct envelope *e, struct address source);
+void trace_message(struct route *r, const struct envelope *e, struct span bytes);
+
+/* route_tenants.c */
+void tenant_set(struct route *r, const struct envelope *e, bool exists);
+/* Whether the subject's generation is the living one, as far as it is known. */
+bool tenant_fits(const struct route *r, const struct envelope *e);
+void tenants_free(struct route *r);
+
+#endif
