@@ -20,18 +20,18 @@ struct life {
     struct span note;    /* what the incarnation before left; empty for none. Valid during begin */
 };
 
-/* Work for the worker thread. An actor's own effect begins with this; it comes from malloc, the
- * shell owns it from out_effect on and frees it after `done`. */
-struct effect {
+/* Work for the worker thread. An actor's own task begins with this; it comes from malloc, the
+ * shell owns it from out_task on and frees it after `done`. */
+struct task {
     uint32_t what;     /* the actor's own enumeration */
     uint64_t deadline; /* as `now`; 0 for none */
     int r;             /* written by perform: 0 or -ERR_ */
     struct fault why;  /* written by perform on failure */
 };
 
-/* What became of an effect. */
+/* What became of a task. */
 struct done {
-    const struct effect *effect; /* complete; NULL while it is overdue: perform still holds it */
+    const struct task *task; /* complete; NULL while it is overdue: perform still holds it */
     uint32_t what;
     bool overdue; /* its deadline passed. It stays with a parked worker and comes again when it ends */
     bool cleared; /* it was overdue and has ended now */
@@ -61,22 +61,25 @@ struct actor {
     void (*answered)(void *self, struct out *out, const struct answer *a);
     void (*done)(void *self, struct out *out, const struct done *d);
     void (*timer)(void *self, struct out *out, uint64_t timer);
+    /* The supervisor asks it to finish: what must be done last, then out_leave. NULL: nothing. */
+    void (*stop)(void *self, struct out *out);
     /* Releases what the state holds. */
     void (*end)(void *self);
-    /* On the worker thread: does one effect with the doors, may block. */
-    void (*perform)(void *doors, struct effect *effect);
+    /* On the worker thread: does one task with the doors, may block. */
+    void (*perform)(void *doors, struct task *task);
 };
 
 /* How a core speaks. The shell or the simulator stands behind it. */
 struct out_ops {
     int (*send)(void *shell, struct envelope *e);
     int (*ask)(void *shell, struct envelope *e, uint64_t tag);
-    void (*effect)(void *shell, struct effect *effect);
+    void (*task)(void *shell, struct task *task);
     void (*timer)(void *shell, uint64_t timer, uint64_t at);
     void (*note)(void *shell, struct span note);
     void (*ready)(void *shell);
     void (*retire)(void *shell);
     void (*leave)(void *shell);
+    void (*title)(void *shell, const char *title);
 };
 
 struct out {
@@ -100,10 +103,10 @@ static inline int out_ask(struct out *out, struct envelope *e, uint64_t tag)
     return out->ops->ask(out->shell, e, tag);
 }
 
-/* Hands an effect to the worker, behind those before it; ownership moves. */
-static inline void out_effect(struct out *out, struct effect *effect)
+/* Hands a task to the worker, behind those before it; ownership moves. */
+static inline void out_task(struct out *out, struct task *task)
 {
-    out->ops->effect(out->shell, effect);
+    out->ops->task(out->shell, task);
 }
 
 /* Sets the one timer of this number; 0 for `at` ends it. */
@@ -129,6 +132,12 @@ static inline void out_ready(struct out *out)
 static inline void out_retire(struct out *out)
 {
     out->ops->retire(out->shell);
+}
+
+/* For `bulkhead ps`: which VM this is about. */
+static inline void out_title(struct out *out, const char *title)
+{
+    out->ops->title(out->shell, title);
 }
 
 /* End this incarnation now and start a fresh one in a fresh jail: a door is lost. */

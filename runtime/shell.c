@@ -100,9 +100,9 @@ static int op_ask(void *shell, struct envelope *e, uint64_t tag)
     return failed_asks_add(&s->failed_asks, tag, r);
 }
 
-static void op_effect(void *shell, struct effect *effect)
+static void op_task(void *shell, struct task *task)
 {
-    shell_effect_begin(shell, effect);
+    shell_task_begin(shell, task);
 }
 
 static void op_timer(void *shell, uint64_t timer, uint64_t at)
@@ -143,11 +143,18 @@ static void op_leave(void *shell)
 {
     struct shell *s = shell;
     s->ending = true;
-    s->status = EXIT_FRESH_JAIL;
+    s->status = s->stopping ? EXIT_RETIRED : EXIT_FRESH_JAIL;
 }
 
-static const struct out_ops shell_ops = {op_send, op_ask,   op_effect, op_timer,
-                                         op_note, op_ready, op_retire, op_leave};
+static void op_title(void *shell, const char *title)
+{
+    struct shell *s = shell;
+    struct control c = control_text(CONTROL_TITLE, span_of(title));
+    (void)control_send(s->control, &c, NULL);
+}
+
+static const struct out_ops shell_ops = {op_send,  op_ask,    op_task,  op_timer, op_note,
+                                         op_ready, op_retire, op_leave, op_title};
 
 int shell_new(const struct shell_parts *parts, struct shell **ret, struct fault *why)
 {
@@ -191,7 +198,7 @@ void shell_free(struct shell *s)
     if (s->epoll >= 0)
         close(s->epoll);
     free(s->watches);
-    free(s->effects);
+    free(s->tasks);
     free(s->core);
     free(s);
 }

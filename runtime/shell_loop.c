@@ -120,7 +120,11 @@ static void take_control(struct shell *s, const struct control *c, struct contro
             s->handed(s->core, s, c->value, fds);
         break;
     case CONTROL_STOP:
-        stop(s);
+        s->stopping = true;
+        if (s->actor->stop != NULL && s->serving)
+            s->actor->stop(s->core, &s->out);
+        else
+            stop(s);
         break;
     default:
         break;
@@ -223,7 +227,7 @@ static void hear_event(struct shell *s, const struct epoll_event *e)
     else if (s->bus != NULL && fd == bus_peer_fd(s->bus))
         hear_peer(s);
     else if (s->worker != NULL && fd == worker_fd(s->worker))
-        shell_effects_ended(s);
+        shell_tasks_ended(s);
     else if ((uint32_t)fd < s->watches_room && s->watches[fd].ready != NULL)
         s->watches[fd].ready(s->watches[fd].arg, s, fd, e->events);
 }
@@ -241,7 +245,7 @@ static void tell_heard(struct shell *s)
 /* Milliseconds until something is due by itself; -1 for never. */
 static int patience(struct shell *s)
 {
-    uint64_t next = timers_next(&s->timers), overdue = s->effects_count > 0 ? shell_effects_next(s) : 0;
+    uint64_t next = timers_next(&s->timers), overdue = s->tasks_count > 0 ? shell_tasks_next(s) : 0;
     uint64_t tell = s->heard != s->heard_told ? s->heard_told_at + HEARD_EVERY : 0;
     if (overdue != 0 && (next == 0 || overdue < next))
         next = overdue;
@@ -259,8 +263,8 @@ static void due(struct shell *s)
     uint64_t number;
     s->out.now = shell_now();
     shell_answer_failed(s);
-    if (s->effects_count > 0)
-        shell_effects_overdue(s);
+    if (s->tasks_count > 0)
+        shell_tasks_overdue(s);
     while (!s->ending && timers_due(&s->timers, s->out.now, &number))
         s->actor->timer(s->core, &s->out, number);
     shell_answer_failed(s);
@@ -299,6 +303,7 @@ int shell_serve(struct shell *s)
     s->out.now = shell_now();
     if (s->actor->begin(s->core, &s->out, &s->life) < 0)
         return EXIT_CANNOT_START;
+    s->serving = true;
     while (!s->ending) {
         int count = epoll_wait(s->epoll, events, COUNT(events), patience(s));
         s->out.now = shell_now();

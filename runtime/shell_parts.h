@@ -20,9 +20,9 @@ struct failed_asks {
 int failed_asks_add(struct failed_asks *f, uint64_t tag, int r);
 void failed_asks_free(struct failed_asks *f);
 
-/* An effect with the worker. */
-struct effect_slot {
-    struct effect *effect;
+/* A task with the worker. */
+struct task_slot {
+    struct task *task;
     uint32_t what;
     uint64_t deadline;
     bool overdue;
@@ -54,13 +54,13 @@ struct shell {
     struct failed_asks failed_asks;
     struct timers timers;
     struct worker *worker;
-    struct effect_slot *effects;
-    uint32_t effects_count, effects_room;
+    struct task_slot *tasks;
+    uint32_t tasks_count, tasks_room;
     struct watch *watches;
     uint32_t watches_room;
 
     uint64_t heard, heard_told, heard_told_at, layers, epoch;
-    bool is_ready, begun, ending, note_wanted, retire_wanted, retire_sent;
+    bool is_ready, begun, ending, stopping, serving, note_wanted, retire_wanted, retire_sent;
     char note[CONTROL_TEXT];
     size_t note_len;
 };
@@ -74,11 +74,11 @@ void shell_hear_control(struct shell *s);
 /* Dials the router's socket of this name. */
 void shell_dial(struct shell *s, struct span name);
 void shell_bus_lost(struct shell *s);
-void shell_effect_begin(struct shell *s, struct effect *effect);
-void shell_effects_ended(struct shell *s);
-/* The next effect's deadline, or 0. */
-uint64_t shell_effects_next(const struct shell *s);
-void shell_effects_overdue(struct shell *s);
+void shell_task_begin(struct shell *s, struct task *task);
+void shell_tasks_ended(struct shell *s);
+/* The next task's deadline, or 0. */
+uint64_t shell_tasks_next(const struct shell *s);
+void shell_tasks_overdue(struct shell *s);
 void shell_answer_failed(struct shell *s);
 
 #endif

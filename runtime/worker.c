@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-/* An effect in a queue. */
+/* A task in a queue. */
 struct job {
-    struct effect *effect;
+    struct task *task;
     struct job *next;
     bool was_parked;
 };
@@ -22,7 +22,7 @@ struct hand;
 struct worker {
     pthread_mutex_t lock;
     pthread_cond_t given;
-    perform_effect *perform;
+    perform_task *perform;
     struct worker_doors doors;
     struct queue todo, ended;
     struct hand *active, *parked;
@@ -32,7 +32,7 @@ struct worker {
 /* One thread, and what it holds. */
 struct hand {
     struct worker *worker;
-    const struct effect *current;
+    const struct task *current;
 };
 
 static void push(struct queue *q, struct job *job)
@@ -82,9 +82,9 @@ static void *work(void *arg)
     void *doors = w->doors.open != NULL ? w->doors.open(w->doors.arg) : w->doors.arg;
     struct job *job;
     while ((job = next_job(hand)) != NULL) {
-        hand->current = job->effect;
+        hand->current = job->task;
         pthread_mutex_unlock(&w->lock);
-        w->perform(doors, job->effect);
+        w->perform(doors, job->task);
         hand_over(hand, job);
     }
     pthread_mutex_unlock(&w->lock);
@@ -113,7 +113,7 @@ static int start_hand(struct worker *w)
     return 0;
 }
 
-int worker_start(perform_effect *perform, const struct worker_doors *doors, struct worker **ret,
+int worker_start(perform_task *perform, const struct worker_doors *doors, struct worker **ret,
                  struct fault *why)
 {
     struct worker *w = calloc(1, sizeof *w);
@@ -137,22 +137,22 @@ int worker_fd(const struct worker *w)
     return w->fd;
 }
 
-void worker_give(struct worker *w, struct effect *effect)
+void worker_give(struct worker *w, struct task *task)
 {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL) {
-        /* The effect must still come back to its core: aborting is the honest answer, the
+        /* The task must still come back to its core: aborting is the honest answer, the
          * supervisor's is a fresh incarnation with the note. */
         abort();
     }
-    job->effect = effect;
+    job->task = task;
     pthread_mutex_lock(&w->lock);
     push(&w->todo, job);
     pthread_cond_broadcast(&w->given);
     pthread_mutex_unlock(&w->lock);
 }
 
-struct effect *worker_take(struct worker *w, bool *was_parked)
+struct task *worker_take(struct worker *w, bool *was_parked)
 {
     eventfd_t count;
     (void)eventfd_read(w->fd, &count);
@@ -163,16 +163,16 @@ struct effect *worker_take(struct worker *w, bool *was_parked)
     pthread_mutex_unlock(&w->lock);
     if (job == NULL)
         return NULL;
-    struct effect *effect = job->effect;
+    struct task *task = job->task;
     *was_parked = job->was_parked;
     free(job);
-    return effect;
+    return task;
 }
 
-const struct effect *worker_current(struct worker *w)
+const struct task *worker_current(struct worker *w)
 {
     pthread_mutex_lock(&w->lock);
-    const struct effect *current = w->active->current;
+    const struct task *current = w->active->current;
     pthread_mutex_unlock(&w->lock);
     return current;
 }
