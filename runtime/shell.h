@@ -5,6 +5,7 @@
 
 #include "runtime/core.h"
 #include "runtime/control.h"
+#include "runtime/exits.h"
 #include "runtime/worker.h"
 
 struct shell;
@@ -36,11 +37,8 @@ int shell_watch(struct shell *s, int fd, uint32_t events, shell_ready *ready, vo
 int shell_connect(struct shell *s, struct fault *why);
 
 /* Begins the core and serves until it retires, leaves, is stopped or loses the supervisor.
- * Returns the process's exit status. */
+ * Returns the process's exit status (runtime/exits.h). */
 int shell_serve(struct shell *s);
-
-/* Exit statuses by which the supervisor knows what ended. */
-enum { EXIT_RETIRED = 0, EXIT_CANNOT_START = 70, EXIT_FRESH_JAIL = 75 };
 
 /* The layers that READY reports. */
 void shell_layers(struct shell *s, uint64_t layers);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * The supervisor's one struct, and what its files do for each other. */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "proto/who.h"
+#include "runtime/control.h"
+#include "runtime/sockets.h"
+#include "runtime/status.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+enum { PATH_ROOM = 512, OPTIONS_MAX = 48 };
+
+#define MS  UINT64_C(1000000)
+#define SEC UINT64_C(1000000000)
+
+/* Where things are and how they are run: supervisor_settings.c. */
+struct settings {
+    char run[PATH_ROOM], state[PATH_ROOM], libexec[PATH_ROOM];
+    bool jail_required;
+    /* "key=value" for every child: places and options. */
+    char option[OPTIONS_MAX][PATH_ROOM];
+    int options;
+};
+
+/* A child's life: supervisor_life.c has its table. */
+enum life_state { LIFE_ABSENT, LIFE_STARTING, LIFE_SERVING, LIFE_PAUSING, LIFE_QUARANTINED, LIFE_STATES };
+enum life_event { LIFE_WANTED, LIFE_READY, LIFE_DIED, LIFE_DUE, LIFE_EVENTS };
+
+struct child_key {
+    uint32_t kind, instance;
+};
+
+struct child {
+    struct child_key key;
+    enum life_state state;
+    uint32_t generation, uid;
+    uint64_t incarnation, restarts;
+    pid_t pid;
+    int pidfd, control; /* -1: none */
+    int status;         /* of the last end: supervisor_child.c */
+    bool ended_by_us, wanted_again, crashed;
+    uint32_t crashes; /* in a row, without a calm time in between */
+    uint64_t started_at, ready_at, due_at;
+    uint64_t sent, waiting; /* as the router counts */
+    uint64_t heard, heard_at;
+    uint64_t layers;
+    char title[STATUS_TITLE];
+    uint32_t slot; /* in the status page */
+    UT_hash_handle hh;
+};
+
+struct supervisor {
+    struct settings settings;
+    struct child *children, *router;
+    struct status_page *status;
+    int epoll, signals, notes;
+    int sockets[SOCKETS];
+    uint64_t now, last_incarnation, watchdog_every, watchdog_at, pinged_at;
+    bool stopping, announced;
+};
+
+/* supervisor_settings.c: 0, or an exit status to end with. */
+int settings_read(struct settings *s, int argc, char **argv);
+
+/* supervisor_child.c */
+struct child *child_find(struct supervisor *s, struct address who);
+struct child *child_make(struct supervisor *s, struct address who, uint32_t generation, struct fault *why);
+struct address child_address(const struct child *c);
+/* Starts its process with all it is told. */
+int child_start(struct supervisor *s, struct child *c, struct fault *why);
+/* Takes its status after its pidfd became readable; closes what belonged to it. */
+void child_reap(struct supervisor *s, struct child *c);
+void child_kill(struct child *c);
+/* Sends it the name of the socket that the present router listens at for it. */
+void child_tell_bus(struct supervisor *s, struct child *c);
+bool child_retired(const struct child *c);
+bool child_wants_fresh_jail(const struct child *c);
+/* It ended by itself: not by SIGKILL, which only its machine's owner or the kernel sends. */
+bool child_crashed(const struct child *c);
+
+/* supervisor_life.c */
+void life_event(struct supervisor *s, struct child *c, enum life_event event);
+const char *life_name(enum life_state state);
+
+/* supervisor_router.c: what the router is told, and what it says. */
+void router_tell(struct supervisor *s, enum control_what what, const struct child *c, uint64_t number,
+                 uint32_t value);
+void router_expect(struct supervisor *s, const struct child *c);
+void router_restarted(struct supervisor *s);
+void router_says(struct supervisor *s, const struct control *c);
+
+/* supervisor_notes.c */
+int notes_open(struct supervisor *s, struct fault *why);
+void notes_put(struct supervisor *s, const struct child *c, struct span note);
+struct control notes_get(struct supervisor *s, const struct child *c);
+/* Starts every actor that left a note. */
+void notes_wake(struct supervisor *s);
+
+/* supervisor_sockets.c */
+int sockets_open(struct supervisor *s, struct fault *why);
+void sockets_hand(struct supervisor *s, const struct child *c);
+void sockets_remove(struct supervisor *s);
+
+/* supervisor_status.c */
+int status_open(struct supervisor *s, struct fault *why);
+void status_show(struct supervisor *s, const struct child *c);
+void status_supervisor(struct supervisor *s, const char *state);
+
+/* supervisor_loop.c */
+int supervise(struct supervisor *s);
+int watch_child(struct supervisor *s, struct child *c);
+void unwatch_child(struct supervisor *s, struct child *c);
+/* What a child says on its line, up to its end. */
+void child_says(struct supervisor *s, struct child *c);
+
+/* supervisor_watch.c: heartbeats, the watchdog, back-off that is over. */
+void watch_tick(struct supervisor *s);
+uint64_t boot_time(void);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * What the router is told of the children, and what it says about them. */
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static void send_record(struct supervisor *s, const struct control *c)
+{
+    if (s->router == NULL || s->router->control < 0)
+        return; /* the next router is told everything anew */
+    for (int tries = 0; tries < 10; tries++) {
+        if (control_send(s->router->control, c, NULL) != -ERR_BUSY)
+            return;
+        struct pollfd room = {s->router->control, POLLOUT, 0};
+        (void)poll(&room, 1, 10);
+    }
+    log_line(LOG_ERROR, "the router does not take its orders; it is replaced");
+    s->router->ended_by_us = true;
+    child_kill(s->router);
+}
+
+void router_tell(struct supervisor *s, enum control_what what, const struct child *c, uint64_t number,
+                 uint32_t value)
+{
+    struct control record = {
+        .what = what,
+        .kind = c->key.kind,
+        .instance = c->key.instance,
+        .generation = c->generation,
+        .incarnation = c->incarnation,
+        .number = number,
+        .value = value,
+    };
+    send_record(s, &record);
+}
+
+void router_expect(struct supervisor *s, const struct child *c)
+{
+    router_tell(s, CONTROL_EXPECT, c, s->router->incarnation, c->uid);
+}
+
+/* A new router knows nobody: it is told of all, and each is told where to dial. */
+void router_restarted(struct supervisor *s)
+{
+    struct child *c, *next;
+    if (s->router->state != LIFE_STARTING)
+        return; /* it is not there yet; this is called again when it is */
+    HASH_ITER(hh, s->children, c, next)
+    {
+        if (c == s->router || c->pid == 0)
+            continue;
+        c->sent = c->heard = 0;
+        c->heard_at = s->now;
+        router_expect(s, c);
+        router_tell(s, CONTROL_PEER, c, (uint64_t)c->pid, 0);
+        child_tell_bus(s, c);
+    }
+}
+
+static void wake(struct supervisor *s, const struct control *r)
+{
+    struct address who = {(uint8_t)r->kind, r->instance};
+    struct fault why;
+    if (r->kind >= KINDS || r->instance >= kind_most(r->kind) || s->stopping)
+        return;
+    struct child *c = child_make(s, who, r->generation, &why);
+    if (c == NULL)
+        log_line(LOG_ERROR, "%s", why.text);
+    else
+        life_event(s, c, LIFE_WANTED);
+}
+
+static struct child *spoken_of(struct supervisor *s, const struct control *r)
+{
+    struct child *c = child_find(s, (struct address){(uint8_t)r->kind, r->instance});
+    return c != NULL && c->incarnation == r->incarnation ? c : NULL;
+}
+
+static void accuse(struct supervisor *s, const struct control *r)
+{
+    char name[ADDRESS_TEXT];
+    struct child *c = spoken_of(s, r);
+    (void)s;
+    if (c == NULL)
+        return;
+    log_line(LOG_ERROR, "%s is ended: it %.*s", address_print(child_address(c), name), (int)r->len, r->text);
+    c->ended_by_us = true;
+    child_kill(c);
+}
+
+void router_says(struct supervisor *s, const struct control *r)
+{
+    struct child *c;
+    if (r->what == CONTROL_WAKE)
+        wake(s, r);
+    else if (r->what == CONTROL_ACCUSE)
+        accuse(s, r);
+    else if (r->what == CONTROL_DEPTH && (c = spoken_of(s, r)) != NULL) {
+        if (c->heard >= c->sent)
+            c->heard_at = s->now; /* it had heard all until now */
+        c->sent = r->number;
+        c->waiting = r->more;
+        status_show(s, c);
+    }
+}

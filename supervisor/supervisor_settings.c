@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * The supervisor's options: one table, from which it reads, checks and helps. */
+#include "supervisor/supervisor.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An option of the command line that becomes a "key=value" for every child. */
+static const struct option_row {
+    const char *flag, *key, *value, *help;
+} rows[] = {
+    {"--hypervisor", "option.hypervisor", "xen:///system", "libvirt URI where the VMs run"},
+    {"--nodedev", "option.nodedev", "xen:///system", "libvirt URI that lists PCI devices"},
+    {"--libvirt", "place.libvirt", NULL, "directory of libvirtd's sockets"},
+    {"--libvirt-ro", "place.libvirt-ro", NULL, "directory of libvirtd's read-only socket"},
+    {"--qubes-lib", "place.qubes-lib", "/var/lib/qubes", "qubes.xml and the VMs' directories"},
+    {"--kernels", "place.kernels", "/var/lib/qubes/vm-kernels", "kernels for VMs"},
+    {"--sysfs", "option.sysfs", "/sys", "the sysfs that devbus-pci reads"},
+    {"--sysfs-pci", "place.sysfs-pci", "/sys/bus/pci", "its lists of PCI devices"},
+    {"--sysfs-devices", "place.sysfs-devices", "/sys/devices", "its devices"},
+    {"--pci-ids", "place.pci-ids", "/usr/share/misc/pci.ids", "names of PCI devices"},
+    {"--pool-dir", "option.pool-dir", "/var/lib/qubes", "directory of the pool that a new store begins with"},
+};
+
+static void set_option(struct settings *s, const char *key, const char *value)
+{
+    if (value != NULL && s->options < OPTIONS_MAX)
+        snprintf(s->option[s->options++], PATH_ROOM, "%s=%s", key, value);
+}
+
+static void usage(void)
+{
+    puts("usage: bulkhead-supervisor [--dir DIR] [--jail=require|best] [--libexec DIR] [OPTION VALUE]...\n"
+         "  --dir DIR          a private instance: sockets in DIR/run, store in DIR/state\n"
+         "                     (else /run/bulkhead and /var/lib/bulkhead)\n"
+         "  --jail=best        start where layers of the jail cannot be had, and say which\n"
+         "  --libexec DIR      the actors' programs");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        printf("  %-16s %s%s%s\n", rows[i].flag, rows[i].help, rows[i].value != NULL ? "; else " : "",
+               rows[i].value != NULL ? rows[i].value : "");
+}
+
+/* The programs lie beside the supervisor's own. */
+static void find_libexec(struct settings *s)
+{
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[len < 0 ? 0 : len] = '\0';
+    snprintf(s->libexec, sizeof s->libexec, "%s", dirname(self));
+}
+
+static bool take_path(char *to, const char *value)
+{
+    return value != NULL && strlen(value) < PATH_ROOM && snprintf(to, PATH_ROOM, "%s", value) > 0;
+}
+
+static bool take_dir(struct settings *s, const char *dir)
+{
+    char real[PATH_MAX];
+    return dir != NULL && realpath(dir, real) != NULL && strlen(real) < PATH_ROOM - 8 &&
+           snprintf(s->run, PATH_ROOM, "%.480s/run", real) > 0 &&
+           snprintf(s->state, PATH_ROOM, "%.480s/state", real) > 0;
+}
+
+/* How many arguments it took; 0: not understood. */
+static int take_argument(struct settings *s, bool *given, char **argv)
+{
+    if (strcmp(argv[0], "--dir") == 0)
+        return take_dir(s, argv[1]) ? 2 : 0;
+    if (strcmp(argv[0], "--libexec") == 0)
+        return take_path(s->libexec, argv[1]) ? 2 : 0;
+    if (strcmp(argv[0], "--jail=require") == 0 || strcmp(argv[0], "--jail=best") == 0) {
+        s->jail_required = strcmp(argv[0], "--jail=require") == 0;
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (strcmp(argv[0], rows[i].flag) != 0 || argv[1] == NULL)
+            continue;
+        given[i] = true;
+        set_option(s, rows[i].key, argv[1]);
+        return 2;
+    }
+    return 0;
+}
+
+int settings_read(struct settings *s, int argc, char **argv)
+{
+    bool given[sizeof rows / sizeof *rows] = {false};
+    *s = (struct settings){.run = "/run/bulkhead", .state = "/var/lib/bulkhead", .jail_required = true};
+    find_libexec(s);
+    for (int i = 1; i < argc;) {
+        int took = take_argument(s, given, argv + i);
+        if (took == 0) {
+            usage();
+            return strcmp(argv[i], "--help") == 0 ? -1 : 64;
+        }
+        i += took;
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!given[i])
+            set_option(s, rows[i].key, rows[i].value);
+    set_option(s, "jail", s->jail_required ? "require" : "best");
+    set_option(s, "place.store", s->state);
+    return 0;
+}
