@@ -2,6 +2,8 @@
 # The rooms of the house and what each may link (ARCHITECTURE.md, "The rooms").
 add_room(base)
 add_room(model room_base PkgConfig::UUID)
+add_room(runtime/effects room_base)
+add_room(runtime/jail room_runtime_effects PkgConfig::SECCOMP PkgConfig::CAPNG)
 
 add_door(xml PkgConfig::LIBXML2)
 add_door(domain PkgConfig::LIBVIRT pthread)
@@ -12,3 +14,5 @@ add_door(db PkgConfig::SQLITE3)
 
 add_unit_tests(base room_base)
 add_unit_tests(model room_model)
+add_unit_tests(runtime/effects room_runtime_effects)
+add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
