@@ -16,3 +16,5 @@ add_door(db PkgConfig::SQLITE3)
 add_unit_tests(base room_base)
 add_unit_tests(proto room_proto msgpackc)
 add_unit_tests(model room_model)
+
+add_fuzz(text room_base)
