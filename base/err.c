@@ -19,7 +19,7 @@ static const struct row *row_of(enum err code)
     return (unsigned)code < ERR_COUNT ? &rows[code] : &unknown;
 }
 
-int fault_set(struct fault *why, enum err code, const char *format, ...)
+int(fault_set)(struct fault *why, enum err code, const char *format, ...)
 {
     if (why != NULL) {
         va_list args;

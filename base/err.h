@@ -24,6 +24,9 @@ struct fault {
 /* Fills *why (which may be NULL) and returns -code. Never fails, never allocates. */
 int fault_set(struct fault *why, enum err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+#ifdef __clang_analyzer__ /* it sees one file at a time: the sign of what comes back must show there */
+#define fault_set(why, code, ...) (fault_set(why, code, __VA_ARGS__), -(int)(code))
+#endif
 
 /* The row's columns. Any value is accepted; unknown ones read as "unknown error". */
 const char *err_name(enum err code);      /* "VM_NOT_FOUND"          */

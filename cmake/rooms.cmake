@@ -41,6 +41,14 @@ function(add_actor name)
   target_link_libraries(bulkhead-${name} PRIVATE actor_${stem})
 endfunction()
 
+# add_supervisor(LINKS...): every .c of supervisor/ as the program libexec/supervisor.
+function(add_supervisor)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/supervisor/*.c)
+  add_executable(bulkhead-supervisor ${sources})
+  set_target_properties(bulkhead-supervisor PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec OUTPUT_NAME supervisor)
+  target_link_libraries(bulkhead-supervisor PRIVATE bulkhead_flags ${ARGN})
+endfunction()
+
 # add_unit_tests(ROOM LINKS...): each tests/unit/ROOM/*_test.c as one cmocka program.
 function(add_unit_tests room)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${room}/*_test.c)
@@ -52,5 +60,33 @@ function(add_unit_tests room)
     set_target_properties(unit_${prefix}_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/unit)
     add_test(NAME unit/${room}/${stem} COMMAND unit_${prefix}_${stem})
     set_tests_properties(unit/${room}/${stem} PROPERTIES ENVIRONMENT "CMOCKA_MESSAGE_OUTPUT=tap")
+  endforeach()
+endfunction()
+
+# add_fuzz(NAME LINKS...): tests/fuzz/NAME_fuzz.c as a libFuzzer program, in the fuzz preset only.
+# Its seeds are the files of tests/fuzz/corpus/NAME; tests/fuzz/run.sh runs what lies in build/fuzz/tests/fuzz.
+add_custom_target(fuzzers)
+function(add_fuzz name)
+  if(NOT BULKHEAD_FUZZ)
+    return()
+  endif()
+  add_executable(fuzz_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}_fuzz.c)
+  target_link_libraries(fuzz_${name} PRIVATE ${ARGN})
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/fuzz OUTPUT_NAME ${name})
+  add_dependencies(fuzzers fuzz_${name})
+endfunction()
+
+# add_programs(KIND LINKS...): each tests/KIND/*.c as one program build/PRESET/tests/KIND/NAME that prints TAP; for
+# the kinds sim and jail, whose programs the runner finds there.
+function(add_programs kind)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/*.c)
+  foreach(source ${sources})
+    get_filename_component(stem ${source} NAME_WE)
+    add_executable(${kind}_${stem} ${source})
+    target_link_libraries(${kind}_${stem} PRIVATE ${ARGN})
+    set_target_properties(${kind}_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${kind} OUTPUT_NAME ${stem})
+    add_test(NAME ${kind}/${stem} COMMAND ${kind}_${stem})
+    set_tests_properties(${kind}/${stem} PROPERTIES ENVIRONMENT "CMOCKA_MESSAGE_OUTPUT=tap")
   endforeach()
 endfunction()

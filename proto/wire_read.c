@@ -146,7 +146,7 @@ int read_bytes(struct reader *in, uint32_t hi, struct span *value)
 
 int read_text(struct reader *in, char *to, uint32_t lo, uint32_t hi)
 {
-    struct span s;
+    struct span s = {0};
     int r = read_bytes(in, hi, &s);
     if (r < 0)
         return r;

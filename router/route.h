@@ -59,7 +59,7 @@ void route_ended(struct route *r, struct address who, uint64_t incarnation, enum
 void route_writable(struct route *r, struct address who);
 
 /* One message from the owner of a socket. Its bytes are stamped in place. */
-void route_hear(struct route *r, struct address source, uint64_t incarnation, char *bytes, size_t len,
+void route_hear(struct route *r, struct address who, uint64_t incarnation, char *bytes, size_t len,
                 uint64_t now);
 /* Answers what is late. Returns when to be called again; 0 for never. */
 uint64_t route_due(struct route *r, uint64_t now);

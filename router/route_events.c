@@ -129,7 +129,7 @@ void trace_message(struct route *r, const struct envelope *e, struct span bytes)
     struct box *api = box_find(r, r->trace.to);
     if (api == NULL || api->state != BOX_LIVE)
         return;
-    AUTO_TEXT body = TEXT_WITH_LIMIT(TRACED_BYTES * 2);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(2 * (size_t)TRACED_BYTES);
     struct traced m = {.message = {bytes.at, bytes.len < TRACED_BYTES ? bytes.len : TRACED_BYTES}};
     traced_encode(&body, &m);
     put_own(r, api, MESSAGE_traced, envelope_op(e), &body);

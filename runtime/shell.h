@@ -4,8 +4,8 @@
 #define RUNTIME_SHELL_H
 
 #include "runtime/core.h"
-#include "runtime/control.h"
-#include "runtime/exits.h"
+#include "runtime/control/control.h"
+#include "runtime/control/exits.h"
 #include "runtime/worker.h"
 
 struct shell;
@@ -37,7 +37,7 @@ int shell_watch(struct shell *s, int fd, uint32_t events, shell_ready *ready, vo
 int shell_connect(struct shell *s, struct fault *why);
 
 /* Begins the core and serves until it retires, leaves, is stopped or loses the supervisor.
- * Returns the process's exit status (runtime/exits.h). */
+ * Returns the process's exit status (runtime/control/exits.h). */
 int shell_serve(struct shell *s);
 
 /* The layers that READY reports. */

@@ -9,9 +9,9 @@
 
 #include "base/err.h"
 #include "proto/who.h"
-#include "runtime/control.h"
-#include "runtime/sockets.h"
-#include "runtime/status.h"
+#include "runtime/control/control.h"
+#include "runtime/control/sockets.h"
+#include "runtime/control/status.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>

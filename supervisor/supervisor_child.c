@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "runtime/effects/effects.h"
-#include "runtime/exits.h"
+#include "runtime/control/exits.h"
 
 struct address child_address(const struct child *c)
 {

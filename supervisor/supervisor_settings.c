@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* An option of the command line that becomes a "key=value" for every child. */
 static const struct option_row {

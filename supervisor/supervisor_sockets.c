@@ -22,7 +22,7 @@ static const struct row {
     mode_t mode;
 } rows[SOCKETS] = {
 #define SOCKET(name_, file_, api_, mode_) {file_, api_, mode_},
-#include "runtime/sockets.def"
+#include "runtime/control/sockets.def"
 };
 
 /* Long enough that 64 clients at once never meet a full queue. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The status page; see runtime/status.h. */
+ * The status page; see runtime/control/status.h. */
 #include "supervisor/supervisor.h"
 
 #include <errno.h>

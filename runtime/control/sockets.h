@@ -5,7 +5,7 @@
 
 enum client_socket {
 #define SOCKET(name, file, api, mode) SOCKET_##name,
-#include "runtime/sockets.def"
+#include "runtime/control/sockets.def"
     SOCKETS
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The control line; see control.h. */
-#include "runtime/control.h"
+#include "runtime/control/control.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,7 +15,7 @@ enum { CONTROL_TEXT = 240, CONTROL_FDS = 8 };
 
 enum control_what {
 #define CONTROL(name, direction, meaning) CONTROL_##name,
-#include "runtime/control.def"
+#include "runtime/control/control.def"
     CONTROLS
 };
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * The router's children as sockets: expected, connected, checked, closed. */
+#ifndef ROUTER_ROUTER_PEERS_H
+#define ROUTER_ROUTER_PEERS_H
+
+#include "router/route.h"
+#include "runtime/bus.h"
+#include "runtime/control/control.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct peer;
+
+struct router {
+    struct route *route;
+    struct peer *peers, *buried;
+    const char *directory;
+    int epoll;
+    uint64_t now, told_at;
+    bool ending, busy;
+};
+
+struct peer_key {
+    uint32_t kind, instance;
+};
+
+struct peer {
+    struct peer_key key;
+    struct address who;
+    uint64_t incarnation;
+    uint32_t uid;
+    int64_t pid; /* 0: the supervisor has not said yet */
+    struct bus *bus;
+    bool live, dead, wants_room;
+    uint64_t told, told_waiting;
+    struct peer *next_buried;
+    UT_hash_handle hh;
+};
+
+/* Listens for it at a fresh path; what it replaces is closed. */
+void peer_expect(struct router *r, struct address who, const struct control *order);
+void peer_is(struct router *r, struct address who, uint64_t incarnation, int64_t pid);
+void peer_close(struct router *r, struct address who, uint64_t incarnation);
+int peer_send(struct router *r, struct address who, uint64_t incarnation, struct span bytes);
+/* One of its descriptors is readable. */
+void peer_ready(struct router *r, struct peer *p);
+/* Frees what was closed while events may still have pointed at it. */
+void peers_bury(struct router *r);
+
+#endif

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# For smoke.sh: sourced, never run. Every bulkhead command line that the dom0 test uses is here, and only here.
+# bulkhead lies in /opt/bulkhead of the emulated dom0; its store is the one that a fresh installation has.
+bed=$(cd "$(dirname "$0")" && pwd)
+
+dom0() {
+    timeout "${DOM0_TIMEOUT:-90}" "$bed/dom0-run.sh" -s "$1"
+}
+bulkhead_push() {
+    rm -rf "$XENBED_RUN/push"
+    mkdir -p "$XENBED_RUN/push/bulkhead"
+    cp -R "$1/bulkhead" "$1/libexec" "$XENBED_RUN/push/bulkhead/" &&
+        strip "$XENBED_RUN"/push/bulkhead/bulkhead "$XENBED_RUN"/push/bulkhead/libexec/* &&
+        timeout 120 "$bed/dom0-run.sh" --put "$XENBED_RUN/push/bulkhead" /opt
+}
+# The kernel pool's one kernel is the bed's guest.
+bulkhead_kernel() {
+    dom0 'mkdir -p /var/lib/qubes/vm-kernels/bed && cd /var/lib/qubes/vm-kernels/bed &&
+        ln -f /guest/vmlinux vmlinuz && ln -f /guest/initrd initramfs'
+}
+bulkhead_start() {
+    dom0 'mkdir -p /run/bulkhead /var/lib/bulkhead
+        setsid /opt/bulkhead/libexec/supervisor --jail=best --run /run/bulkhead --state /var/lib/bulkhead \
+            --hypervisor xen:///system --nodedev xen:///system </dev/null >>/var/log/bulkhead.log 2>&1 &
+        echo $! >/run/bulkhead.pid'
+}
+# bulkhead_call METHOD[+ARG] DEST [PAYLOAD]: the answer's bytes; fails when the answer is an exception.
+bulkhead_call() {
+    dom0 "timeout 60 /opt/bulkhead/bulkhead call $(quoted "$@")"
+}
+bulkhead_log() {
+    dom0 'tail -n 60 /var/log/bulkhead.log' 2>/dev/null | sed 's/^/# /'
+}
+# The process ids of the supervisor, and of the actor that leads a VM's life.
+supervisor_pid() {
+    dom0 'pgrep -o -f "^/opt/bulkhead/libexec/supervisor "'
+}
+vm_actor_pid() {
+    dom0 'pgrep -o -f "^[^ ]*(vm/[0-9]+|libexec/vm)( |$)"'
+}
+quoted() {
+    for word; do
+        printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"
+    done
+}
