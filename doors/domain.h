@@ -83,7 +83,11 @@ int domain_open_libvirt(const char *uri, struct domain_door **ret, struct fault 
 int domain_can_of(const char *driver, const struct domain_can **ret, struct fault *why);
 
 /* Accepts NULL. May block as any call. */
-void domain_door_free(struct domain_door *door);
+static inline void domain_door_free(struct domain_door *door)
+{
+    if (door != NULL)
+        door->ops->close(door);
+}
 DEFINE_AUTO(domain_door)
 
 #endif

@@ -66,7 +66,11 @@ int hostwatch_open_libvirt(const char *uri, const struct hostwatch_ears *ears, s
                            struct fault *why);
 
 /* Accepts NULL. Not from within an ear. */
-void hostwatch_free(struct hostwatch *watch);
+static inline void hostwatch_free(struct hostwatch *watch)
+{
+    if (watch != NULL)
+        watch->ops->close(watch);
+}
 DEFINE_AUTO(hostwatch)
 
 #endif

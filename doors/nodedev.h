@@ -37,7 +37,8 @@ struct nodedev_ops {
     /* All PCI devices, sorted by name. *count is how many there are, written also when that is more
      * than `room`, which is -ERR_TOO_BIG. A device that goes away meanwhile, or whose description
      * cannot be read, is left out. */
-    int (*list)(struct nodedev_door *door, struct pci_node *rows, size_t room, size_t *count, struct fault *why);
+    int (*list)(struct nodedev_door *door, struct pci_node *rows, size_t room, size_t *count,
+                struct fault *why);
     /* Takes a device from its host driver (on Xen: binds it to pciback). It is fine if that
      * was done before. ERR_UNKNOWN: no such device. ERR_UNSUPPORTED: not by this driver. */
     int (*detach)(struct nodedev_door *door, const char *name, struct fault *why);
@@ -54,7 +55,12 @@ int nodedev_open_libvirt(const char *uri, struct nodedev_door **ret, struct faul
  * it is no PCI function, -ERR_BAD when it cannot be read, -ERR_TOO_BIG. */
 int nodedev_read(const char *xml, size_t len, struct pci_node *node, struct fault *why);
 
-void nodedev_door_free(struct nodedev_door *door); /* accepts NULL */
+/* Accepts NULL. May block as any call. */
+static inline void nodedev_door_free(struct nodedev_door *door)
+{
+    if (door != NULL)
+        door->ops->close(door);
+}
 DEFINE_AUTO(nodedev_door)
 
 #endif

@@ -6,6 +6,7 @@
 #define DOORS_VIRT_H
 
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 
 #include "base/err.h"
 
