@@ -16,4 +16,4 @@ add_door(db PkgConfig::SQLITE3)
 
 add_unit_tests(base room_base)
 add_unit_tests(model room_model)
-add_unit_tests(doors door_domain room_base)
+add_unit_tests(doors door_domain door_hostwatch door_nodedev room_base)
