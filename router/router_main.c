@@ -27,7 +27,7 @@ static uint64_t monotonic(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void say(struct router *r, enum control_what what, struct address who, uint64_t incarnation,
+static void say(enum control_what what, struct address who, uint64_t incarnation,
                 const struct control *more)
 {
     struct control c = more != NULL ? *more : (struct control){0};
@@ -45,13 +45,15 @@ static int op_deliver(void *arg, struct address to, uint64_t incarnation, struct
 
 static void op_wake(void *arg, struct address who, uint32_t generation)
 {
-    say(arg, CONTROL_WAKE, who, 0, &(struct control){.generation = generation});
+    (void)arg;
+    say(CONTROL_WAKE, who, 0, &(struct control){.generation = generation});
 }
 
 static void op_accuse(void *arg, struct address who, uint64_t incarnation, const char *why)
 {
+    (void)arg;
     struct control c = control_text(CONTROL_ACCUSE, span_of(why));
-    say(arg, CONTROL_ACCUSE, who, incarnation, &c);
+    say(CONTROL_ACCUSE, who, incarnation, &c);
 }
 
 static void op_close(void *arg, struct address who, uint64_t incarnation)
@@ -74,7 +76,7 @@ static void take_order(struct router *r, const struct control *c)
         route_ended(r->route, who, c->incarnation, (enum ending)(c->value <= 2 ? c->value : 0), r->now);
         break;
     case CONTROL_PING:
-        say(r, CONTROL_HEARD, who, 0, &(struct control){.number = c->number});
+        say(CONTROL_HEARD, who, 0, &(struct control){.number = c->number});
         break;
     case CONTROL_STOP:
         r->ending = true;
@@ -112,7 +114,7 @@ static void tell_depths(struct router *r)
             continue;
         p->told = c.number;
         p->told_waiting = c.more;
-        say(r, CONTROL_DEPTH, p->who, p->incarnation, &c);
+        say(CONTROL_DEPTH, p->who, p->incarnation, &c);
     }
 }
 
@@ -197,7 +199,7 @@ int main(int argc, char **argv)
         log_line(LOG_ERROR, "%s", argc < 5 ? "started by hand? bulkhead-supervisor does it" : why.text);
         return EXIT_CANNOT_START;
     }
-    say(&router, CONTROL_READY, (struct address){KIND_ROUTER, 0}, 0,
+    say(CONTROL_READY, (struct address){KIND_ROUTER, 0}, 0,
         &(struct control){.number = report.in_force});
     serve(&router);
     fflush(NULL);
