@@ -9,6 +9,8 @@ add_door(nodedev PkgConfig::LIBVIRT PkgConfig::LIBXML2 pthread)
 add_door(pciids PkgConfig::LIBPCI)
 add_door(sysfs)
 add_door(db PkgConfig::SQLITE3)
+add_door(digest PkgConfig::LIBMD)
 
 add_unit_tests(base room_base)
 add_unit_tests(model room_model)
+add_unit_tests(doors door_db door_xml door_digest)
