@@ -20,6 +20,13 @@ add_door(sim)
 add_door(pciids PkgConfig::LIBPCI)
 add_door(sysfs)
 add_door(db PkgConfig::SQLITE3)
+add_door(digest PkgConfig::LIBMD)
+
+# The registry's files, without the actor: import, export, replacing.
+file(GLOB registry_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/actors/registry/registry_import*.c
+  ${PROJECT_SOURCE_DIR}/actors/registry/registry_export.c ${PROJECT_SOURCE_DIR}/actors/registry/registry_file.c)
+add_library(actor_registry_files STATIC ${registry_files})
+target_link_libraries(actor_registry_files PUBLIC room_model door_xml)
 
 add_unit_tests(base room_base)
 add_unit_tests(proto room_proto msgpackc)
@@ -29,3 +36,5 @@ add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
 
 add_fuzz(text room_base)
 add_unit_tests(doors door_domain door_hostwatch door_nodedev room_base)
+add_unit_tests(doors door_db door_xml door_digest)
+add_unit_tests(registry actor_registry_files)

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT
+ * The store on a disk that fails: every write, truncation and sync in turn, by a layer of our own between
+ * SQLite and the system; and files that are damaged, foreign, newer or not writable. */
+#include "doors/db.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sqlite3.h>
+#include <cmocka.h>
+
+/* Counts down through write-like calls; the one that reaches 0 fails with `code`, and with `lasting` all
+ * after it. */
+static struct {
+    int left, code, lasting, failed;
+} disk;
+
+struct bad_file {
+    sqlite3_file base;
+    sqlite3_file *real;
+};
+
+static int broken(void)
+{
+    if (disk.left > 0 && --disk.left == 0) {
+        disk.failed++;
+        disk.left = disk.lasting ? 1 : 0;
+        return disk.code;
+    }
+    return SQLITE_OK;
+}
+
+static sqlite3_file *real_of(sqlite3_file *f)
+{
+    return ((struct bad_file *)f)->real;
+}
+
+static int bad_write(sqlite3_file *f, const void *at, int count, sqlite3_int64 where)
+{
+    int code = broken();
+    return code != SQLITE_OK ? code : real_of(f)->pMethods->xWrite(real_of(f), at, count, where);
+}
+
+static int bad_truncate(sqlite3_file *f, sqlite3_int64 size)
+{
+    int code = broken();
+    return code != SQLITE_OK ? code : real_of(f)->pMethods->xTruncate(real_of(f), size);
+}
+
+static int bad_sync(sqlite3_file *f, int flags)
+{
+    int code = broken();
+    return code != SQLITE_OK ? SQLITE_IOERR_FSYNC : real_of(f)->pMethods->xSync(real_of(f), flags);
+}
+
+static int pass_close(sqlite3_file *f)
+{
+    int code = real_of(f)->pMethods->xClose(real_of(f));
+    free(real_of(f));
+    return code;
+}
+static int pass_read(sqlite3_file *f, void *at, int count, sqlite3_int64 where)
+{
+    return real_of(f)->pMethods->xRead(real_of(f), at, count, where);
+}
+static int pass_size(sqlite3_file *f, sqlite3_int64 *size)
+{
+    return real_of(f)->pMethods->xFileSize(real_of(f), size);
+}
+static int pass_lock(sqlite3_file *f, int level)
+{
+    return real_of(f)->pMethods->xLock(real_of(f), level);
+}
+static int pass_unlock(sqlite3_file *f, int level)
+{
+    return real_of(f)->pMethods->xUnlock(real_of(f), level);
+}
+static int pass_check(sqlite3_file *f, int *held)
+{
+    return real_of(f)->pMethods->xCheckReservedLock(real_of(f), held);
+}
+static int pass_control(sqlite3_file *f, int op, void *arg)
+{
+    return real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
+}
+static int pass_sector(sqlite3_file *f)
+{
+    return real_of(f)->pMethods->xSectorSize(real_of(f));
+}
+static int pass_traits(sqlite3_file *f)
+{
+    return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+}
+static int pass_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **at)
+{
+    return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, at);
+}
+static int pass_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+{
+    return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+}
+static void pass_shm_barrier(sqlite3_file *f)
+{
+    real_of(f)->pMethods->xShmBarrier(real_of(f));
+}
+static int pass_shm_unmap(sqlite3_file *f, int erase)
+{
+    return real_of(f)->pMethods->xShmUnmap(real_of(f), erase);
+}
+
+static const sqlite3_io_methods bad_methods = {
+    2,           pass_close,   pass_read,     bad_write,        bad_truncate,   bad_sync,
+    pass_size,   pass_lock,    pass_unlock,   pass_check,       pass_control,   pass_sector,
+    pass_traits, pass_shm_map, pass_shm_lock, pass_shm_barrier, pass_shm_unmap, NULL,
+    NULL,
+};
+
+static sqlite3_vfs *system_vfs;
+
+static int bad_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
+{
+    (void)vfs;
+    struct bad_file *file = (struct bad_file *)f;
+    file->base.pMethods = NULL;
+    file->real = calloc(1, (size_t)system_vfs->szOsFile);
+    int code = system_vfs->xOpen(system_vfs, name, file->real, flags, out);
+    if (code == SQLITE_OK)
+        file->base.pMethods = &bad_methods;
+    else
+        free(file->real);
+    return code;
+}
+
+static int install_bad_disk(void **state)
+{
+    (void)state;
+    static sqlite3_vfs vfs;
+    system_vfs = sqlite3_vfs_find(NULL);
+    vfs = *system_vfs;
+    vfs.szOsFile = sizeof(struct bad_file);
+    vfs.zName = "bad";
+    vfs.xOpen = bad_open;
+    vfs.pNext = NULL;
+    return sqlite3_vfs_register(&vfs, 1);
+}
+
+static char dir[64];
+
+static int make_dir(void **state)
+{
+    (void)state;
+    memset(&disk, 0, sizeof disk);
+    strcpy(dir, "/tmp/db_sqlite_test.XXXXXX");
+    return mkdtemp(dir) == NULL;
+}
+
+static void in_dir(char *path, size_t size, const char *name)
+{
+    snprintf(path, size, "%s/%s", dir, name);
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"store.lock", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm"};
+    for (size_t i = 0; i < COUNT(files); i++) {
+        char path[128];
+        in_dir(path, sizeof path, files[i]);
+        unlink(path);
+    }
+    return rmdir(dir);
+}
+
+static struct db *opened(void)
+{
+    struct fault why = {0};
+    struct db *db = NULL;
+    if (db_sqlite_open(dir, &db, &why) < 0)
+        fail_msg("%s", why.text);
+    return db;
+}
+
+static int commit(struct db *db, unsigned n, struct fault *why)
+{
+    char op[24], value[600];
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    snprintf(op, sizeof op, "op %u", n);
+    struct db_item items[] = {
+        {DB_SET, n, span_of("VM"), span_of(""), span_of("1 AppVM")},
+        {DB_SET, 1, span_of("PROPERTY"), span_of("last"), span_of(op)},
+        {DB_SET, n, span_of("PROPERTY"), span_of("long"), span_of(value)},
+    };
+    struct db_history row = {.op = span_of(op), .result = span_of("done")};
+    struct db_outcome out = {0};
+    int r = db_commit(db, items, COUNT(items), &row, &out, why);
+    text_free(&out.result);
+    return r;
+}
+
+struct sight {
+    unsigned vms;
+    char last[24];
+};
+
+static int look(void *self, const struct db_item *item)
+{
+    struct sight *s = self;
+    s->vms += span_is(item->kind, "VM");
+    if (span_is(item->key, "last"))
+        text_copy(s->last, sizeof s->last, item->value);
+    return 0;
+}
+
+/* The store holds exactly the commits 1 to n. */
+static void assert_at(struct db *db, unsigned n)
+{
+    struct sight s = {0};
+    uint64_t version = 0;
+    char last[24];
+    snprintf(last, sizeof last, "op %u", n);
+    assert_int_equal(db_load(db, &version, look, &s, NULL), 0);
+    assert_int_equal(version, n);
+    assert_int_equal(s.vms, n);
+    assert_string_equal(s.last, last);
+}
+
+/* As a SIGKILL now would leave it: the files are copied aside and opened from there. */
+static void assert_a_kill_now_leaves(unsigned n)
+{
+    char command[512], home[64];
+    strcpy(home, dir);
+    snprintf(command, sizeof command, "rm -rf %s.k && cp -r %s %s.k && rm -f %s.k/store.sqlite-shm", dir, dir,
+             dir, dir);
+    assert_int_equal(system(command), 0);
+    snprintf(dir, sizeof dir, "%.50s.k", home);
+    struct db *db = opened();
+    assert_at(db, n);
+    db_free(db);
+    remove_dir(NULL);
+    strcpy(dir, home);
+}
+
+static void a_commit_that_fails_at_its_nth_step_changes_nothing(int code, int lasting)
+{
+    struct db *db = opened();
+    unsigned done = 0;
+    assert_int_equal(commit(db, ++done, NULL), 0);
+    unsigned failures = 0;
+    for (int n = 1;; n++) {
+        struct fault why = {0};
+        disk.code = code;
+        disk.lasting = lasting;
+        disk.failed = 0;
+        disk.left = n;
+        int r = commit(db, done + 1, &why);
+        bool met = disk.failed > 0;
+        disk.left = 0;
+        if (!met) {
+            assert_int_equal(r, 0);
+            done++;
+            break;
+        }
+        assert_int_equal(r, -ERR_IO);
+        assert_int_equal(why.code, ERR_IO);
+        failures++;
+        assert_at(db, done);
+        if (!lasting)
+            assert_a_kill_now_leaves(done);
+        assert_int_equal(commit(db, ++done, &why), 0);
+        assert_at(db, done);
+    }
+    assert_true(failures > 2);
+    db_free(db);
+    db = opened();
+    assert_at(db, done);
+    db_free(db);
+}
+
+static void a_failing_disk_is_answered_and_changes_nothing_at_every_step(void **state)
+{
+    (void)state;
+    a_commit_that_fails_at_its_nth_step_changes_nothing(SQLITE_IOERR_WRITE, 0);
+}
+
+static void a_full_disk_is_answered_and_changes_nothing_at_every_step(void **state)
+{
+    (void)state;
+    a_commit_that_fails_at_its_nth_step_changes_nothing(SQLITE_FULL, 0);
+}
+
+static void a_disk_that_stays_full_and_is_emptied_later_loses_nothing(void **state)
+{
+    (void)state;
+    a_commit_that_fails_at_its_nth_step_changes_nothing(SQLITE_FULL, 1);
+}
+
+static void write_file(const char *name, const char *bytes, size_t len, off_t where)
+{
+    char path[128];
+    in_dir(path, sizeof path, name);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, len, where), (ssize_t)len);
+    close(fd);
+}
+
+static void assert_open_says(enum err code)
+{
+    struct fault why = {0};
+    struct db *db = NULL;
+    int r = db_sqlite_open(dir, &db, &why);
+    db_free(db);
+    assert_int_equal(r, -(int)code);
+    assert_int_equal(why.code, code);
+    assert_true(why.text[0] != '\0');
+}
+
+static void a_file_that_is_no_store_is_told_and_left_alone(void **state)
+{
+    (void)state;
+    char junk[4096];
+    memset(junk, 'x', sizeof junk);
+    write_file("store.sqlite", junk, sizeof junk, 0);
+    assert_open_says(ERR_BAD);
+    char path[128];
+    struct stat st;
+    in_dir(path, sizeof path, "store.sqlite");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, sizeof junk);
+}
+
+static void a_damaged_page_is_found_when_the_store_is_opened(void **state)
+{
+    (void)state;
+    struct db *db = opened();
+    for (unsigned n = 1; n <= 60; n++)
+        assert_int_equal(commit(db, n, NULL), 0);
+    db_free(db);
+    char junk[512];
+    memset(junk, 0xa5, sizeof junk);
+    write_file("store.sqlite", junk, sizeof junk, 4096L * 6);
+    assert_open_says(ERR_BAD);
+}
+
+static void sql(const char *text)
+{
+    char path[128];
+    in_dir(path, sizeof path, "store.sqlite");
+    sqlite3 *file = NULL;
+    assert_int_equal(sqlite3_open(path, &file), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(file, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(file);
+}
+
+static void another_programs_database_is_refused(void **state)
+{
+    (void)state;
+    sql("CREATE TABLE theirs(x)");
+    assert_open_says(ERR_BAD);
+}
+
+static void a_store_of_a_newer_program_is_refused(void **state)
+{
+    (void)state;
+    db_free(opened());
+    sql("PRAGMA user_version = 1000");
+    assert_open_says(ERR_UNSUPPORTED);
+}
+
+static void a_directory_without_permission_is_told(void **state)
+{
+    (void)state;
+    db_free(opened());
+    assert_int_equal(chmod(dir, 0555), 0);
+    if (geteuid() == 0)
+        assert_int_equal(seteuid(65534), 0);
+    assert_open_says(ERR_DENIED);
+    if (getuid() == 0)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chmod(dir, 0700), 0);
+    db_free(opened());
+}
+
+static void a_directory_that_is_not_there_is_told(void **state)
+{
+    (void)state;
+    char home[64];
+    strcpy(home, dir);
+    strcat(dir, "/no");
+    assert_open_says(ERR_DENIED);
+    strcpy(dir, home);
+}
+
+static void a_killed_process_leaves_its_commits_and_no_lock(void **state)
+{
+    (void)state;
+    int pipe_fds[2];
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct db *db = NULL;
+        bool fine =
+            db_sqlite_open(dir, &db, NULL) >= 0 && commit(db, 1, NULL) >= 0 && commit(db, 2, NULL) >= 0;
+        _exit(write(pipe_fds[1], fine ? "y" : "n", 1) == 1 ? pause() : 1);
+    }
+    char word = 0;
+    assert_int_equal(read(pipe_fds[0], &word, 1), 1);
+    assert_int_equal(word, 'y');
+    assert_open_says(ERR_BUSY);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    struct db *db = opened();
+    assert_at(db, 2);
+    db_free(db);
+}
+
+static void the_files_are_for_their_owner_only(void **state)
+{
+    (void)state;
+    AUTO(db)
+    *db = opened();
+    assert_int_equal(commit(db, 1, NULL), 0);
+    static const char *const files[] = {"store.lock", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm"};
+    for (size_t i = 0; i < COUNT(files); i++) {
+        char path[128];
+        struct stat st;
+        in_dir(path, sizeof path, files[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+}
+
+#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_DIR(a_failing_disk_is_answered_and_changes_nothing_at_every_step),
+        IN_DIR(a_full_disk_is_answered_and_changes_nothing_at_every_step),
+        IN_DIR(a_disk_that_stays_full_and_is_emptied_later_loses_nothing),
+        IN_DIR(a_file_that_is_no_store_is_told_and_left_alone),
+        IN_DIR(a_damaged_page_is_found_when_the_store_is_opened),
+        IN_DIR(another_programs_database_is_refused),
+        IN_DIR(a_store_of_a_newer_program_is_refused),
+        IN_DIR(a_directory_without_permission_is_told),
+        IN_DIR(a_directory_that_is_not_there_is_told),
+        IN_DIR(a_killed_process_leaves_its_commits_and_no_lock),
+        IN_DIR(the_files_are_for_their_owner_only),
+    };
+    return cmocka_run_group_tests(tests, install_bad_disk, NULL);
+}
