@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ * What an operation will do: ordered events and changes. A plan changes nothing by itself:
+ * registry publishes the events before `commit_at`, asks the preparers, commits and applies all
+ * changes at once, then publishes the rest. Spec: events 4.1, 5, 6; vm-model 2, 5 to 8, 10. */
+#ifndef MODEL_PLAN_H
+#define MODEL_PLAN_H
+
+#include "model/model.h"
+#include "model/property.h"
+
+enum { PLAN_EVENTS_MAX = 131072, PLAN_CHANGES_MAX = 32768, PLAN_PAIRS_MAX = 4, PLAN_BYTES_MAX = 64 << 20 };
+
+struct plan_pair {
+    const char *key; /* constant text */
+    struct span value;
+};
+
+struct plan_event {
+    uint32_t subject; /* a qid, or QID_GLOBAL for the app object */
+    struct span name;
+    unsigned pair_count;
+    struct plan_pair pair[PLAN_PAIRS_MAX];
+};
+
+/* Who must be asked between the early events and the commit. */
+enum plan_prepare {
+    PREPARE_NETVM     = 1, /* the living VM's actor: its network is about to change */
+    PREPARE_AUTOSTART = 2, /* the systemd unit of the VM: value of autostart in the changes */
+    PREPARE_DISK      = 4, /* create the volumes before events from disk_at on are published */
+    PREPARE_UNDEFINE  = 8, /* forget the domain in the hypervisor, before the commit */
+    FINISH_REMOVE     = 16 /* after everything: remove volumes and the directory; failures are logged */
+};
+
+/* Zero-initialised is empty. All spans live as long as the plan. */
+struct plan {
+    struct plan_event *event;
+    struct change *change;
+    size_t events, changes;
+    size_t commit_at; /* how many events come before the commit */
+    size_t disk_at;   /* with PREPARE_DISK: events from here on wait for the disk */
+    unsigned prepare;  /* PREPARE_* */
+    uint32_t qid;      /* of a create: the new VM */
+    uint32_t generation;
+    /* private: */
+    size_t event_room, change_room, bytes;
+    struct plan_chunk *chunk;
+    int failed;
+};
+
+void plan_free(struct plan *p); /* leaves it empty */
+#define AUTO_PLAN __attribute__((cleanup(plan_free))) struct plan
+
+/* Every planner: 0, or an error with *why. After an error the plan holds no changes, and as
+ * events only those that must be published all the same (a pre-event before a veto).
+ * `k` is KNOWN(m, w); `actor` the qid of the VM on whose behalf this happens. */
+int plan_property_set(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct span value,
+                      struct plan *p, struct fault *why);
+int plan_property_reset(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct plan *p,
+                        struct fault *why);
+int plan_feature_set(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct span value,
+                     struct plan *p, struct fault *why);
+int plan_feature_remove(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct plan *p,
+                        struct fault *why);
+int plan_tag_set(const struct known *k, uint32_t actor, uint32_t qid, struct span tag, struct plan *p,
+                 struct fault *why);
+int plan_tag_remove(const struct known *k, uint32_t actor, uint32_t qid, struct span tag, struct plan *p,
+                    struct fault *why);
+int plan_label_create(const struct known *k, struct span name, struct span colour, struct plan *p,
+                      struct fault *why);
+int plan_label_remove(const struct known *k, struct span name, struct plan *p, struct fault *why);
+
+/* admin.vm.Create.CLASS+template with its payload (admin-api-methods 4.2); in_pool: CreateInPool. */
+int plan_vm_create(const struct known *k, uint32_t actor, enum vm_class class, struct span template_name,
+                   struct span payload, bool in_pool, struct plan *p, struct fault *why);
+/* A new disposable of `template_qid` (CreateDisposable without preloading). */
+int plan_disposable_create(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,
+                           struct fault *why);
+int plan_vm_remove(const struct known *k, uint32_t actor, uint32_t qid, struct plan *p, struct fault *why);
+/* The volumes of a new VM could not be made: takes it back (no checks but that it exists). */
+int plan_vm_uncreate(const struct known *k, uint32_t qid, struct plan *p, struct fault *why);
+
+#endif

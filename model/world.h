@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * What the model must ask about the outside. The caller fills in the callbacks; each answers
+ * from memory, must not block, and is asked only while a call into the model runs. */
+#ifndef MODEL_WORLD_H
+#define MODEL_WORLD_H
+
+#include <stdint.h>
+
+enum fact {
+#define FACT(name, whose, unit, meaning) FACT_##name,
+#include "model/fact.def"
+    FACTS
+};
+
+const char *fact_name(enum fact fact);
+
+enum kernel_state { KERNEL_ABSENT, KERNEL_BROKEN, KERNEL_INSTALLED };
+
+/* Every callback may be NULL: then nothing is known, no kernel is installed, and what needs a
+ * random number fails. Texts returned are valid until the next change of the world. */
+struct world {
+    void *arg;
+    /* The text of a fact about a VM (of the host: qid QID_GLOBAL); NULL when never observed. */
+    const char *(*fact)(void *arg, uint32_t qid, enum fact fact);
+    /* Is there a directory of this name in the kernel pool, with a vmlinuz in it? */
+    enum kernel_state (*kernel)(void *arg, const char *name);
+    /* The content, without white space at its ends, of a small file beside that kernel
+     * ("default-kernelopts-pci.txt"); NULL when there is none. */
+    const char *(*kernel_file)(void *arg, const char *kernel, const char *file);
+    /* 32 bits that nobody can guess: for UUIDs and the numbers of disposables. */
+    uint32_t (*random)(void *arg);
+};
+
+const char *world_fact(const struct world *w, uint32_t qid, enum fact fact); /* w may be NULL */
+enum kernel_state world_kernel(const struct world *w, const char *name);
+const char *world_kernel_file(const struct world *w, const char *kernel, const char *file);
+
+/* Power states as the model needs them; a VM that was never observed is halted. */
+int world_is_halted(const struct world *w, uint32_t qid);
+int world_is_running(const struct world *w, uint32_t qid); /* neither halted nor crashed nor dying */
+int world_is_paused(const struct world *w, uint32_t qid);
+
+#endif
