@@ -35,6 +35,5 @@ add_unit_tests(runtime/effects room_runtime_effects)
 add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
 
 add_fuzz(text room_base)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev room_base)
-add_unit_tests(doors door_db door_xml door_digest)
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_db door_xml door_digest)
 add_unit_tests(registry actor_registry_files)
