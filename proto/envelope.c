@@ -55,7 +55,7 @@ struct op_id envelope_op(const struct envelope *e)
     return (struct op_id){e->op_high, e->op_low};
 }
 
-const char *class_name(unsigned class)
+const char *message_class_name(unsigned class)
 {
     static const char *const names[CLASSES] = {"?", "request", "reply", "progress", "cancel", "event"};
     return class < CLASSES ? names[class] : "?";

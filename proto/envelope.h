@@ -38,7 +38,7 @@ struct op_id {
 struct address envelope_source(const struct envelope *e);
 struct address envelope_to(const struct envelope *e);
 struct op_id envelope_op(const struct envelope *e);
-const char *class_name(unsigned class);
+const char *message_class_name(unsigned class);
 
 /* 0 with *e, whose body points into `bytes`; -ERR_BAD for any deviation from the fixed form,
  * -ERR_TOO_BIG for a longer body. */
