@@ -47,9 +47,10 @@ size_t ask_connected(const struct known *k, uint32_t qid, const struct vm **list
 /* Is `qid` among the clients of `provider`, or theirs? */
 bool ask_is_client(const struct known *k, uint32_t provider, uint32_t qid);
 
-bool ask_has_pci(const struct known *k, uint32_t qid);          /* any PCI device assigned, any mode */
-const struct vm *ask_device_user(const struct known *k, uint32_t backend); /* a VM that has one of its devices assigned */
-bool ask_memory_hotplug(const struct known *k, uint32_t qid);   /* vm-model 4.14, use_memory_hotplug */
+bool ask_has_pci(const struct known *k, uint32_t qid); /* any PCI device assigned, any mode */
+const struct vm *ask_device_user(const struct known *k,
+                                 uint32_t backend);           /* a VM that has one of its devices assigned */
+bool ask_memory_hotplug(const struct known *k, uint32_t qid); /* vm-model 4.14, use_memory_hotplug */
 const char *ask_power_state(const struct known *k, uint32_t qid); /* never NULL */
 
 /* One VM's part of internal.GetSystemInfo (admin-api-methods 11.1); NULL is null. */

@@ -80,9 +80,9 @@ const struct item *model_item(const struct model *m, uint32_t qid, enum change_k
 struct plan;
 struct known {
     const struct model *model;
-    const struct world *world;   /* may be NULL */
-    const struct plan *plan;     /* NULL outside planning */
-    const struct vm *newborn;    /* a VM that the plan creates; else NULL */
+    const struct world *world; /* may be NULL */
+    const struct plan *plan;   /* NULL outside planning */
+    const struct vm *newborn;  /* a VM that the plan creates; else NULL */
 };
 #define KNOWN(m, w) ((struct known){.model = (m), .world = (w)})
 

@@ -11,14 +11,14 @@
 
 enum { VM_NAME_MAX = 31 };
 
-int vm_name_check(struct span name, struct fault *why); /* -ERR_VALUE */
-int tag_check(struct span tag, struct fault *why);      /* -ERR_INVALID_TAG */
-int label_name_check(struct span name, bool creating, struct fault *why);   /* -ERR_INVALID_LABEL */
+int vm_name_check(struct span name, struct fault *why);                   /* -ERR_VALUE */
+int tag_check(struct span tag, struct fault *why);                        /* -ERR_INVALID_TAG */
+int label_name_check(struct span name, bool creating, struct fault *why); /* -ERR_INVALID_LABEL */
 /* The colour without white space around it, as written: *colour points into raw. -ERR_INVALID_LABEL_VALUE */
 int label_colour_check(struct span raw, struct span *colour, struct fault *why);
-int feature_name_check(struct span name, struct fault *why);                   /* -ERR_PROTOCOL */
+int feature_name_check(struct span name, struct fault *why);                     /* -ERR_PROTOCOL */
 int feature_value_check(struct span name, struct span value, struct fault *why); /* -ERR_PROTOCOL */
-int bool_parse(struct span text, bool *value, struct fault *why);              /* -ERR_VALUE */
+int bool_parse(struct span text, bool *value, struct fault *why);                /* -ERR_VALUE */
 /* A number as most methods want it: digits, no leading zero, at most 19. -ERR_PROTOCOL */
 int number_parse(struct span text, bool negative_allowed, int64_t *value, struct fault *why);
 /* A number as properties want it (any size; blanks around, sign and single '_' between digits):

@@ -24,11 +24,11 @@ struct plan_event {
 
 /* Who must be asked between the early events and the commit. */
 enum plan_prepare {
-    PREPARE_NETVM     = 1, /* the living VM's actor: its network is about to change */
+    PREPARE_NETVM = 1,     /* the living VM's actor: its network is about to change */
     PREPARE_AUTOSTART = 2, /* the systemd unit of the VM: value of autostart in the changes */
-    PREPARE_DISK      = 4, /* create the volumes before events from disk_at on are published */
-    PREPARE_UNDEFINE  = 8, /* forget the domain in the hypervisor, before the commit */
-    FINISH_REMOVE     = 16 /* after everything: remove volumes and the directory; failures are logged */
+    PREPARE_DISK = 4,      /* create the volumes before events from disk_at on are published */
+    PREPARE_UNDEFINE = 8,  /* forget the domain in the hypervisor, before the commit */
+    FINISH_REMOVE = 16     /* after everything: remove volumes and the directory; failures are logged */
 };
 
 /* Zero-initialised is empty. All spans live as long as the plan. */
@@ -38,12 +38,13 @@ struct plan {
     size_t events, changes;
     size_t commit_at; /* how many events come before the commit */
     size_t disk_at;   /* with PREPARE_DISK: events from here on wait for the disk */
-    unsigned prepare;  /* PREPARE_* */
-    uint32_t qid;      /* of a create: the new VM */
+    unsigned prepare; /* PREPARE_* */
+    uint32_t qid;     /* of a create: the new VM */
     uint32_t generation;
     /* private: */
-    size_t event_room, change_room, bytes;
+    size_t event_room, change_room, slots, bytes;
     struct plan_chunk *chunk;
+    uint32_t *slot;
     int failed;
 };
 
@@ -53,8 +54,8 @@ void plan_free(struct plan *p); /* leaves it empty */
 /* Every planner: 0, or an error with *why. After an error the plan holds no changes, and as
  * events only those that must be published all the same (a pre-event before a veto).
  * `k` is KNOWN(m, w); `actor` the qid of the VM on whose behalf this happens. */
-int plan_property_set(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct span value,
-                      struct plan *p, struct fault *why);
+int plan_property_set(const struct known *k, uint32_t actor, uint32_t qid, struct span name,
+                      struct span value, struct plan *p, struct fault *why);
 int plan_property_reset(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct plan *p,
                         struct fault *why);
 int plan_feature_set(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct span value,

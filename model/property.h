@@ -26,12 +26,12 @@ enum property_type {
 };
 
 enum property_flag {
-    READ_ONLY       = 1,  /* setting is refused; the value is computed */
-    WRITE_ONCE      = 2,  /* set at creation, never again */
-    ALLOW_NONE      = 4,  /* a VM reference that may be none */
-    NOT_CLONED      = 8,  /* a disposable does not take it over from its template */
+    READ_ONLY = 1,        /* setting is refused; the value is computed */
+    WRITE_ONCE = 2,       /* set at creation, never again */
+    ALLOW_NONE = 4,       /* a VM reference that may be none */
+    NOT_CLONED = 8,       /* a disposable does not take it over from its template */
     ADMIN_READ_ONLY = 16, /* as READ_ONLY, on dom0 */
-    TEMPLATE_ONLY   = 32, /* a VM reference to a TemplateVM */
+    TEMPLATE_ONLY = 32,   /* a VM reference to a TemplateVM */
 };
 
 /* The most bytes that a computed value can take. Stored ones are bounded by PROPERTY_VALUE_MAX. */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * VMs sorted by name or uuid: found by halving, kept by insertion. */
+#include "model/model_inside.h"
+
+#include <string.h>
+
+static int compare(const char *text, struct span key)
+{
+    size_t len = strlen(text);
+    int r = memcmp(text, key.at, len < key.len ? len : key.len);
+    return r != 0 ? r : (len > key.len) - (len < key.len);
+}
+
+/* Where `key` is, or would have to go. */
+static size_t place(const struct index *x, struct span key)
+{
+    size_t lo = 0, hi = x->count;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (compare(x->key(x->at[mid]), key) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+struct vm *index_find(const struct index *x, struct span key)
+{
+    if (key.len == 0)
+        return NULL;
+    size_t i = place(x, key);
+    return i < x->count && compare(x->key(x->at[i]), key) == 0 ? x->at[i] : NULL;
+}
+
+int index_reserve(struct index *x)
+{
+    if (x->count < x->room)
+        return 0;
+    size_t room = x->room == 0 ? 16 : x->room * 2;
+    struct vm **at = realloc(x->at, room * sizeof(struct vm *));
+    if (at == NULL)
+        return -ERR_NOMEM;
+    x->at = at;
+    x->room = room;
+    return 0;
+}
+
+void index_add(struct index *x, struct vm *vm)
+{
+    size_t i = place(x, span_of(x->key(vm)));
+    memmove(x->at + i + 1, x->at + i, (x->count - i) * sizeof(struct vm *));
+    x->at[i] = vm;
+    x->count++;
+}
+
+void index_drop(struct index *x, const struct vm *vm)
+{
+    const char *key = x->key(vm);
+    if (key == NULL)
+        return;
+    size_t i = place(x, span_of(key));
+    if (i >= x->count || x->at[i] != vm)
+        return;
+    x->count--;
+    memmove(x->at + i, x->at + i + 1, (x->count - i) * sizeof(struct vm *));
+}

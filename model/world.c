@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * Asking the world, also one that knows nothing. */
+#include "model/world.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char *fact_name(enum fact fact)
+{
+    static const char *const names[FACTS] = {
+#define FACT(name, whose, unit, meaning) [FACT_##name] = #name,
+#include "model/fact.def"
+    };
+    return (unsigned)fact < FACTS ? names[fact] : "";
+}
+
+const char *world_fact(const struct world *w, uint32_t qid, enum fact fact)
+{
+    return w != NULL && w->fact != NULL ? w->fact(w->arg, qid, fact) : NULL;
+}
+
+enum kernel_state world_kernel(const struct world *w, const char *name)
+{
+    return w != NULL && w->kernel != NULL ? w->kernel(w->arg, name) : KERNEL_ABSENT;
+}
+
+const char *world_kernel_file(const struct world *w, const char *kernel, const char *file)
+{
+    return w != NULL && w->kernel_file != NULL ? w->kernel_file(w->arg, kernel, file) : NULL;
+}
+
+static int state_is(const struct world *w, uint32_t qid, const char *state)
+{
+    const char *now = world_fact(w, qid, FACT_power_state);
+    return now != NULL && strcmp(now, state) == 0;
+}
+
+int world_is_halted(const struct world *w, uint32_t qid)
+{
+    const char *now = world_fact(w, qid, FACT_power_state);
+    return now == NULL || strcmp(now, "Halted") == 0;
+}
+
+int world_is_running(const struct world *w, uint32_t qid)
+{
+    return !world_is_halted(w, qid) && !state_is(w, qid, "Crashed") && !state_is(w, qid, "Dying");
+}
+
+int world_is_paused(const struct world *w, uint32_t qid)
+{
+    return state_is(w, qid, "Paused");
+}
