@@ -31,6 +31,7 @@ target_link_libraries(actor_registry_files PUBLIC room_model door_xml)
 add_unit_tests(base room_base)
 add_unit_tests(proto room_proto msgpackc)
 add_unit_tests(model room_model)
+target_link_options(unit_model_model_fold_test PRIVATE -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc)
 add_unit_tests(runtime/effects room_runtime_effects)
 add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
 
