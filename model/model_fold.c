@@ -163,6 +163,15 @@ static int put_property(char **slot, struct span value, struct fault *why)
     return 0;
 }
 
+/* Stores keep the number as a property, too; it is known already and must be the same. */
+static int repeat_qid(const struct change *c, struct fault *why)
+{
+    uint64_t qid;
+    if (!c->gone && text_number(c->value, 0, QID_MAX, &qid) == 0 && qid == c->qid)
+        return 0;
+    return fault_set(why, ERR_BAD, "VM %u cannot get another number", (unsigned)c->qid);
+}
+
 static int apply_PROPERTY(struct model *m, const struct change *c, struct fault *why)
 {
     enum property p;
@@ -170,13 +179,15 @@ static int apply_PROPERTY(struct model *m, const struct change *c, struct fault 
     if (h == NULL)
         return fault_set(why, ERR_VM_NOT_FOUND, "a property of VM %u, which does not exist",
                          (unsigned)c->qid);
-    if (property_lookup(c->key, c->qid == QID_GLOBAL, &p) < 0 || p == PROPERTY_qid)
+    if (property_lookup(c->key, c->qid == QID_GLOBAL, &p) < 0)
         return fault_set(why, ERR_NO_PROPERTY, "no property of that name can be stored for holder %u",
                          (unsigned)c->qid);
     struct vm *vm = c->qid == QID_GLOBAL ? NULL : m->by_qid[c->qid];
     if (vm != NULL && !property_applies(p, vm->class))
         return fault_set(why, ERR_NO_PROPERTY, "a %s has no property %s", class_name(vm->class),
                          property_name(p));
+    if (p == PROPERTY_qid)
+        return repeat_qid(c, why);
     if (p != PROPERTY_name && p != PROPERTY_uuid && !c->gone)
         return put_property(&h->property[p], c->value, why);
     if (p != PROPERTY_name && p != PROPERTY_uuid) {

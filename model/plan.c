@@ -209,7 +209,7 @@ int doing_end(struct doing *d, int r)
 {
     struct plan *p = d->p;
     if (p->failed < 0) /* whatever else was found then, it was found among texts cut short */
-        r = fault_set(d->why, (enum err)-p->failed, "there is no room to plan this; nothing changed");
+        r = fault_set(d->why, (enum err) - p->failed, "there is no room to plan this; nothing changed");
     if (p->changes == 0 || (p->failed < 0 && p->commit_at > p->events))
         p->commit_at = p->events;
     p->disk_at = p->prepare & PREPARE_DISK ? p->disk_at : p->events;

@@ -46,7 +46,6 @@ static const struct hook_row {
     {PROPERTY_appvm_default_bootmode, SET, on_appvm_default_bootmode},
     {PROPERTY_appvm_default_bootmode, RESET, on_appvm_default_bootmode},
     {PROPERTY_keyboard_layout, SET, on_keyboard_layout},
-    {PROPERTY_keyboard_layout, RESET, on_keyboard_layout},
     {PROPERTY_netvm, PRE_SET, pre_netvm},
     {PROPERTY_netvm, PRE_RESET, pre_netvm_reset},
     {PROPERTY_netvm, SET, on_netvm},
@@ -241,7 +240,7 @@ int on_appvm_default_bootmode(struct doing *d, const struct turn *t)
 
 int on_keyboard_layout(struct doing *d, const struct turn *t)
 {
-    if (!t->resetting && !turn_changed(t))
+    if (!turn_changed(t))
         return 0;
     for (size_t i = 0; i < model_vm_count(d->k.model); i++) {
         const struct vm *vm = model_vm_at(d->k.model, i);

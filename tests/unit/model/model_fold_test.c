@@ -118,7 +118,7 @@ static void a_change_that_makes_no_sense_moves_nothing(void **state)
         {CHANGE_PROPERTY, 77, "memory", "1", 0, ERR_VM_NOT_FOUND},
         {CHANGE_PROPERTY, 2, "nosuch", "1", 0, ERR_NO_PROPERTY},
         {CHANGE_PROPERTY, 2, "dispid", "1", 0, ERR_NO_PROPERTY},
-        {CHANGE_PROPERTY, 2, "qid", "3", 0, ERR_NO_PROPERTY},
+        {CHANGE_PROPERTY, 2, "qid", "3", 0, ERR_BAD},
         {CHANGE_PROPERTY, 2, "name", "net", 0, ERR_VM_EXISTS},
         {CHANGE_PROPERTY, 2, "name", "dom0", 0, ERR_BAD},
         {CHANGE_PROPERTY, 2, "name", "", 0, ERR_BAD},
