@@ -74,8 +74,9 @@ int ask_feature_or_fault(const struct known *k, uint32_t qid, enum feature_chain
     const struct vm *vm = ask_vm(k, qid);
     if (ask_feature(k, qid, chain, name, value))
         return 0;
-    return fault_set(why, ERR_FEATURE_NOT_FOUND, "%s has no feature %.*s", vm != NULL ? vm_name(vm) : "it",
-                     name.len > 200 ? 200 : (int)name.len, name.at);
+    return fault_plain(why, fault_set(why, ERR_FEATURE_NOT_FOUND, "%s has no feature %.*s",
+                                      vm != NULL ? vm_name(vm) : "it", name.len > 200 ? 200 : (int)name.len,
+                                      name.at));
 }
 
 bool ask_tag(const struct known *k, uint32_t qid, struct span tag)
@@ -128,8 +129,8 @@ int ask_label(const struct known *k, struct span name, struct label *out, struct
             return 0;
         }
     }
-    return fault_set(why, ERR_LABEL_NOT_FOUND, "there is no label %.*s", name.len > 200 ? 200 : (int)name.len,
-                     name.at != NULL ? name.at : "");
+    return fault_plain(why, fault_set(why, ERR_LABEL_NOT_FOUND, "there is no label %.*s",
+                                      name.len > 200 ? 200 : (int)name.len, name.at != NULL ? name.at : ""));
 }
 
 int ask_label_at(const struct known *k, size_t i, struct label *out)

@@ -36,6 +36,14 @@ bool span_is_ascii(struct span s)
     return true;
 }
 
+int fault_plain(struct fault *why, int r)
+{
+    for (char *at = why != NULL && r < 0 ? why->text : NULL; at != NULL && *at != '\0'; at++)
+        if (*at < ' ' || *at > '~' || *at == '%')
+            *at = '?';
+    return r;
+}
+
 static bool ends_with(struct span s, const char *end)
 {
     size_t len = strlen(end);

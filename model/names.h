@@ -30,4 +30,8 @@ int uuid_canonical(struct span text, char out[37], struct fault *why); /* -ERR_V
 bool span_equal(struct span a, struct span b);
 bool span_is_ascii(struct span s);
 
+/* Faults may quote what a client sent: makes the text printable and free of format characters,
+ * which clients would interpret. Returns r. */
+int fault_plain(struct fault *why, int r);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "model/names.h"
 
 enum { CHUNK_BYTES = 16 * 1024 };
 
@@ -219,5 +220,5 @@ int doing_end(struct doing *d, int r)
     p->changes = 0;
     p->prepare = 0;
     p->disk_at = p->events;
-    return r;
+    return fault_plain(d->why, r);
 }

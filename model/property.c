@@ -74,9 +74,9 @@ int property_find(const struct known *k, uint32_t qid, struct span name, enum pr
         return fault_set(why, ERR_VM_NOT_FOUND, "there is no VM with qid %u", (unsigned)qid);
     if (property_lookup(name, qid == QID_GLOBAL, &found) < 0 ||
         (vm != NULL && !property_applies(found, vm->class)))
-        return fault_set(why, ERR_NO_PROPERTY, "%s has no property '%.*s'",
-                         vm != NULL ? vm_name(vm) : "the system", name.len > 100 ? 100 : (int)name.len,
-                         name.at);
+        return fault_plain(why, fault_set(why, ERR_NO_PROPERTY, "%s has no property '%.*s'",
+                                          vm != NULL ? vm_name(vm) : "the system",
+                                          name.len > 100 ? 100 : (int)name.len, name.at));
     *p = found;
     return 0;
 }

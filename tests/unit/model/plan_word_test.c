@@ -121,6 +121,15 @@ static void a_tag_is_told_only_when_it_is_new(void **state)
     assert_false(ask_tag(&s->k, qid_of(s, "work"), span_of("created-by-nobody")));
 }
 
+static void what_a_client_wrote_comes_back_harmless(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(unfeature(s, "work", "a%s\n\x01"), -ERR_FEATURE_NOT_FOUND);
+    assert_null(strpbrk(s->why.text, "%\n\x01"));
+    assert_int_equal(set(s, "work", "a%n", "x"), -ERR_NO_PROPERTY);
+    assert_null(strchr(s->why.text, '%'));
+}
+
 static void only_dom0_says_who_created_a_vm(void **state)
 {
     struct scene *s = *state;
@@ -199,6 +208,7 @@ int main(void)
         SCENE_TEST(meminfo_writer_becomes_a_maxmem_and_goes),
         SCENE_TEST(a_boot_mode_counts_when_its_options_are_known),
         SCENE_TEST(a_tag_is_told_only_when_it_is_new),
+        SCENE_TEST(what_a_client_wrote_comes_back_harmless),
         SCENE_TEST(only_dom0_says_who_created_a_vm),
         SCENE_TEST(tags_are_listed_by_their_bytes),
         SCENE_TEST(labels_come_and_go_without_events),
