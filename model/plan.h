@@ -24,7 +24,7 @@ struct plan_event {
 
 /* Who must be asked between the early events and the commit. */
 enum plan_prepare {
-    PREPARE_NETVM = 1,     /* the living VM's actor: its network is about to change */
+    PREPARE_NETVM = 1,     /* living VMs' actors: whom early property-pre-set:netvm events are about */
     PREPARE_AUTOSTART = 2, /* the systemd unit of the VM: value of autostart in the changes */
     PREPARE_DISK = 4,      /* create the volumes before events from disk_at on are published */
     PREPARE_UNDEFINE = 8,  /* forget the domain in the hypervisor, before the commit */
