@@ -40,6 +40,6 @@ add_unit_tests(runtime/effects room_runtime_effects)
 add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
 
 add_fuzz(text room_base)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_pciids door_sysfs door_db door_xml door_digest)
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_digest)
 add_unit_tests(registry actor_registry_files)
-add_unit_tests(vm actor_vm_files PkgConfig::LIBXML2)
+add_unit_tests(vm actor_vm_files door_domain PkgConfig::LIBXML2)
