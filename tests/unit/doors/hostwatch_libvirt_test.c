@@ -90,6 +90,7 @@ static void every_step_of_another_clients_domain_is_heard_in_order(void **state)
     (void)state;
     NEED_LIBVIRTD();
     AUTO(hostwatch) *watch = open_watch(&notes);
+    assert_non_null(watch);
     live_and_die();
     await(&notes, COUNT(expected), 0);
     assert_int_equal(notes.count, COUNT(expected));

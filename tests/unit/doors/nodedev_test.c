@@ -89,7 +89,7 @@ static void a_long_name_is_cut_at_a_whole_character(void **state)
 {
     struct pci_node node;
     struct fault why = {0};
-    char xml[2048], vendor[600] = "";
+    char xml[2048], vendor[200 * 3 + 1] = "";
     (void)state;
     for (int i = 0; i < 200; i++)
         strcat(vendor, "\u20ac"); /* three bytes each: 255 is a whole number of them, so start off by one */
