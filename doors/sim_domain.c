@@ -334,8 +334,9 @@ static int sim_xml(struct domain_door *door, const char *uuid, struct text *xml,
     if (r < 0)
         return r;
     const struct sim_domain *domain = sim_find(link->sim, uuid);
-    r = sim_leave(link, domain == NULL ? fault_set(why, ERR_NO_DOMAIN, "no domain with uuid %.36s", uuid) : 0,
-                  why);
+    if (domain == NULL)
+        return sim_leave(link, fault_set(why, ERR_NO_DOMAIN, "no domain with uuid %.36s", uuid), why);
+    r = sim_leave(link, 0, why);
     if (r < 0)
         return r;
     add_live_xml(domain, xml);
