@@ -28,6 +28,11 @@ file(GLOB registry_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/actors/registry
 add_library(actor_registry_files STATIC ${registry_files})
 target_link_libraries(actor_registry_files PUBLIC room_model door_xml)
 
+# What vm tells libvirt, without the actor.
+file(GLOB vm_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/actors/vm/vm_xml*.c)
+add_library(actor_vm_files STATIC ${vm_files})
+target_link_libraries(actor_vm_files PUBLIC door_xmlwrite)
+
 add_unit_tests(base room_base)
 add_unit_tests(proto room_proto msgpackc)
 add_unit_tests(model room_model)
@@ -36,5 +41,6 @@ add_unit_tests(runtime/effects room_runtime_effects)
 add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
 
 add_fuzz(text room_base)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_db door_xml door_digest)
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_digest)
 add_unit_tests(registry actor_registry_files)
+add_unit_tests(vm actor_vm_files door_domain PkgConfig::LIBXML2)

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,7 +21,8 @@
 static struct {
     char dir[64];
     char uri[160], node_uri[160];
-    int up;
+    int up, alive;
+    pid_t guard;
 } libvirtd;
 
 /* The root of the tree, from where this very file was compiled. */
@@ -32,6 +36,32 @@ static int libvirtd_tool(const char *verb)
     return system(command);
 }
 
+static int libvirtd_end(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", libvirtd.dir);
+    return libvirtd_tool("down") == 0 && system(command) == 0 ? 0 : -1;
+}
+
+/* A test may crash: a second process waits for our end of a pipe to close, and ends the daemon. */
+static int libvirtd_guard(void)
+{
+    int pipe_ends[2];
+    char never;
+    if (pipe2(pipe_ends, O_CLOEXEC) < 0 || (libvirtd.guard = fork()) < 0)
+        return -1;
+    if (libvirtd.guard == 0) {
+        close(pipe_ends[1]);
+        setsid();
+        while (read(pipe_ends[0], &never, 1) > 0)
+            ;
+        _exit(libvirtd_end() == 0 ? 0 : 1);
+    }
+    close(pipe_ends[0]);
+    libvirtd.alive = pipe_ends[1];
+    return 0;
+}
+
 static int libvirtd_up(void **state)
 {
     (void)state;
@@ -41,7 +71,7 @@ static int libvirtd_up(void **state)
         return 0;
     }
     snprintf(libvirtd.dir, sizeof libvirtd.dir, "/tmp/bulkhead-doors-XXXXXX");
-    if (mkdtemp(libvirtd.dir) == NULL || libvirtd_tool("up") != 0)
+    if (mkdtemp(libvirtd.dir) == NULL || libvirtd_guard() < 0 || libvirtd_tool("up") != 0)
         return -1;
     snprintf(libvirtd.uri, sizeof libvirtd.uri, "test+unix:///default?socket=%s/run/libvirt/libvirt-sock",
              libvirtd.dir);
@@ -53,12 +83,12 @@ static int libvirtd_up(void **state)
 
 static int libvirtd_down(void **state)
 {
-    char command[128];
+    int status = 0;
     (void)state;
-    if (!libvirtd.up)
+    if (libvirtd.guard <= 0)
         return 0;
-    snprintf(command, sizeof command, "rm -rf %s", libvirtd.dir);
-    return libvirtd_tool("down") == 0 && system(command) == 0 ? 0 : -1;
+    close(libvirtd.alive);
+    return waitpid(libvirtd.guard, &status, 0) == libvirtd.guard && status == 0 ? 0 : -1;
 }
 
 /* First line of each test. */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ * The doors of host and devbus-pci to the simulated hypervisor. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doors/sim_inside.h"
+
+/* ---- hostwatch ---- */
+
+static struct hostwatch_domain row_of(const struct sim_domain *domain)
+{
+    struct hostwatch_domain row = {.domid = domain->domid, .state = domain->state, .reason = domain->reason};
+    memcpy(row.uuid, domain->uuid, sizeof row.uuid);
+    memcpy(row.name, domain->name, sizeof row.name);
+    return row;
+}
+
+static int list_active(const struct sim_hypervisor *sim, struct hostwatch_domain *rows, size_t room,
+                       size_t *count, struct fault *why)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < sim->most; i++) {
+        const struct sim_domain *domain = &sim->domains[i];
+        if (domain->xml == NULL || domain->domid == VIRT_NO_DOMID)
+            continue;
+        if (used++ < room)
+            rows[used - 1] = row_of(domain);
+    }
+    *count = used;
+    if (used > room)
+        return fault_set(why, ERR_TOO_BIG, "%zu domains run, there is room for %zu", used, room);
+    return 0;
+}
+
+static int watch_list(struct hostwatch *watch, struct hostwatch_domain *rows, size_t room, size_t *count,
+                      struct fault *why)
+{
+    struct sim_link *link = &((struct sim_watch *)watch)->link;
+    int r = sim_enter(link, why);
+    return r < 0 ? r : sim_leave(link, list_active(link->sim, rows, room, count, why), why);
+}
+
+static int watch_figures(struct hostwatch *watch, struct hostwatch_figures *figures, struct fault *why)
+{
+    struct sim_link *link = &((struct sim_watch *)watch)->link;
+    int r = sim_enter(link, why);
+    if (r >= 0)
+        r = sim_leave(link, 0, why);
+    if (r >= 0)
+        *figures = (struct hostwatch_figures){.driver = "SIM", .memory_kib = 16 << 20, .cpus = 8};
+    return r;
+}
+
+static void watch_close(struct hostwatch *watch)
+{
+    struct sim_watch *self = (struct sim_watch *)watch;
+    struct sim_watch **at = &self->link.sim->watches;
+    while (*at != self)
+        at = &(*at)->next;
+    *at = self->next;
+    free(self);
+}
+
+static const struct hostwatch_ops watch_ops = {
+    .close = watch_close, .list = watch_list, .figures = watch_figures};
+
+int hostwatch_open_sim(struct sim_hypervisor *sim, const struct hostwatch_ears *ears, struct hostwatch **ret,
+                       struct fault *why)
+{
+    struct sim_watch *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return fault_set(why, ERR_NOMEM, "no memory for a connection");
+    made->watch.ops = &watch_ops;
+    made->ears = *ears;
+    int r = sim_connect(sim, &made->link, why);
+    if (r < 0) {
+        free(made);
+        return r;
+    }
+    made->next = sim->watches;
+    sim->watches = made;
+    *ret = &made->watch;
+    return 0;
+}
+
+/* ---- nodedev ---- */
+
+struct sim_nodes {
+    struct nodedev_door door; /* first: the door is this struct */
+    struct sim_link link;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct pci_node *)a)->name, ((const struct pci_node *)b)->name);
+}
+
+static int list_nodes(const struct sim_hypervisor *sim, struct pci_node *rows, size_t room, size_t *count,
+                      struct fault *why)
+{
+    *count = sim->node_count;
+    if (sim->node_count > room)
+        return fault_set(why, ERR_TOO_BIG, "the machine has %zu PCI devices, there is room for %zu",
+                         sim->node_count, room);
+    if (sim->node_count > 0)
+        memcpy(rows, sim->nodes, sim->node_count * sizeof *rows);
+    qsort(rows, sim->node_count, sizeof *rows, by_name);
+    return 0;
+}
+
+static int nodes_list(struct nodedev_door *door, struct pci_node *rows, size_t room, size_t *count,
+                      struct fault *why)
+{
+    struct sim_link *link = &((struct sim_nodes *)door)->link;
+    int r = sim_enter(link, why);
+    return r < 0 ? r : sim_leave(link, list_nodes(link->sim, rows, room, count, why), why);
+}
+
+static int find_node(const struct sim_hypervisor *sim, const char *name, struct fault *why)
+{
+    for (size_t i = 0; i < sim->node_count; i++)
+        if (strcmp(sim->nodes[i].name, name) == 0)
+            return 0;
+    return fault_set(why, ERR_UNKNOWN, "no node device '%.31s'", name);
+}
+
+static int nodes_detach(struct nodedev_door *door, const char *name, struct fault *why)
+{
+    struct sim_link *link = &((struct sim_nodes *)door)->link;
+    int r = sim_enter(link, why);
+    return r < 0 ? r : sim_leave(link, find_node(link->sim, name, why), why);
+}
+
+static void nodes_close(struct nodedev_door *door)
+{
+    free(door);
+}
+
+static const struct nodedev_ops node_ops = {.close = nodes_close, .list = nodes_list, .detach = nodes_detach};
+
+int nodedev_open_sim(struct sim_hypervisor *sim, struct nodedev_door **ret, struct fault *why)
+{
+    struct sim_nodes *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return fault_set(why, ERR_NOMEM, "no memory for a connection");
+    made->door.ops = &node_ops;
+    int r = sim_connect(sim, &made->link, why);
+    if (r < 0) {
+        free(made);
+        return r;
+    }
+    *ret = &made->door;
+    return 0;
+}
