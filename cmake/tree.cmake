@@ -44,3 +44,11 @@ add_fuzz(text room_base)
 add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_digest)
 add_unit_tests(registry actor_registry_files)
 add_unit_tests(vm actor_vm_files door_domain PkgConfig::LIBXML2)
+
+# Measuring programs; run by hand.
+foreach(bench store qubes_xml)
+  add_executable(bench_${bench} ${PROJECT_SOURCE_DIR}/tests/bench/bench_${bench}.c)
+  set_target_properties(bench_${bench} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bench)
+endforeach()
+target_link_libraries(bench_store PRIVATE door_db)
+target_link_libraries(bench_qubes_xml PRIVATE actor_registry_files)

@@ -69,6 +69,8 @@ DEFINE_AUTO(db)
 int db_load(struct db *db, uint64_t *version, db_each_item *each, void *self, struct fault *why);
 
 /* Applies the items in order and adds the history row, all or nothing. Returns 0 when it is on the disk.
+ * After a failure the bytes of the attempt are removed; only a disk that refuses that too, followed by a kill
+ * before it recovers, can show the operation at the next open: the same op then answers as repeated.
  * An op that is in the history already changes nothing and gives what was recorded.
  * Adds: ERR_RANGE (an empty or too long op, an empty kind, a NUL inside text). */
 int db_commit(struct db *db, const struct db_item *items, size_t count, const struct db_history *row,

@@ -50,7 +50,8 @@ struct import_problem {
 
 /* Where the results go; both callbacks are required and may not block. A negative return ends the import
  * and is returned. Spans live until the callback returns. Changes come as labels, pools, then each VM (the
- * VM first, then what it holds) with dom0 first, else in document order, then globals. */
+ * VM first, then its name and what it holds) with dom0 first, else in document order, then globals. Names and
+ * uuids are unique, qids are in `qid` only (no property qid), classes are known ones. */
 struct import_sink {
     void *self;
     int (*change)(void *self, const struct change *change);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ADMIN_UUID "00000000-0000-0000-0000-000000000000"
+
 static bool property_is_true(const struct xml_element *domain, const char *name)
 {
     const struct xml_element *p = import_find_property(domain, name);
@@ -136,6 +138,46 @@ static void rename_vm(struct import *im, struct import_vm *vm, const char *reaso
     vm->name = span_of(vm->new_name);
 }
 
+/* A class that is not known is kept as one that needs nothing; it cannot start. */
+static void settle_classes(struct import *im)
+{
+    for (size_t i = 1; i < im->vm_count && im->result >= 0; i++) {
+        struct import_vm *vm = &im->vms[i];
+        if (im->rules->type(im->rules->self, vm->class_name, SPAN_LITERAL("name")) != IMPORT_UNKNOWN)
+            continue;
+        import_tell(im, IMPORT_DISABLES, vm->at, vm,
+                    "its class '%.*s' is not known; it is kept as StandaloneVM", SPAN_ARG(vm->class_name));
+        vm->class_name = SPAN_LITERAL("StandaloneVM");
+    }
+}
+
+static struct span uuid_of(const struct import_vm *vm)
+{
+    return vm->at != NULL && vm->qid != 0 ? property_text(vm->at, "uuid") : SPAN_LITERAL(ADMIN_UUID);
+}
+
+static int order_by_uuid(const void *a, const void *b)
+{
+    const struct import_vm *x = *(struct import_vm *const *)a, *y = *(struct import_vm *const *)b;
+    int order = import_span_order(uuid_of(x), uuid_of(y));
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* Of those that share a uuid the first keeps it; dom0's is taken from the start. */
+static void settle_uuids(struct import *im)
+{
+    for (size_t i = 0; i < im->vm_count; i++)
+        im->by_name[i] = &im->vms[i];
+    qsort(im->by_name, im->vm_count, sizeof *im->by_name, order_by_uuid);
+    for (size_t i = 1; i < im->vm_count; i++) {
+        struct import_vm *vm = im->by_name[i];
+        if (uuid_of(vm).len == 0 || !import_same(uuid_of(vm), uuid_of(im->by_name[i - 1])))
+            continue;
+        vm->no_uuid = true;
+        import_tell(im, IMPORT_DISABLES, vm->at, vm, "its uuid is another's");
+    }
+}
+
 static void sort_by_name(struct import *im)
 {
     for (size_t i = 0; i < im->vm_count; i++)
@@ -153,6 +195,7 @@ static void settle_names(struct import *im)
             im->result = -ERR_NOMEM;
         return;
     }
+    settle_uuids(im);
     sort_by_name(im);
     for (size_t i = im->vm_count; i-- > 1;)
         if (import_same(im->by_name[i]->name, im->by_name[i - 1]->name))
@@ -214,6 +257,7 @@ void import_index(struct import *im)
     add_others(im);
     if (im->result >= 0)
         give_qids(im);
+    settle_classes(im);
     settle_names(im);
     for (const struct xml_element *at = first_domain(im); at != NULL; at = xml_next(at, "domain"))
         add_volumes(im, at);

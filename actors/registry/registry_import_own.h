@@ -11,6 +11,7 @@ struct import_vm {
     uint32_t qid;
     struct span class_name, name;
     bool provides_network, template_for_dispvms;
+    bool no_uuid;      /* the file's is another's, or dom0's */
     char new_name[32]; /* where `name` points if the file's own could not be kept */
     char reason[256];  /* why it is disabled; empty: it is not */
 };

@@ -156,9 +156,13 @@ static void migrate(struct passage *p, const struct xml_element *at)
     import_tell(p->im, IMPORT_NOTE, at, p->vm, "old property written as %.*s", SPAN_ARG(p->name));
 }
 
-/* The index has settled these two. */
-static bool is_identity(struct span name)
+/* Settled already: name and qid by the index; a uuid that is another's, or that a later line replaces. */
+static bool is_settled(const struct import_vm *vm, const struct xml_element *at, struct span name)
 {
+    if (vm->qid == 0)
+        return false;
+    if (span_is(name, "uuid"))
+        return vm->no_uuid || import_find_property(vm->at, "uuid") != at;
     return span_is(name, "name") || span_is(name, "qid");
 }
 
@@ -166,7 +170,7 @@ static void vm_property(struct import *im, struct import_vm *vm, const struct xm
 {
     struct passage p = {im, vm, import_attribute(at, "name"), import_value(at), NULL};
     struct fault why = {0};
-    if (is_identity(p.name) && vm->qid != 0)
+    if (is_settled(vm, at, p.name))
         return;
     migrate(&p, at);
     pass(&p, &why);
@@ -179,17 +183,11 @@ static void vm_property(struct import *im, struct import_vm *vm, const struct xm
 
 static void identity(struct import *im, struct import_vm *vm)
 {
-    text_clear(&im->line);
-    text_format(&im->line, "%u", vm->qid);
     import_emit(im, CHANGE_PROPERTY, vm->qid, SPAN_LITERAL("name"), vm->name);
-    import_emit(im, CHANGE_PROPERTY, vm->qid, SPAN_LITERAL("qid"), text_span(&im->line));
     if (import_find_property(vm->at, "uuid") == NULL)
         import_tell(im, IMPORT_DISABLES, vm->at, vm, "it has no uuid");
-    if (im->rules->type(im->rules->self, vm->class_name, SPAN_LITERAL("name")) == IMPORT_UNKNOWN)
-        import_tell(im, IMPORT_DISABLES, vm->at, vm, "its class '%.*s' is not known",
-                    SPAN_ARG(vm->class_name));
-    else if (im->rules->type(im->rules->self, vm->class_name, SPAN_LITERAL("template")) == IMPORT_VM &&
-             import_find_property(vm->at, "template") == NULL)
+    if (im->rules->type(im->rules->self, vm->class_name, SPAN_LITERAL("template")) == IMPORT_VM &&
+        import_find_property(vm->at, "template") == NULL)
         import_tell(im, IMPORT_DISABLES, vm->at, vm, "it has no template");
 }
 

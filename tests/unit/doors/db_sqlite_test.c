@@ -246,40 +246,45 @@ static void assert_a_kill_now_leaves(unsigned n)
     strcpy(dir, home);
 }
 
-static void a_commit_that_fails_at_its_nth_step_changes_nothing(int code, int lasting)
+/* Each step in a store of its own, so that the steps are the same each time. Returns whether step n exists.
+ */
+static bool a_commit_fails_at_step(int n, int code, int lasting)
 {
     struct db *db = opened();
-    unsigned done = 0;
-    assert_int_equal(commit(db, ++done, NULL), 0);
-    unsigned failures = 0;
-    for (int n = 1;; n++) {
-        struct fault why = {0};
-        disk.code = code;
-        disk.lasting = lasting;
-        disk.failed = 0;
-        disk.left = n;
-        int r = commit(db, done + 1, &why);
-        bool met = disk.failed > 0;
-        disk.left = 0;
-        if (!met) {
-            assert_int_equal(r, 0);
-            done++;
-            break;
-        }
+    struct fault why = {0};
+    assert_int_equal(commit(db, 1, NULL), 0);
+    disk.code = code;
+    disk.lasting = lasting;
+    disk.failed = 0;
+    disk.left = n;
+    int r = commit(db, 2, &why);
+    bool met = disk.failed > 0;
+    disk.left = 0;
+    if (met) {
         assert_int_equal(r, -ERR_IO);
         assert_int_equal(why.code, ERR_IO);
-        failures++;
-        assert_at(db, done);
+        assert_at(db, 1);
         if (!lasting)
-            assert_a_kill_now_leaves(done);
-        assert_int_equal(commit(db, ++done, &why), 0);
-        assert_at(db, done);
+            assert_a_kill_now_leaves(1);
+        assert_int_equal(commit(db, 2, &why), 0);
+    } else {
+        assert_int_equal(r, 0);
     }
-    assert_true(failures > 2);
+    assert_at(db, 2);
+    assert_a_kill_now_leaves(2);
     db_free(db);
-    db = opened();
-    assert_at(db, done);
-    db_free(db);
+    return met;
+}
+
+static void a_commit_that_fails_at_its_nth_step_changes_nothing(int code, int lasting)
+{
+    int n = 1;
+    while (a_commit_fails_at_step(n, code, lasting)) {
+        assert_int_equal(remove_dir(NULL), 0);
+        assert_int_equal(make_dir(NULL), 0);
+        n++;
+    }
+    assert_true(n > 5);
 }
 
 static void a_failing_disk_is_answered_and_changes_nothing_at_every_step(void **state)
@@ -298,6 +303,33 @@ static void a_disk_that_stays_full_and_is_emptied_later_loses_nothing(void **sta
 {
     (void)state;
     a_commit_that_fails_at_its_nth_step_changes_nothing(SQLITE_FULL, 1);
+}
+
+static void an_open_that_fails_at_its_nth_step_can_be_repeated(void **state)
+{
+    (void)state;
+    for (int n = 1;; n++) {
+        struct db *db = NULL;
+        struct fault why = {0};
+        disk.code = SQLITE_FULL;
+        disk.failed = 0;
+        disk.left = n;
+        int r = db_sqlite_open(dir, &db, &why);
+        bool met = disk.failed > 0;
+        disk.left = 0;
+        if (r >= 0)
+            db_free(db);
+        else
+            assert_int_equal(r, -ERR_IO);
+        if (!met)
+            break;
+        db = opened();
+        assert_int_equal(commit(db, 1, NULL), 0);
+        assert_at(db, 1);
+        db_free(db);
+        assert_int_equal(remove_dir(NULL), 0);
+        make_dir(NULL);
+    }
 }
 
 static void write_file(const char *name, const char *bytes, size_t len, off_t where)
@@ -446,6 +478,7 @@ int main(void)
         IN_DIR(a_failing_disk_is_answered_and_changes_nothing_at_every_step),
         IN_DIR(a_full_disk_is_answered_and_changes_nothing_at_every_step),
         IN_DIR(a_disk_that_stays_full_and_is_emptied_later_loses_nothing),
+        IN_DIR(an_open_that_fails_at_its_nth_step_can_be_repeated),
         IN_DIR(a_file_that_is_no_store_is_told_and_left_alone),
         IN_DIR(a_damaged_page_is_found_when_the_store_is_opened),
         IN_DIR(another_programs_database_is_refused),

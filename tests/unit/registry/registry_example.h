@@ -23,9 +23,9 @@ struct example_property {
 
 static const struct example_property example_properties[] = {
     {"label", "*", IMPORT_LABEL, 2},
-    {"name", "TemplateVM AppVM DispVM RemoteVM", IMPORT_TEXT, 2},
-    {"qid", "TemplateVM AppVM DispVM RemoteVM", IMPORT_INT, 2},
-    {"uuid", "TemplateVM AppVM DispVM RemoteVM", IMPORT_TEXT, 2},
+    {"name", "TemplateVM AppVM StandaloneVM DispVM RemoteVM", IMPORT_TEXT, 2},
+    {"qid", "TemplateVM AppVM StandaloneVM DispVM RemoteVM", IMPORT_INT, 2},
+    {"uuid", "TemplateVM AppVM StandaloneVM DispVM RemoteVM", IMPORT_TEXT, 2},
     {"name", "AdminVM", IMPORT_READ_ONLY, 2},
     {"provides_network", "TemplateVM AppVM DispVM", IMPORT_BOOL, 2},
     {"template_for_dispvms", "AppVM", IMPORT_BOOL, 2},

@@ -55,13 +55,13 @@ static void the_example_is_read_whole_and_without_a_word(void **state)
         "POOL -1 main=dir_path=/srv/qubes|driver=file|revisions_to_keep=1|ephemeral_volatile=False\n"
         "POOL -1 linux-kernel=dir_path=/var/lib/qubes/vm-kernels|driver=linux-kernel\n"
         "VM 0 =1 AdminVM\nPROPERTY 0 label=black\n"
-        "VM 1 =1 TemplateVM\nPROPERTY 1 name=base\nPROPERTY 1 qid=1\nPROPERTY 1 label=black\n"
+        "VM 1 =1 TemplateVM\nPROPERTY 1 name=base\nPROPERTY 1 label=black\n"
         "PROPERTY 1 uuid=3f0d5f0e-55d4-4d2f-8c1e-1c8a2b7f0a01\nFEATURE 1 qrexec=1\nTAG 1 guivm-dom0=\n"
         "VOLUME 1 root=pool=main|vid=vm-templates/base/root|revisions_to_keep=1|rw=True|save_on_stop=True|"
         "snap_on_start=False|size=10737418240\n"
         "VOLUME 1 kernel=pool=linux-kernel|vid=6.12-1|revisions_to_keep=0|rw=False|save_on_stop=False|"
         "snap_on_start=False\n"
-        "VM 2 =1 AppVM\nPROPERTY 2 name=uplink\nPROPERTY 2 qid=2\nPROPERTY 2 label=teal\n"
+        "VM 2 =1 AppVM\nPROPERTY 2 name=uplink\nPROPERTY 2 label=teal\n"
         "PROPERTY 2 provides_network=True\nPROPERTY 2 uuid=8b6b7b9c-2a0f-4f5b-b1c5-6f0f2c0e0a02\n"
         "PROPERTY 2 virt_mode=hvm\nPROPERTY 2 netvm=\nPROPERTY 2 template=base\n"
         "FEATURE 2 servicevm=1\nFEATURE 2 gui=\nTAG 2 created-by-dom0=\n"
@@ -162,6 +162,12 @@ static void one_bad_vm_is_disabled_and_the_rest_is_read(void **state)
         {"<domain class='TemplateVM'><properties>" P("qid", "1") P("name", "a")
              P("uuid", "u") "</properties></domain>",
          "no qid"},
+        {"<domain class='TemplateVM'><properties>" P("qid", "2") P("name", "a")
+             P("uuid", "u1") "</properties></domain>",
+         "its uuid is another's"},
+        {"<domain class='TemplateVM'><properties>" P("qid", "2") P("name", "a")
+             P("uuid", "00000000-0000-0000-0000-000000000000") "</properties></domain>",
+         "its uuid is another's"},
         {APP("2", "base", "", ""), "another has it"},
         {APP("2", "", "", ""), "empty"},
         {APP("2", "a", "", "<features><feature>x</feature></features>"), "feature"},
@@ -186,6 +192,15 @@ static void one_bad_vm_is_disabled_and_the_rest_is_read(void **state)
         assert_import(xml.at, "DISABLED 2 =", "NOTE 2 import=", "2 line 1: ", cases[i].reason, "VM 2 =1 ",
                       "PROPERTY 2 name=", "PROPERTY 7 vcpus=3", "!DISABLED 7", "!DISABLED 1 ");
     }
+}
+
+static void a_vm_of_an_unknown_class_is_kept_under_one_that_needs_nothing(void **state)
+{
+    (void)state;
+    assert_import(HOUSE("", "<domain class='Odd'><properties>" P("qid", "2") P("name", "a") P("uuid", "u")
+                                P("label", "red") "</properties></domain>"),
+                  "VM 2 =1 StandaloneVM\nPROPERTY 2 name=a\n", "PROPERTY 2 label=red",
+                  "DISABLED 2 =its class 'Odd'");
 }
 
 static void what_belongs_to_nobody_is_left_out_and_told(void **state)
@@ -346,6 +361,7 @@ int main(void)
         cmocka_unit_test(old_content_is_migrated),
         cmocka_unit_test(labels_go_by_name_number_or_reference),
         cmocka_unit_test(one_bad_vm_is_disabled_and_the_rest_is_read),
+        cmocka_unit_test(a_vm_of_an_unknown_class_is_kept_under_one_that_needs_nothing),
         cmocka_unit_test(what_belongs_to_nobody_is_left_out_and_told),
         cmocka_unit_test(devices_are_read_in_all_their_old_forms),
         cmocka_unit_test(an_old_pci_address_becomes_its_path_where_the_machine_knows_it),
