@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -162,6 +164,47 @@ static void a_row_grants_one_capability(void **state)
     assert_int_equal(out.value, 0);
 }
 
+/* As the supervisor would be: parent of a jailed process, and then gone. */
+static void bear_and_wait(int alive)
+{
+    const int keep[] = {alive};
+    struct jail_order order = prison_order(&prison, "guest");
+    struct jail_report report = {0};
+    order.keep = keep;
+    order.keep_count = COUNT(keep);
+    if (unshare(CLONE_NEWPID) < 0)
+        _exit(1);
+    if (fork() == 0) {
+        if (jail_enter(&order, &report, NULL) >= 0 && jail_seal(&order, &report, NULL) >= 0 &&
+            write(alive, "a", 1) == 1)
+            sleep(60);
+        _exit(1);
+    }
+    close(alive);
+    pause();
+}
+
+static void a_jailed_process_ends_with_its_parent(void **state)
+{
+    int alive[2], status;
+    char byte;
+    (void)state;
+    assert_int_equal(pipe2(alive, O_CLOEXEC), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        close(alive[0]);
+        bear_and_wait(alive[1]);
+    }
+    close(alive[1]);
+    assert_int_equal(read(alive[0], &byte, 1), 1);
+    assert_int_equal(kill(parent, SIGKILL), 0);
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    struct pollfd end = {alive[0], POLLIN, 0};
+    assert_int_equal(poll(&end, 1, 5000), 1); /* its end of the pipe closed */
+    assert_int_equal(read(alive[0], &byte, 1), 0);
+    close(alive[0]);
+}
+
 static int open_prison(void **state)
 {
     (void)state;
@@ -185,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_place_that_does_not_exist_is_named),
         cmocka_unit_test(an_instance_beyond_its_row_is_refused),
         cmocka_unit_test(a_row_grants_one_capability),
+        cmocka_unit_test(a_jailed_process_ends_with_its_parent),
     };
     if (!prison_is_possible())
         return 77;

@@ -171,7 +171,7 @@ static int listen_and_answer(const struct inmate *me)
         return -2;
     if (nng_recv(s, bytes, &size, 0) != 0 || nng_send(s, bytes, size, 0) != 0)
         return -3;
-    nng_msleep(100); /* the answer leaves by a thread of nng's */
+    usleep(100000); /* the answer leaves by a thread of nng's */
     return nng_listener_close(at) == 0 ? 0 : -4;
 }
 
