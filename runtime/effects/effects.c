@@ -48,6 +48,7 @@ static const struct {
 #define CALL(set, call)
 #define CALL_WHEN(set, call, argument, mask, value)
 #define REFUSE(set, call, error)
+#define REFUSE_WHEN(set, call, argument, mask, value, error)
 #include "runtime/effects/calls.def"
 };
 

@@ -29,6 +29,7 @@ enum call_set {
 #define CALL(set, call)
 #define CALL_WHEN(set, call, argument, mask, value)
 #define REFUSE(set, call, error)
+#define REFUSE_WHEN(set, call, argument, mask, value, error)
 #include "runtime/effects/calls.def"
     CALLS_COUNT
 };

@@ -19,9 +19,10 @@ static const struct {
     const char *call;
 } calls[] = {
 #define SET(name, help)
-#define CALL(set, call)                             {CALLS_##set, #call},
-#define CALL_WHEN(set, call, argument, mask, value) {CALLS_##set, #call "*"},
-#define REFUSE(set, call, error)                    {CALLS_##set, "-" #call},
+#define CALL(set, call)                                      {CALLS_##set, #call},
+#define CALL_WHEN(set, call, argument, mask, value)          {CALLS_##set, #call "*"},
+#define REFUSE(set, call, error)                             {CALLS_##set, "-" #call},
+#define REFUSE_WHEN(set, call, argument, mask, value, error) {CALLS_##set, "-" #call "*"},
 #include "runtime/effects/calls.def"
 };
 

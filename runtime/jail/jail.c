@@ -35,7 +35,7 @@ int jail_lacks(struct jail *j, enum layer layer, int error)
         return 0;
     return fault_set(
         j->why, ERR_UNSUPPORTED,
-        "%s/%u: the jail's layer %s cannot be had (%s); see docs/jail.md, or start with --jail=best",
+        "%s/%u: the jail's layer %s cannot be had (%s); start with --jail=best to run without it",
         j->order->kind, j->order->instance, layer_name(layer), strerror(error));
 }
 

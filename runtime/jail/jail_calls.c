@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,24 +21,27 @@
                 CLONE_NEWCGROUP))
 #define OWN_PID (~UINT64_C(0)) /* no pid has this value: exchanged when the filter is made */
 
-enum grant { GRANT, GRANT_WHEN, ANSWER };
+enum grant { GRANT, GRANT_WHEN, ANSWER_WHEN, ANSWER };
 
 struct call_row {
     enum call_set set;
     int call; /* below 0: not a call of this machine */
     enum grant grant;
     unsigned argument;
-    uint64_t mask, value; /* ANSWER: value is the errno */
+    uint64_t mask, value;
+    uint32_t error; /* what ANSWER and ANSWER_WHEN answer */
 };
 
+/* clang-format off */
 static const struct call_row rows[] = {
 #define SET(name, help)
-#define CALL(set, call) {CALLS_##set, SCMP_SYS(call), GRANT, 0, 0, 0},
-#define CALL_WHEN(set, call, argument, mask, value)                                                          \
-    {CALLS_##set, SCMP_SYS(call), GRANT_WHEN, argument, mask, value},
-#define REFUSE(set, call, error) {CALLS_##set, SCMP_SYS(call), ANSWER, 0, 0, error},
+#define CALL(set, call) {CALLS_##set, SCMP_SYS(call), GRANT, 0, 0, 0, 0},
+#define CALL_WHEN(set, call, argument, mask, value) {CALLS_##set, SCMP_SYS(call), GRANT_WHEN, argument, mask, value, 0},
+#define REFUSE(set, call, error) {CALLS_##set, SCMP_SYS(call), ANSWER, 0, 0, 0, error},
+#define REFUSE_WHEN(set, call, argument, mask, value, error) {CALLS_##set, SCMP_SYS(call), ANSWER_WHEN, argument, mask, value, error},
 #include "runtime/effects/calls.def"
 };
+/* clang-format on */
 
 static bool is_granted_set(const struct jail *j, enum call_set set)
 {
@@ -46,16 +50,27 @@ static bool is_granted_set(const struct jail *j, enum call_set set)
     return effects_have(j->table, j->order->kind, EFFECT_MAY_CALL, set);
 }
 
-/* Whether a stronger row of the same kind of process speaks of the same call: a whole grant makes a
- * conditional one moot, any grant an answer. */
+/* Of two rows on one call, a whole grant makes every other moot, and any grant a whole answer. */
+static bool outranks(enum grant stronger, enum grant row)
+{
+    return (stronger == GRANT && row != GRANT) || (stronger == GRANT_WHEN && row == ANSWER);
+}
+
 static bool is_overruled(const struct jail *j, const struct call_row *row)
 {
     for (size_t i = 0; i < COUNT(rows); i++)
-        if (rows[i].call == row->call && rows[i].grant < row->grant && is_granted_set(j, rows[i].set))
+        if (rows[i].call == row->call && outranks(rows[i].grant, row->grant) &&
+            is_granted_set(j, rows[i].set))
             return true;
     size_t at = 0;
     return row->grant == ANSWER && (row->call == SCMP_SYS(socket) || row->call == SCMP_SYS(connect)) &&
            effects_next(j->table, j->order->kind, EFFECT_MAY_CONNECT, &at) != NULL;
+}
+
+/* libseccomp refuses a rule that says what happens anyway. */
+static bool is_default(const struct jail *j, const struct call_row *row)
+{
+    return j->order->refusal == JAIL_TELL && row->grant >= ANSWER_WHEN && row->error == EPERM;
 }
 
 /* Two sets may hold the same row. */
@@ -73,8 +88,11 @@ static int add_row(scmp_filter_ctx filter, const struct call_row *row)
     case GRANT_WHEN:
         return seccomp_rule_add(filter, SCMP_ACT_ALLOW, row->call, 1,
                                 SCMP_CMP64(row->argument, SCMP_CMP_MASKED_EQ, row->mask, value));
+    case ANSWER_WHEN:
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(row->error), row->call, 1,
+                                SCMP_CMP64(row->argument, SCMP_CMP_MASKED_EQ, row->mask, value));
     case ANSWER:
-        return seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)row->value), row->call, 0);
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(row->error), row->call, 0);
     }
     return -EINVAL;
 }
@@ -83,7 +101,8 @@ static int add_sets(const struct jail *j, scmp_filter_ctx filter)
 {
     int r = 0;
     for (size_t i = 0; r >= 0 && i < COUNT(rows); i++)
-        if (rows[i].call >= 0 && is_granted_set(j, rows[i].set) && !is_overruled(j, &rows[i]))
+        if (rows[i].call >= 0 && is_granted_set(j, rows[i].set) && !is_overruled(j, &rows[i]) &&
+            !is_default(j, &rows[i]))
             r = accepted(add_row(filter, &rows[i]));
     return r;
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -108,7 +109,8 @@ static void live(const struct inmate *inmate, int report)
     order.keep = keep;
     order.keep_count = COUNT(keep);
     me.order = &order;
-    out.r = jail_enter(&order, &out.report, &out.why);
+    if (me.depth != FREE)
+        out.r = jail_enter(&order, &out.report, &out.why);
     if (out.r >= 0 && me.before_seal != NULL)
         me.before_seal(&me);
     if (out.r >= 0 && me.depth == SEALED)
@@ -129,7 +131,10 @@ static void live(const struct inmate *inmate, int report)
 /* A process is born into a pid namespace: one more fork, whose parent passes the end on. */
 static void bear(const struct inmate *inmate, int report)
 {
-    if (unshare(CLONE_NEWPID) < 0)
+    if (inmate->depth == FREE &&
+        (unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+        _exit(2);
+    if (inmate->depth != FREE && unshare(CLONE_NEWPID) < 0)
         _exit(2);
     pid_t child = fork();
     if (child == 0)

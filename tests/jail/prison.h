@@ -25,7 +25,8 @@ void prison_close(struct prison *p);
 /* JAIL_REQUIRE and JAIL_KILL, all places, instance 0, no descriptor kept. */
 struct jail_order prison_order(const struct prison *p, const char *kind);
 
-enum depth { ENTERED, SEALED };
+/* FREE: no jail at all, still root, with mounts and a host name of its own: the control. */
+enum depth { FREE, ENTERED, SEALED };
 
 struct outcome {
     int r;      /* of jail_enter or jail_seal, if below 0: `value` means nothing */
