@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.." || exit 1
 build=${BULKHEAD_BUILD:-$PWD/build/release}
 
-export XENBED_CACHE="${XENBED_CACHE:-$HOME/.cache/bulkhead-xenbed}"
+export XENBED_CACHE="${XENBED_CACHE:-${HOME:-/root}/.cache/bulkhead-xenbed}"
 booting="an emulated dom0 with Xen boots"
 unable() {
     skip "$booting" "$1"
