@@ -61,10 +61,9 @@ static int base_works(const struct inmate *me)
     (void)me;
     if (event < 0 || timer < 0 || read(event, &count, sizeof count) != sizeof count)
         return -1;
-    void *large = malloc(1 << 20);
-    bool had = large != NULL;
-    free(large);
-    return had && clock_gettime(CLOCK_MONOTONIC, &now) == 0 && nanosleep(&moment, NULL) == 0 ? 0 : -1;
+    AUTO_MEMORY void *large = malloc(1 << 20);
+    return large != NULL && clock_gettime(CLOCK_MONOTONIC, &now) == 0 && nanosleep(&moment, NULL) == 0 ? 0
+                                                                                                       : -1;
 }
 
 static int nng_works(const struct inmate *me)
