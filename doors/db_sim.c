@@ -2,6 +2,7 @@
  * The simulated store. In tests and the simulator. */
 #include "doors/db_sim.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "doors/db_calls.h"
@@ -105,6 +106,7 @@ static void entry_free(struct entry *e)
 static void unlink_entry(struct db_disk *disk, struct entry **at)
 {
     struct entry *e = *at;
+    assert(e != NULL);
     *at = e->chain;
     *(e->before != NULL ? &e->before->after : &disk->first) = e->after;
     *(e->after != NULL ? &e->after->before : &disk->last) = e->before;

@@ -27,8 +27,7 @@ static uint64_t monotonic(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void say(enum control_what what, struct address who, uint64_t incarnation,
-                const struct control *more)
+static void say(enum control_what what, struct address who, uint64_t incarnation, const struct control *more)
 {
     struct control c = more != NULL ? *more : (struct control){0};
     c.what = what;
@@ -199,8 +198,7 @@ int main(int argc, char **argv)
         log_line(LOG_ERROR, "%s", argc < 5 ? "started by hand? bulkhead-supervisor does it" : why.text);
         return EXIT_CANNOT_START;
     }
-    say(CONTROL_READY, (struct address){KIND_ROUTER, 0}, 0,
-        &(struct control){.number = report.in_force});
+    say(CONTROL_READY, (struct address){KIND_ROUTER, 0}, 0, &(struct control){.number = report.in_force});
     serve(&router);
     fflush(NULL);
     _exit(EXIT_RETIRED);

@@ -72,7 +72,7 @@ static int start(const struct program_parts *parts, struct program *p, struct sh
     static const int keep[] = {STDOUT_FILENO, STDERR_FILENO, CONTROL_FD};
     struct jail_order order = order_of(p, keep, COUNT(keep));
     struct jail_report report = {0};
-    struct shell *shell;
+    struct shell *shell = NULL;
     struct shell_parts shell_parts = {
         .actor = parts->actor,
         .life = {.self = p->self, .generation = p->generation},

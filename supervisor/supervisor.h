@@ -95,7 +95,7 @@ void router_tell(struct supervisor *s, enum control_what what, const struct chil
                  uint32_t value);
 void router_expect(struct supervisor *s, const struct child *c);
 void router_restarted(struct supervisor *s);
-void router_says(struct supervisor *s, const struct control *c);
+void router_says(struct supervisor *s, const struct control *r);
 
 /* supervisor_notes.c */
 int notes_open(struct supervisor *s, struct fault *why);

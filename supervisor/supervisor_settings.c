@@ -28,8 +28,13 @@ static const struct option_row {
 
 static void set_option(struct settings *s, const char *key, const char *value)
 {
-    if (value != NULL && s->options < OPTIONS_MAX)
-        snprintf(s->option[s->options++], PATH_ROOM, "%s=%s", key, value);
+    if (value == NULL || s->options >= OPTIONS_MAX)
+        return;
+    int len = snprintf(s->option[s->options], PATH_ROOM, "%s=%s", key, value);
+    if (len > 0 && len < PATH_ROOM)
+        s->options++;
+    else
+        fprintf(stderr, "the value of %s is too long and is not used\n", key);
 }
 
 static void usage(void)

@@ -9,9 +9,10 @@ dom0() {
 bulkhead_push() {
     rm -rf "$XENBED_RUN/push"
     mkdir -p "$XENBED_RUN/push/bulkhead"
-    cp -R "$1/bulkhead" "$1/libexec" "$XENBED_RUN/push/bulkhead/" &&
-        strip "$XENBED_RUN"/push/bulkhead/bulkhead "$XENBED_RUN"/push/bulkhead/libexec/* &&
-        timeout 120 "$bed/dom0-run.sh" --put "$XENBED_RUN/push/bulkhead" /opt
+    cp -R "$1/bulkhead" "$1/libexec" "$XENBED_RUN/push/bulkhead/" || return 1
+    # Copying is slow there, and debug information is most of a program.
+    strip "$XENBED_RUN"/push/bulkhead/bulkhead "$XENBED_RUN"/push/bulkhead/libexec/* 2>/dev/null
+    timeout 120 "$bed/dom0-run.sh" --put "$XENBED_RUN/push/bulkhead" /opt
 }
 # The kernel pool's one kernel is the bed's guest.
 bulkhead_kernel() {
@@ -19,8 +20,8 @@ bulkhead_kernel() {
         ln -f /guest/vmlinux vmlinuz && ln -f /guest/initrd initramfs'
 }
 bulkhead_start() {
-    dom0 'mkdir -p /run/bulkhead /var/lib/bulkhead
-        setsid /opt/bulkhead/libexec/supervisor --jail=best --run /run/bulkhead --state /var/lib/bulkhead \
+    dom0 'mkdir -p /run/bulkhead /var/lib/bulkhead /var/log
+        setsid /opt/bulkhead/libexec/supervisor --jail=best \
             --hypervisor xen:///system --nodedev xen:///system </dev/null >>/var/log/bulkhead.log 2>&1 &
         echo $! >/run/bulkhead.pid'
 }

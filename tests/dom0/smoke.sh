@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.." || exit 1
 build=${BULKHEAD_BUILD:-$PWD/build/release}
 
-export XENBED_CACHE="${XENBED_CACHE:-$HOME/.cache/bulkhead-xenbed}"
+export XENBED_CACHE="${XENBED_CACHE:-${HOME:-/root}/.cache/bulkhead-xenbed}"
 booting="an emulated dom0 with Xen boots"
 unable() {
     skip "$booting" "$1"
@@ -50,7 +50,7 @@ check "$booting" "$here/boot.sh"
 [ -f "$XENBED_RUN/port" ] || { done_testing; exit 1; }
 check "libvirt's Xen driver answers in it" dom0 'virsh -c xen:///system list | grep -q Domain-0'
 if [ ! -x "$build/libexec/supervisor" ] || [ ! -x "$build/bulkhead" ]; then
-    skip "bulkhead serves on Xen" "no supervisor in $build"
+    skip "bulkhead serves on Xen" "no supervisor or no command line in $build"
     done_testing
     exit 0
 fi

@@ -10,9 +10,11 @@ dpkg -L libc6-dev linux-libc-dev 2>/dev/null |
 printf '%s\n' stdarg.h stdbool.h stddef.h stdint.h stdalign.h stdatomic.h stdnoreturn.h float.h limits.h \
     cpuid.h immintrin.h >>"$headers/c.headers"
 
+cmake_rows >"$headers/tree.cmake"
+
 rule() {
     # shellcheck disable=SC2046 # names of ours hold no spaces
-    awk -v check="$1" -f "$here/includes.awk" "$here/rooms.txt" cmake/tree.cmake "$headers/c.headers" \
+    awk -v check="$1" -f "$here/includes.awk" "$here/rooms.txt" "$headers/tree.cmake" "$headers/c.headers" \
         $(files '*.c' '*.h' '*.def')
 }
 exists() {

@@ -27,21 +27,34 @@ beyond() {
         done
     done | sort -u
 }
-# granted ACTOR: the libraries behind its doors. libvirt brings libxml2 with it.
+# words CALL NAME: what follows the name in that call of cmake/tree.cmake.
+words() {
+    cmake_rows | sed -n "s/^$1($2 \(.*\))\$/\1/p"
+}
+# behind LINK...: the libraries that these links bring, through doors built on doors.
+# shellcheck disable=SC2046 # lists of words
+behind() {
+    for link; do
+        case $link in
+        door_*) behind $(words add_door "${link#door_}") ;;
+        PkgConfig::LIBVIRT) echo libvirt libxml2 ;;
+        PkgConfig::LIBXML2) echo libxml2 ;;
+        PkgConfig::LIBXSLT) echo libxslt libxml2 ;;
+        PkgConfig::LIBEXSLT) echo libexslt libxslt libxml2 ;;
+        PkgConfig::SQLITE3) echo libsqlite3 ;;
+        PkgConfig::LIBPCI) echo libpci ;;
+        xenstore | PkgConfig::XENSTORE) echo libxenstore ;;
+        esac
+    done
+}
 granted() {
-    sed -n "s/^add_actor($1 //p" cmake/tree.cmake | tr -d ')' | tr ' ' '\n' |
-        awk '/^DOORS$/ { on = 1; next } /^LINKS$/ { on = 1; next } on' | while read -r word; do
-        { sed -n "s/^add_door($word //p" cmake/tree.cmake | tr -d ')' | tr ' ' '\n'; echo "$word"; } | while read -r link; do
-            case $link in
-            PkgConfig::LIBVIRT | virt) echo libvirt libxml2 ;;
-            PkgConfig::LIBXML2) echo libxml2 ;;
-            PkgConfig::LIBXSLT | PkgConfig::XSLT) echo libxslt libxml2 ;;
-            PkgConfig::LIBEXSLT | PkgConfig::EXSLT) echo libexslt libxslt libxml2 ;;
-            PkgConfig::SQLITE3) echo libsqlite3 ;;
-            PkgConfig::LIBPCI) echo libpci ;;
-            xenstore | PkgConfig::XENSTORE) echo libxenstore ;;
-            esac
-        done
+    doors=no
+    for word in $(words add_actor "$1"); do
+        case $word in
+        DOORS) doors=yes ;;
+        LINKS | FOLDER) doors=no ;;
+        *) if [ $doors = yes ]; then behind "door_$word"; else behind "$word"; fi ;;
+        esac
     done
 }
 

@@ -59,6 +59,16 @@ else
     skip "a file that is not formatted is refused" "no clang-format"
 fi
 
+# A defect that clang-tidy knows.
+put base/bug.c "int bug(int *p)\n{\n    p = 0;\n    return *p;\n}\n"
+put build/asan/compile_commands.json "[{\n  \"directory\": \"$bad\",\n  \"command\": \"clang -c $bad/base/bug.c\",\n  \"file\": \"$bad/base/bug.c\"\n}]\n"
+cp .clang-tidy "$bad/"
+if command -v clang-tidy >/dev/null; then
+    check "a null pointer that is followed is found" refused tidy "base/bug.c:4"
+else
+    skip "a null pointer that is followed is found" "no clang-tidy"
+fi
+
 # Programs that load what they may not.
 mkdir -p "$bad/made/libexec"
 export BULKHEAD_BUILD="$bad/made"

@@ -34,6 +34,8 @@ check "a skip as cmocka writes it is a skip" \
     counts "1 passed, 0 failed, 1 skipped" 'echo 1..2; echo "ok 1 - a"; echo "not ok 2 # SKIP b"'
 check "a suite that is skipped as a whole is counted once" \
     counts "1 passed, 0 failed, 1 skipped" 'echo 1..1; echo "ok 1 - a"; echo "1..0 # skip no Xen"'
+check "a suite that says by its exit status that it cannot run here is skipped" \
+    names "0 passed, 1 failed, 1 skipped" 'echo needs root; exit 77' 'needs root'
 check "a crash is a failure" counts "1 passed, 1 failed, 0 skipped" 'echo 1..1; echo "ok 1 - a"; kill -SEGV $$'
 check "no plan is a failure" counts "1 passed, 1 failed, 0 skipped" 'echo "ok 1 - a"'
 check "no output is a failure" counts "0 passed, 1 failed, 0 skipped" 'exit 0'

@@ -12,9 +12,14 @@ files() {
         done
     else
         for pattern; do
-            find . -path ./build -prune -o -type f -path "./$pattern" -print
+            find . \( -path ./build -o -path ./.git \) -prune -o -type f -path "./$pattern" -print
         done | sed 's,^\./,,' | sort -u
     fi
+}
+
+# cmake_rows: the calls of cmake/tree.cmake, one a line, without comments.
+cmake_rows() {
+    sed 's/#.*//' cmake/tree.cmake | tr '\n' ' ' | sed 's/)/)\n/g' | sed 's/^ *//'
 }
 
 # none COMMAND...: succeeds when the command prints nothing; else shows it.

@@ -11,7 +11,8 @@ ours() {
     files '*' | grep -vE '\.(jsonl|json|png|svg)$|^LICENSE$|^tests/fuzz/corpus/'
 }
 words() {
-    ours | xargs grep -nIwE "$unfinished" /dev/null
+    # A guest's device model in a domain of its own has the same name as unfinished code.
+    ours | xargs grep -nIwE "$unfinished" /dev/null | grep -vE "st""ub.(domain|qube)"
 }
 paths() {
     ours | xargs grep -nIE "(^|[^A-Za-z0-9_.}\$])$machine" /dev/null
