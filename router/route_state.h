@@ -5,8 +5,7 @@
 
 #include "router/route.h"
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "base/hash.h"
 #include <utlist.h>
 
 enum box_state { BOX_ABSENT, BOX_EXPECTED, BOX_LIVE };

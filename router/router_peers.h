@@ -7,8 +7,7 @@
 #include "runtime/bus.h"
 #include "runtime/control/control.h"
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "base/hash.h"
 
 struct peer;
 

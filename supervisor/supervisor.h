@@ -13,8 +13,7 @@
 #include "runtime/control/sockets.h"
 #include "runtime/control/status.h"
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "base/hash.h"
 
 enum { PATH_ROOM = 512, OPTIONS_MAX = 48 };
 
