@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ * The registry: the only writer of the model. Its state, and what its files do for each other. */
+#ifndef ACTORS_REGISTRY_REGISTRY_H
+#define ACTORS_REGISTRY_REGISTRY_H
+
+#include "actors/registry/registry_store.h"
+#include "model/operation.h"
+#include "runtime/post.h"
+
+/* Operations that wait for their turn; the next is answered BUSY. */
+enum { REGISTRY_QUEUE_MAX = 4096 };
+/* Facts of the host that it keeps: short texts. */
+enum { REGISTRY_FACT_TEXT = 256 };
+
+/* Where an operation is. */
+enum operation_step { STEP_WAITING, STEP_PREPARING, STEP_COMMITTING };
+
+/* One operation that was asked for, from arrival to answer. */
+struct pending_operation {
+    struct pending_operation *prev, *next;
+    uint64_t number; /* tag of its questions */
+    struct request request;
+    enum operation_step step;
+    uint32_t operation, target;
+    char method[128];
+    struct text key, value; /* copies */
+    struct plan plan;       /* while committing */
+    unsigned asked;         /* preparers that have not answered yet */
+    bool prepared;          /* all agreed: commit the next plan */
+    int refused;            /* a preparer's error, with why */
+    struct fault why;
+};
+
+/* What registry knows of a VM's life. */
+struct claim {
+    bool living, removing;
+};
+
+struct registry {
+    struct model *model;
+    struct world world;
+    struct known known;
+    uint64_t version, epoch, last_correlation, next_number, refused_messages;
+    bool loaded, greeted, settled, published, stopping, export_due, exporting, committing;
+    struct pending_operation *operations;
+    unsigned operation_count;
+    struct claim claims[QID_MAX + 1];
+    char host_fact[FACTS][REGISTRY_FACT_TEXT];
+    bool host_fact_known[FACTS];
+};
+
+enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT };
+
+extern const struct actor registry_actor;
+
+/* registry_operate.c: operations, in the order of their arrival but for those whose VM waits. */
+void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m);
+void operate_go_on(struct registry *r, struct out *out);
+void operate_prepared(struct registry *r, struct out *out, const struct answer *a);
+void operate_committed(struct registry *r, struct out *out, const struct store_task *t);
+void operate_end(struct registry *r);
+
+/* registry_publish.c: what the others are told. */
+/* The body of a delta: changes, and events from `first_event` on. */
+void publish_encode(const struct plan *p, uint64_t version, size_t first_event, struct text *body);
+void publish_delta(struct registry *r, struct out *out, const struct context *c, uint64_t version,
+                   const struct text *body);
+/* Events before a commit, or of an operation that was refused. */
+void publish_early(struct registry *r, struct out *out, const struct context *c, const struct plan *p, size_t count);
+/* After hello: who exists, and what a predecessor committed without telling. */
+void publish_all(struct registry *r, struct out *out);
+void publish_roster(struct registry *r, struct out *out, const struct plan *p);
+void publish_snapshot(struct registry *r, struct out *out, const struct request *to);
+
+/* registry_view.c: the resolved values that a VM's process lives by. */
+struct view_memory {
+    struct text clients, netvm, volumes;
+};
+int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory, struct fault *why);
+void view_memory_free(struct view_memory *memory);
+/* Tells the living VMs whose view these changes touch. */
+void view_publish(struct registry *r, struct out *out, const struct plan *p);
+/* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
+void view_cmdline(struct registry *r, uint32_t qid, struct text *line);
+
+#endif
