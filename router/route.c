@@ -303,7 +303,8 @@ void route_hear(struct route *r, struct address who, uint64_t incarnation, char 
         return;
     }
     r->counts.routed++;
-    trace_message(r, &e, (struct span){bytes, len});
+    if (e.to_kind != KIND_ROUTER)
+        trace_message(r, &e, (struct span){bytes, len});
     if (e.to_kind == KIND_ROUTER)
         hear_own(r, source, &e);
     else if (answers)

@@ -59,9 +59,10 @@ struct pending {
     UT_hash_handle hh;
 };
 
-/* A VM that exists. */
+/* A VM that exists, or did. */
 struct tenant {
     uint32_t qid, generation;
+    bool gone; /* it was removed */
     UT_hash_handle hh;
 };
 

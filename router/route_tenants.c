@@ -49,19 +49,15 @@ void tenant_set(struct route *r, const struct envelope *e, bool exists)
         return;
     }
     struct tenant *t = find(r, e->subject_instance);
-    if (!exists && t != NULL && t->generation == e->subject_generation) {
-        HASH_DEL(r->tenants, t);
-        free(t);
-        forget_letters(r, e->subject_instance);
-    }
-    if (!exists)
+    if (!exists && (t == NULL || t->generation != e->subject_generation))
         return;
-    bool same = t != NULL && t->generation == e->subject_generation;
+    bool same = t != NULL && t->gone != exists && t->generation == e->subject_generation;
     if (t == NULL)
         t = add(r, e->subject_instance);
     if (t == NULL)
         return;
     t->generation = e->subject_generation;
+    t->gone = !exists;
     if (!same)
         forget_letters(r, t->qid);
 }
@@ -73,7 +69,7 @@ bool tenant_fits(const struct route *r, const struct envelope *e)
     const struct tenant *t = find(r, e->subject_instance);
     if (t == NULL)
         return !r->tenants_complete;
-    return e->subject_generation == t->generation;
+    return !t->gone && e->subject_generation == t->generation;
 }
 
 void tenants_free(struct route *r)
