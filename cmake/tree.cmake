@@ -37,6 +37,9 @@ add_actor(devbus-pci DOORS nodedev pciids sysfs)
 add_unit_tests(devbus-pci actor_devbus_pci)
 target_compile_definitions(unit_devbus-pci_devbus_pci_test PRIVATE CONFORMANCE="${PROJECT_SOURCE_DIR}/tests/conformance")
 
+add_cli(room_proto room_runtime_effects room_base PkgConfig::JANSSON)
+add_unit_tests(cli room_cli)
+
 add_unit_tests(base room_base)
 add_unit_tests(proto room_proto msgpackc)
 add_unit_tests(router actor_router)
