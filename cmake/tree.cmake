@@ -39,6 +39,7 @@ target_compile_definitions(unit_devbus-pci_devbus_pci_test PRIVATE CONFORMANCE="
 
 add_cli(room_proto room_runtime_effects room_base PkgConfig::JANSSON)
 add_unit_tests(cli room_cli)
+add_reference(room_proto)
 
 add_unit_tests(base room_base)
 add_unit_tests(proto room_proto msgpackc)

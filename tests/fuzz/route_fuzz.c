@@ -18,6 +18,9 @@ static const struct address peers[] = {{KIND_API, 0},   {KIND_API, 1},       {KI
                                        {KIND_GUEST, 1}, {KIND_DEVBUS_PCI, 0}};
 enum { PEERS = COUNT(peers), NUMBERS = 4096 };
 
+/* Numbers that damaged messages carry, whatever single byte of them is changed. */
+#define MANGLED (UINT64_C(1) << 40)
+
 struct world {
     struct route *route;
     uint64_t now, incarnation[PEERS], number;
@@ -49,6 +52,8 @@ static int deliver(void *arg, struct address to, uint64_t incarnation, struct sp
         return -ERR_BUSY;
     assert(envelope_read(bytes, &e) == 0);
     if (e.class != CLASS_REPLY || e.part != e.parts)
+        return 0;
+    if (e.correlation >= MANGLED)
         return 0;
     assert(e.correlation > 0 && e.correlation <= w->number);
     assert(w->asked[e.correlation].asker == i && w->asked[e.correlation].incarnation == incarnation);
@@ -107,8 +112,7 @@ static void unblock(struct world *w, unsigned i)
 static void speak(struct world *w, unsigned i, const uint8_t b[4])
 {
     size_t count;
-    const struct message_rule *row = &message_rules(&count)[b[0] % count];
-    row = &message_rules(&count)[b[0] % count];
+    const struct message_rule *rows = message_rules(&count), *row = &rows[b[0] % count];
     unsigned to = b[1] % PEERS;
     struct envelope e = {.version = ENVELOPE_VERSION,
                          .type = row->type,
@@ -135,15 +139,20 @@ static void speak(struct world *w, unsigned i, const uint8_t b[4])
         e.correlation = ++w->number;
         w->asked[w->number].asker = (uint8_t)i;
         w->asked[w->number].incarnation = w->incarnation[i];
+        w->asked[w->number].answers = 0;
         w->asked[w->number].asked = true;
+    }
+    bool mangle = b[0] == 0xff;
+    if (mangle) {
+        if (e.class == CLASS_REQUEST)
+            w->number--;
+        e.correlation = UINT64_C(0xffff) << 40;
     }
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(ENVELOPE_MAX);
     envelope_write(&bytes, &e);
-    if (bytes.len > 0 && b[0] == 0xff)
+    if (bytes.len > 0 && mangle)
         bytes.at[b[1] % bytes.len] ^= (char)b[2];
     route_hear(w->route, peers[i], w->incarnation[i], bytes.at, bytes.len, w->now);
-    if (b[0] == 0xff && e.class == CLASS_REQUEST)
-        w->asked[e.correlation].asked = false; /* it may have been another's number, or none */
 }
 
 static void step(struct world *w, const uint8_t *b)
