@@ -7,52 +7,40 @@
 #include "proto/rules.h"
 #include "proto/who.h"
 
-/* The fields of a row as the row spells them, with bounds as numbers. */
-struct field {
-    const char *type, *name, *of;
-    unsigned long long lo, hi;
-};
+/* One field as its row spells it, with bounds as numbers; *count is how many came before it. */
+static void put(int *count, const char *type, const char *name, const char *of, unsigned long long lo,
+                unsigned long long hi)
+{
+    printf("%s`%s` %s ", (*count)++ > 0 ? ", " : "", name, type);
+    if (strcmp(type, "list") == 0)
+        printf("of at most %llu [%s](#%s)", hi, of, of);
+    else if (strcmp(type, "one") == 0)
+        printf("[%s](#%s)", of, of);
+    else
+        printf("%llu to %llu%s", lo, hi, type[0] == 'u' ? "" : " bytes");
+}
 
-#define U32(f, lo, hi)   {"u32", #f, "", lo, hi},
-#define U64(f, lo, hi)   {"u64", #f, "", lo, hi},
-#define STR(f, lo, hi)   {"text", #f, "", lo, hi},
-#define BYTES(f, hi)     {"bytes", #f, "", 0, hi},
-#define LIST(f, rec, hi) {"list", #f, #rec, 0, hi},
-#define ONE(f, rec)      {"one", #f, #rec, 0, 0},
-#define NOTHING
-#define END                                                                                                  \
+#define U32(f, lo, hi)   put(&count, "u32", #f, "", lo, hi);
+#define U64(f, lo, hi)   put(&count, "u64", #f, "", lo, hi);
+#define STR(f, lo, hi)   put(&count, "text", #f, "", lo, hi);
+#define BYTES(f, hi)     put(&count, "bytes", #f, "", 0, hi);
+#define LIST(f, rec, hi) put(&count, "list", #f, #rec, 0, hi);
+#define ONE(f, rec)      put(&count, "one", #f, #rec, 0, 0);
+#define NOTHING          ;
+#define FIELDS(name, fields)                                                                                 \
+    static void name(const char *title)                                                                      \
     {                                                                                                        \
-        NULL, NULL, NULL, 0, 0                                                                               \
+        int count = 0;                                                                                       \
+        printf("%s", title);                                                                                 \
+        fields puts(count == 0 ? "nothing" : "");                                                            \
     }
-#define REC(name, fields) static const struct field fields_##name[] = {fields END};
+#define REC(name, fields) FIELDS(fields_##name, fields)
 #include "proto/record.def"
 #define MSG_ROW(to, name, id, class, from, about, wake, fields, reply)                                       \
-    static const struct field fields_##name[] = {fields END}, reply_##name[] = {reply END};
+    FIELDS(fields_##name, fields)                                                                            \
+    FIELDS(reply_##name, reply)
 #include "proto/mailboxes.def"
 #include "proto/no_fields.h"
-
-static void print_field(const struct field *f)
-{
-    printf("`%s` %s ", f->name, f->type);
-    if (strcmp(f->type, "list") == 0)
-        printf("at most %llu [%s](#%s)", f->hi, f->of, f->of);
-    else if (strcmp(f->type, "one") == 0)
-        printf("[%s](#%s)", f->of, f->of);
-    else if (strcmp(f->type, "text") == 0 || strcmp(f->type, "bytes") == 0)
-        printf("%llu to %llu bytes", f->lo, f->hi);
-    else
-        printf("%llu to %llu", f->lo, f->hi);
-}
-
-static void print_fields(const char *title, const struct field *fields)
-{
-    printf("%s", title);
-    for (size_t i = 0; fields[i].type != NULL; i++) {
-        printf("%s", i > 0 ? ", " : "");
-        print_field(&fields[i]);
-    }
-    puts(fields[0].type == NULL ? "nothing" : "");
-}
 
 static void print_kinds(uint32_t bits, const char *none)
 {
@@ -65,8 +53,7 @@ static void print_kinds(uint32_t bits, const char *none)
     printf("%s", bits == 0 ? none : "");
 }
 
-static void print_message(const struct message_rule *row, const struct field *fields,
-                          const struct field *reply)
+static void print_message(const struct message_rule *row, void fields(const char *), void reply(const char *))
 {
     static const char *const about[] = {"nobody", "the sender's own VM", "the receiver's VM", "any VM"};
     printf("\n### %s\n\n0x%04x, %s from ", row->name, row->type, message_class_name(row->class));
@@ -75,9 +62,9 @@ static void print_message(const struct message_rule *row, const struct field *fi
     print_kinds(row->to, "every kind");
     printf("; about %s%s.\n\n", about[row->about],
            row->wake == WAKES ? "; it starts a receiver that does not run" : "");
-    print_fields("- fields: ", fields);
+    fields("- fields: ");
     if (row->class == CLASS_REQUEST)
-        print_fields("- reply: ", reply);
+        reply("- reply: ");
 }
 
 int main(void)
@@ -99,7 +86,7 @@ int main(void)
     puts("\n## Records");
 #define REC(name, fields)                                                                                    \
     printf("\n### %s\n\n", #name);                                                                           \
-    print_fields("- fields: ", fields_##name);
+    fields_##name("- fields: ");
 #include "proto/record.def"
     return 0;
 }
