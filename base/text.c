@@ -17,13 +17,13 @@ struct span span_of(const char *text)
 bool span_is(struct span s, const char *text)
 {
     size_t len = strlen(text);
-    return s.len == len && memcmp(s.at, text, len) == 0;
+    return s.len == len && (len == 0 || memcmp(s.at, text, len) == 0);
 }
 
 bool span_starts(struct span s, const char *prefix)
 {
     size_t len = strlen(prefix);
-    return s.len >= len && memcmp(s.at, prefix, len) == 0;
+    return s.len >= len && (len == 0 || memcmp(s.at, prefix, len) == 0);
 }
 
 struct span span_split(struct span s, char sep, struct span *rest)

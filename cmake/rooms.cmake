@@ -49,6 +49,16 @@ function(add_supervisor)
   target_link_libraries(bulkhead-supervisor PRIVATE bulkhead_flags ${ARGN})
 endfunction()
 
+# add_cli(LINKS...): cli/ as the library room_cli, which tests link, and the program build/PRESET/bulkhead.
+function(add_cli)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
+  list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/cli/cli_main.c)
+  add_library(room_cli STATIC ${sources})
+  target_link_libraries(room_cli PUBLIC bulkhead_flags ${ARGN})
+  add_executable(bulkhead ${PROJECT_SOURCE_DIR}/cli/cli_main.c)
+  target_link_libraries(bulkhead PRIVATE room_cli)
+endfunction()
+
 # add_unit_tests(ROOM LINKS...): each tests/unit/ROOM/*_test.c as one cmocka program.
 function(add_unit_tests room)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${room}/*_test.c)

@@ -55,7 +55,7 @@ static int load(struct pci_access *access_)
 
 int pciids_open(const char *file, struct pciids **ret, struct fault *why)
 {
-    const char *chosen;
+    const char *chosen = NULL;
     int r = choose_file(file, &chosen, why);
     if (r < 0)
         return r;

@@ -121,11 +121,18 @@ static void write_bytes_up_to(struct text *out, struct span value, size_t hi)
     write_bytes(out, value);
 }
 
+static void write_list_up_to(struct text *out, const struct wire_list *list, uint32_t hi)
+{
+    if (list->count > hi)
+        out->failed = out->failed < 0 ? out->failed : -ERR_RANGE;
+    write_list(out, list);
+}
+
 #define U32(f, lo, hi)   write_u64_between(out, m->f, lo, hi);
 #define U64(f, lo, hi)   write_u64_between(out, m->f, lo, hi);
 #define STR(f, lo, hi)   write_str_between(out, m->f, lo);
 #define BYTES(f, hi)     write_bytes_up_to(out, m->f, hi);
-#define LIST(f, rec, hi) write_list(out, &m->f);
+#define LIST(f, rec, hi) write_list_up_to(out, &m->f, hi);
 #define ONE(f, rec)      rec##_encode(out, &m->f);
 #define NOTHING          (void)m;
 #define ENCODE(name, fields)                                                                                 \

@@ -56,18 +56,36 @@ static bool may_answer(const struct message_rule *row, const struct envelope *e,
                                           (row->from & 1u << e->to_kind) != 0);
 }
 
+/* An envelope without a row, or from or to what is no kind, fits nowhere. */
+static const struct message_rule *row_of(const struct envelope *e, struct address source)
+{
+    return source.kind < KINDS && e->to_kind < KINDS ? message_rule(e->type) : NULL;
+}
+
+bool envelope_kinds_fit(const struct envelope *e, struct address source)
+{
+    const struct message_rule *row = row_of(e, source);
+    if (row == NULL || (row->from & 1u << source.kind) == 0 || (row->to & 1u << e->to_kind) == 0)
+        return false;
+    return e->class == row->class || (e->class == CLASS_CANCEL && row->class == CLASS_REQUEST);
+}
+
+bool envelope_subject_fits(const struct envelope *e, struct address source)
+{
+    const struct message_rule *row = row_of(e, source);
+    return row != NULL && about_fits(row, e, source);
+}
+
 int envelope_permitted(const struct envelope *e, struct address source)
 {
-    const struct message_rule *row = message_rule(e->type);
-    if (row == NULL || source.kind >= KINDS || e->to_kind >= KINDS)
+    const struct message_rule *row = row_of(e, source);
+    if (row == NULL)
         return -ERR_REFUSED;
     if (e->to_instance != EVERY_INSTANCE && e->to_instance >= kind_most(e->to_kind))
         return -ERR_REFUSED;
     if (e->class == CLASS_REPLY || e->class == CLASS_PROGRESS)
         return may_answer(row, e, source) ? 0 : -ERR_REFUSED;
-    if (e->class != row->class && !(e->class == CLASS_CANCEL && row->class == CLASS_REQUEST))
-        return -ERR_REFUSED;
-    if ((row->from & 1u << source.kind) == 0 || (row->to & 1u << e->to_kind) == 0)
+    if (!envelope_kinds_fit(e, source))
         return -ERR_REFUSED;
     if (e->to_instance == EVERY_INSTANCE && row->class != CLASS_EVENT)
         return -ERR_REFUSED;

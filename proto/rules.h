@@ -28,6 +28,11 @@ const struct message_rule *message_rule(uint16_t type);
 /* The rows in order; *count is how many. */
 const struct message_rule *message_rules(size_t *count);
 
+/* Whether the row's kinds and class allow this event, request or cancel, whoever it is about. */
+bool envelope_kinds_fit(const struct envelope *e, struct address source);
+/* Whether the subject is the one that the row demands. */
+bool envelope_subject_fits(const struct envelope *e, struct address source);
+
 /* Whether `source` may send this envelope by its row: 0, or -ERR_REFUSED. Pure; reads no body. */
 int envelope_permitted(const struct envelope *e, struct address source);
 

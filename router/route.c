@@ -46,8 +46,10 @@ void route_expect(struct route *r, struct address who, uint32_t generation, uint
     struct box *box = box_make(r, who);
     if (box == NULL)
         return;
+    if (box->state == BOX_LIVE)
+        route_ended(r, who, box->incarnation, ENDING_RESTARTS, r->now);
     box->state = BOX_EXPECTED;
-    box->quarantined = box->woken = false;
+    box->quarantined = box->woken = box->accused = false;
     box->generation = generation;
     box->incarnation = incarnation;
 }
@@ -55,7 +57,7 @@ void route_expect(struct route *r, struct address who, uint32_t generation, uint
 void route_live(struct route *r, struct address who, uint64_t incarnation, uint64_t now)
 {
     struct box *box = box_find(r, who);
-    if (box == NULL || box->incarnation != incarnation || box->state == BOX_LIVE)
+    if (box == NULL || box->incarnation != incarnation || box->state != BOX_EXPECTED)
         return;
     r->now = now;
     box->sent = 0;
@@ -73,6 +75,10 @@ void route_ended(struct route *r, struct address who, uint64_t incarnation, enum
     box->state = how == ENDING_RESTARTS ? BOX_EXPECTED : BOX_ABSENT;
     box->quarantined = how == ENDING_QUARANTINED;
     box->woken = false;
+    r->trace.on = r->trace.on && !address_equal(r->trace.to, who);
+    if (how == ENDING_QUARANTINED)
+        box_forget(box);
+    box_forget_strangers(r, box);
     box_ended(r, box);
     pending_ended(r, who, how == ENDING_QUARANTINED ? ERR_QUARANTINED : ERR_GONE);
     if (box->queue != NULL && how == ENDING_RESTS) {
@@ -100,6 +106,9 @@ bool route_depth(const struct route *r, struct address who, uint64_t *sent, uint
 
 static void accuse(struct route *r, struct box *source, const char *why)
 {
+    if (source->accused)
+        return;
+    source->accused = true;
     r->counts.accused++;
     r->ops.accuse(r->ops.arg, box_address(source), source->incarnation, why);
 }
@@ -107,7 +116,8 @@ static void accuse(struct route *r, struct box *source, const char *why)
 /* A sender's allowance of wakes fills up with time. */
 static bool may_wake(struct route *r, struct box *source)
 {
-    uint64_t most = kind_is_single(source->key.kind) ? ROUTE_WAKES_AT_ONCE_SINGLE : ROUTE_WAKES_AT_ONCE;
+    bool trusted = kind_is_single(source->key.kind) || address_is(box_address(source), KIND_API, API_DOM0);
+    uint64_t most = trusted ? ROUTE_WAKES_AT_ONCE_SINGLE : ROUTE_WAKES_AT_ONCE;
     uint64_t earned = (r->now - source->wakes_at) / (UINT64_C(1000000000) / ROUTE_WAKES_PER_SECOND);
     if (source->wakes_at == 0 || earned > most)
         source->wakes = 0;
@@ -160,14 +170,30 @@ static void route_request(struct route *r, struct box *source, const struct enve
         refuse(r, source, e, why);
         return;
     }
-    int put = e->class == CLASS_REQUEST ? pending_add(r, source, e) : 0;
-    if (put == 0 && (put = box_put(r, to, e->class, bytes)) < 0 && e->class == CLASS_REQUEST)
-        pending_remove(r, pending_find(r,
-                                       &(struct envelope){.to_kind = (uint8_t)source->key.kind,
-                                                          .to_instance = source->key.instance,
-                                                          .correlation = e->correlation,
-                                                          .class = CLASS_REPLY},
-                                       envelope_to(e)));
+    int put = pending_add(r, source, e);
+    if (put < 0) {
+        refuse(r, source, e, (enum err) - put);
+        return;
+    }
+    put = box_put(r, to, e->class, bytes);
+    if (put == 0)
+        return;
+    /* A part may have gone before: what it began is not to be begun. */
+    box_withdraw(to, box_address(source), e->correlation);
+    pending_give_up(r, pending_of(r, box_address(source), e->correlation), (enum err) - put);
+}
+
+/* Events and cancels are owed no answer. A cancel goes where its question went. */
+static void route_notice(struct route *r, struct box *source, const struct envelope *e, struct span bytes)
+{
+    enum err why;
+    const struct pending *p = pending_of(r, box_address(source), e->correlation);
+    if (e->class == CLASS_CANCEL && (p == NULL || !address_equal(p->to, envelope_to(e)))) {
+        r->counts.dropped++; /* it has its answer already */
+        return;
+    }
+    struct box *to = receiver(r, source, e, &why);
+    int put = to == NULL ? -(int)why : box_put(r, to, e->class, bytes);
     if (put < 0)
         refuse(r, source, e, (enum err) - put);
 }
@@ -180,9 +206,14 @@ static void route_answer(struct route *r, struct box *source, const struct envel
         r->counts.dropped++; /* late: the asker has its answer */
         return;
     }
-    if (e->class == CLASS_REPLY && e->part == e->parts)
+    if (e->class == CLASS_PROGRESS)
+        pending_extend(r, p, e->deadline);
+    int put = box_put(r, asker, e->class, bytes);
+    if (e->class == CLASS_REPLY && put < 0)
+        pending_give_up(r, p, (enum err) - put); /* the answer that always finds room */
+    else if (e->class == CLASS_REPLY && e->part == e->parts)
         pending_remove(r, p);
-    if (box_put(r, asker, e->class, bytes) < 0)
+    else if (put < 0)
         r->counts.dropped++;
 }
 
@@ -227,15 +258,22 @@ static void hear_own(struct route *r, struct box *source, const struct envelope 
     }
 }
 
+/* Calls from qubes come through api/1: there nobody is dom0, and nobody sees what others say. Its
+ * own question, the snapshot, is on nobody's behalf. */
+static bool may_be_from_a_qube(const struct envelope *e, struct address source)
+{
+    if (!address_is(source, KIND_API, API_QUBES))
+        return true;
+    return e->type != MESSAGE_trace &&
+           (e->class != CLASS_REQUEST || e->caller != 0 || e->type == MESSAGE_snapshot);
+}
+
 /* Rule 2: what the row does not allow is refused; speaking of another's VM ends the sender. */
 static bool is_permitted(struct route *r, struct box *source, const struct envelope *e)
 {
-    if (envelope_permitted(e, box_address(source)) == 0)
+    if (envelope_permitted(e, box_address(source)) == 0 && may_be_from_a_qube(e, box_address(source)))
         return true;
-    const struct message_rule *row = message_rule(e->type);
-    bool kinds_fit = row != NULL && row->class == e->class && (row->from & 1u << source->key.kind) != 0 &&
-                     e->to_kind < KINDS && (row->to & 1u << e->to_kind) != 0;
-    if (kinds_fit && row->about != ABOUT_NOTHING)
+    if (envelope_kinds_fit(e, box_address(source)) && !envelope_subject_fits(e, box_address(source)))
         accuse(r, source, "spoke of a VM that is not its own");
     refuse(r, source, e, ERR_REFUSED);
     return false;
@@ -247,7 +285,7 @@ void route_hear(struct route *r, struct address who, uint64_t incarnation, char 
     struct box *source = box_find(r, who);
     struct envelope e;
     r->now = now;
-    if (source == NULL || source->incarnation != incarnation || source->state != BOX_LIVE)
+    if (source == NULL || source->incarnation != incarnation || source->state != BOX_LIVE || source->accused)
         return;
     int read = envelope_read((struct span){bytes, len}, &e);
     if (read < 0) {
@@ -259,20 +297,24 @@ void route_hear(struct route *r, struct address who, uint64_t incarnation, char 
     e.source_instance = who.instance;
     if (!is_permitted(r, source, &e))
         return;
-    if (!tenant_fits(r, &e) && e.to_kind != KIND_ROUTER) {
+    bool answers = e.class == CLASS_REPLY || e.class == CLASS_PROGRESS; /* its question was let through */
+    if (!answers && e.to_kind != KIND_ROUTER && !tenant_fits(r, &e)) {
         refuse(r, source, &e, ERR_REFUSED);
         return;
     }
     r->counts.routed++;
-    trace_message(r, &e, (struct span){bytes, len});
+    if (e.to_kind != KIND_ROUTER)
+        trace_message(r, &e, (struct span){bytes, len});
     if (e.to_kind == KIND_ROUTER)
         hear_own(r, source, &e);
-    else if (e.class == CLASS_REPLY || e.class == CLASS_PROGRESS)
+    else if (answers)
         route_answer(r, source, &e, (struct span){bytes, len});
     else if (e.class == CLASS_EVENT && e.to_kind == KIND_API)
         events_take(r, source, &e, bytes, len);
     else if (e.to_instance == EVERY_INSTANCE)
         route_everyone(r, source, &e, (struct span){bytes, len});
-    else
+    else if (e.class == CLASS_REQUEST)
         route_request(r, source, &e, (struct span){bytes, len});
+    else
+        route_notice(r, source, &e, (struct span){bytes, len});
 }

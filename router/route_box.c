@@ -45,8 +45,8 @@ void box_flush(struct route *r, struct box *box)
     while (box->state == BOX_LIVE && box->queue != NULL) {
         struct letter *first = box->queue;
         struct span bytes = {first->bytes, first->len};
-        if (r->ops.deliver(r->ops.arg, box_address(box), box->incarnation, bytes) == -ERR_BUSY)
-            return;
+        if (r->ops.deliver(r->ops.arg, box_address(box), box->incarnation, bytes) < 0)
+            return; /* until it is writable, or another incarnation is live */
         box->sent++;
         drop(box, first);
     }
@@ -61,8 +61,11 @@ static bool is_full(const struct box *box, size_t more)
 
 int box_put(struct route *r, struct box *box, uint8_t class, struct span bytes)
 {
-    if (is_full(box, bytes.len))
-        return -ERR_BUSY;
+    return is_full(box, bytes.len) ? -ERR_BUSY : box_put_owed(r, box, class, bytes);
+}
+
+int box_put_owed(struct route *r, struct box *box, uint8_t class, struct span bytes)
+{
     if (box->queue == NULL && box->state == BOX_LIVE &&
         r->ops.deliver(r->ops.arg, box_address(box), box->incarnation, bytes) == 0) {
         box->sent++;
@@ -87,22 +90,69 @@ static bool is_of_no_use(const struct box *box, const struct letter *letter)
            (letter->class == CLASS_EVENT && box->key.kind == KIND_API);
 }
 
+/* What was put into a queue was read before. */
+static struct envelope envelope_of(const struct letter *letter)
+{
+    struct envelope e = {0};
+    (void)envelope_read((struct span){letter->bytes, letter->len}, &e);
+    return e;
+}
+
+/* A question that was not delivered at all stays open for the next incarnation; of one that was
+ * cut in the middle the rest is of no use. */
+static bool is_whole_question(struct route *r, const struct letter *letter)
+{
+    struct envelope e = envelope_of(letter);
+    struct pending *p = pending_of(r, envelope_source(&e), e.correlation);
+    if (p == NULL)
+        return false;
+    p->waits = p->waits || e.part == 1;
+    return p->waits;
+}
+
 void box_ended(struct route *r, struct box *box)
 {
     struct letter *letter, *next;
-    (void)r;
     DL_FOREACH_SAFE(box->queue, letter, next)
     {
-        if (is_of_no_use(box, letter))
+        if (is_of_no_use(box, letter) || (letter->class == CLASS_REQUEST && !is_whole_question(r, letter)))
             drop(box, letter);
     }
     box->sent = 0;
 }
 
-void box_free(struct route *r, struct box *box)
+void box_withdraw(struct box *box, struct address asker, uint64_t correlation)
+{
+    struct letter *letter, *next;
+    DL_FOREACH_SAFE(box->queue, letter, next)
+    {
+        struct envelope e = envelope_of(letter);
+        if ((letter->class == CLASS_REQUEST || letter->class == CLASS_CANCEL) &&
+            e.correlation == correlation && address_equal(envelope_source(&e), asker))
+            drop(box, letter);
+    }
+}
+
+void box_forget_strangers(struct route *r, struct box *box)
+{
+    struct letter *letter, *next;
+    DL_FOREACH_SAFE(box->queue, letter, next)
+    {
+        struct envelope e = envelope_of(letter);
+        if (letter->class != CLASS_REPLY && letter->class != CLASS_PROGRESS && !tenant_fits(r, &e))
+            drop(box, letter);
+    }
+}
+
+void box_forget(struct box *box)
 {
     while (box->queue != NULL)
         drop(box, box->queue);
+}
+
+void box_free(struct route *r, struct box *box)
+{
+    box_forget(box);
     HASH_DEL(r->boxes, box);
     free(box);
 }

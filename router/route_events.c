@@ -20,7 +20,7 @@ static void forget_first(struct route *r)
     free(first);
 }
 
-static void keep(struct route *r, const char *bytes, size_t len)
+static void keep(struct route *r, uint32_t to_instance, const char *bytes, size_t len)
 {
     while (r->ring != NULL && (r->ring_events >= ROUTE_RING_EVENTS || r->ring_bytes + len > ROUTE_RING_BYTES))
         forget_first(r);
@@ -28,6 +28,7 @@ static void keep(struct route *r, const char *bytes, size_t len)
     if (k == NULL)
         return; /* api sees the gap in the numbers and loads a snapshot */
     k->number = r->number;
+    k->to_instance = to_instance;
     k->len = len;
     memcpy(k->bytes, bytes, len);
     DL_APPEND(r->ring, k);
@@ -35,27 +36,44 @@ static void keep(struct route *r, const char *bytes, size_t len)
     r->ring_bytes += len;
 }
 
+static bool is_for(uint32_t to_instance, uint32_t instance)
+{
+    return to_instance == EVERY_INSTANCE || to_instance == instance;
+}
+
 void events_take(struct route *r, struct box *source, const struct envelope *e, char *bytes, size_t len)
 {
     envelope_stamp_number(bytes, ++r->number);
-    keep(r, bytes, len);
+    keep(r, e->to_instance, bytes, len);
     if (e->part == e->parts && e->correlation > source->last_correlation)
         source->last_correlation = e->correlation;
     for (uint32_t instance = 0; instance < kind_most(KIND_API); instance++) {
         struct box *api = box_find(r, (struct address){KIND_API, instance});
         if (api == NULL || api->state != BOX_LIVE)
             continue;
-        if (e->to_instance != EVERY_INSTANCE && e->to_instance != instance)
+        if (!is_for(e->to_instance, instance))
             continue;
         if (box_put(r, api, CLASS_EVENT, (struct span){bytes, len}) < 0)
             r->counts.dropped++;
     }
 }
 
+static bool all_have_seen(const struct route *r, const struct kept *k)
+{
+    for (uint32_t instance = 0; instance < kind_most(KIND_API); instance++) {
+        const struct box *api = box_find(r, (struct address){KIND_API, instance});
+        if (api != NULL && is_for(k->to_instance, instance) && api->seen < k->number)
+            return false;
+    }
+    return true;
+}
+
 void events_seen(struct route *r, struct box *api, uint64_t number)
 {
     if (number <= r->number && number > api->seen)
         api->seen = number;
+    while (r->ring != NULL && all_have_seen(r, r->ring))
+        forget_first(r);
 }
 
 void events_replay(struct route *r, struct box *api)
@@ -63,7 +81,8 @@ void events_replay(struct route *r, struct box *api)
     struct kept *k;
     DL_FOREACH(r->ring, k)
     {
-        if (k->number > api->seen && box_put(r, api, CLASS_EVENT, (struct span){k->bytes, k->len}) < 0)
+        if (k->number > api->seen && is_for(k->to_instance, api->key.instance) &&
+            box_put(r, api, CLASS_EVENT, (struct span){k->bytes, k->len}) < 0)
             r->counts.dropped++;
     }
 }
@@ -116,6 +135,8 @@ void say_hello(struct route *r, struct box *box)
 
 void trace_set(struct route *r, const struct envelope *e, struct address source)
 {
+    if (e->correlation == 0 && !address_equal(r->trace.to, source))
+        return;
     r->trace.on = e->correlation != 0;
     r->trace.to = source;
     r->trace.op = envelope_op(e);

@@ -24,10 +24,9 @@ static void look_again_at(struct route *r, uint64_t when)
 int pending_add(struct route *r, struct box *asker, const struct envelope *e)
 {
     struct pending_key key = {asker->key.kind, asker->key.instance, e->correlation};
-    struct pending *p;
-    HASH_FIND(hh, r->pending, &key, sizeof key, p);
+    struct pending *p = pending_of(r, box_address(asker), e->correlation);
     if (p != NULL)
-        return e->part > 1 && address_equal(p->to, envelope_to(e)) ? 0 : -ERR_REFUSED;
+        return e->part > 1 && p->type == e->type && address_equal(p->to, envelope_to(e)) ? 0 : -ERR_REFUSED;
     if (e->part != 1)
         return -ERR_REFUSED;
     if (asker->asking >= ROUTE_PENDING)
@@ -35,7 +34,8 @@ int pending_add(struct route *r, struct box *asker, const struct envelope *e)
     p = calloc(1, sizeof *p);
     if (p == NULL)
         return -ERR_NOMEM;
-    *p = (struct pending){key, envelope_to(e), envelope_op(e), deadline_of(r, e->deadline), e->type, {0}};
+    *p = (struct pending){key, envelope_to(e), envelope_op(e), deadline_of(r, e->deadline), e->type, false,
+                          {0}};
     HASH_ADD(hh, r->pending, key, sizeof p->key, p);
     if (p->hh.tbl == NULL) {
         free(p);
@@ -46,18 +46,28 @@ int pending_add(struct route *r, struct box *asker, const struct envelope *e)
     return 0;
 }
 
-struct pending *pending_find(struct route *r, const struct envelope *e, struct address source)
+struct pending *pending_of(const struct route *r, struct address asker, uint64_t correlation)
 {
-    struct pending_key key = {e->to_kind, e->to_instance, e->correlation};
+    struct pending_key key = {asker.kind, asker.instance, correlation};
     struct pending *p;
     HASH_FIND(hh, r->pending, &key, sizeof key, p);
-    if (p == NULL || !address_equal(p->to, source))
-        return NULL;
-    if (e->class == CLASS_PROGRESS) {
-        p->deadline = deadline_of(r, e->deadline > p->deadline ? e->deadline : p->deadline);
-        look_again_at(r, p->deadline);
-    }
     return p;
+}
+
+/* A late answer to an earlier incarnation of the asker may carry a number that is in use again:
+ * type and operation must be the question's too. */
+struct pending *pending_find(struct route *r, const struct envelope *e, struct address source)
+{
+    struct pending *p = pending_of(r, envelope_to(e), e->correlation);
+    if (p == NULL || !address_equal(p->to, source) || p->op.high != e->op_high || p->op.low != e->op_low)
+        return NULL;
+    return e->type == p->type || e->type == MESSAGE_error ? p : NULL;
+}
+
+void pending_extend(struct route *r, struct pending *p, uint64_t deadline)
+{
+    p->deadline = deadline_of(r, deadline > p->deadline ? deadline : p->deadline);
+    look_again_at(r, p->deadline);
 }
 
 void pending_remove(struct route *r, struct pending *p)
@@ -77,7 +87,6 @@ void pending_answer(struct route *r, const struct envelope *e, struct address as
     struct error m = {.code = why};
     if (box == NULL)
         return;
-    (void)text_copy(m.text, sizeof m.text, span_of(""));
     error_encode(&body, &m);
     struct envelope answer = *e;
     answer.type = MESSAGE_error;
@@ -89,10 +98,12 @@ void pending_answer(struct route *r, const struct envelope *e, struct address as
     answer.part = answer.parts = 1;
     answer.body = text_span(&body);
     envelope_write(&bytes, &answer);
-    (void)box_put(r, box, CLASS_REPLY, text_span(&bytes));
+    trace_message(r, &answer, text_span(&bytes));
+    if (bytes.failed < 0 || box_put_owed(r, box, CLASS_REPLY, text_span(&bytes)) < 0)
+        r->counts.dropped++;
 }
 
-static void give_up(struct route *r, struct pending *p, enum err why)
+void pending_give_up(struct route *r, struct pending *p, enum err why)
 {
     struct envelope e = {.version = ENVELOPE_VERSION,
                          .correlation = p->key.correlation,
@@ -101,6 +112,7 @@ static void give_up(struct route *r, struct pending *p, enum err why)
     struct address asker = {(uint8_t)p->key.kind, p->key.instance};
     r->counts.gone += why == ERR_GONE;
     r->counts.late += why == ERR_LATE;
+    r->counts.busy += why == ERR_BUSY;
     pending_remove(r, p);
     pending_answer(r, &e, asker, why);
 }
@@ -112,9 +124,23 @@ void pending_ended(struct route *r, struct address to, enum err why)
     {
         if (p->key.kind == to.kind && p->key.instance == to.instance)
             pending_remove(r, p);
-        else if (address_equal(p->to, to))
-            give_up(r, p, why);
+        else if (address_equal(p->to, to) && !p->waits)
+            pending_give_up(r, p, why);
+        else
+            p->waits = false;
     }
+}
+
+/* Nobody waits for it any more: one that has not begun need not begin. A wake that led to
+ * nothing may be tried again. */
+static void too_late(struct route *r, struct pending *p)
+{
+    struct box *to = box_find(r, p->to);
+    if (to != NULL) {
+        box_withdraw(to, (struct address){(uint8_t)p->key.kind, p->key.instance}, p->key.correlation);
+        to->woken = to->woken && to->state != BOX_ABSENT;
+    }
+    pending_give_up(r, p, ERR_LATE);
 }
 
 uint64_t route_due(struct route *r, uint64_t now)
@@ -127,7 +153,7 @@ uint64_t route_due(struct route *r, uint64_t now)
     HASH_ITER(hh, r->pending, p, next)
     {
         if (p->deadline <= now)
-            give_up(r, p, ERR_LATE);
+            too_late(r, p);
         else
             look_again_at(r, p->deadline);
     }

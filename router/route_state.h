@@ -8,6 +8,9 @@
 #include "base/hash.h"
 #include <utlist.h>
 
+/* The two instances of api (proto/who.def). */
+enum { API_DOM0, API_QUBES };
+
 enum box_state { BOX_ABSENT, BOX_EXPECTED, BOX_LIVE };
 
 /* A message that waits. */
@@ -26,6 +29,7 @@ struct box {
     struct box_key key;
     enum box_state state;
     bool quarantined, woken;
+    bool accused; /* nothing more is heard from this incarnation */
     uint32_t generation;
     uint64_t incarnation;
     struct letter *queue;
@@ -51,12 +55,14 @@ struct pending {
     struct op_id op;
     uint64_t deadline;
     uint16_t type;
+    bool waits; /* it lies in the queue of an incarnation that has ended: the next one gets it */
     UT_hash_handle hh;
 };
 
-/* A VM that exists. */
+/* A VM that exists, or did. */
 struct tenant {
     uint32_t qid, generation;
+    bool gone; /* it was removed */
     UT_hash_handle hh;
 };
 
@@ -64,6 +70,7 @@ struct tenant {
 struct kept {
     struct kept *prev, *next;
     uint64_t number;
+    uint32_t to_instance;
     size_t len;
     char bytes[];
 };
@@ -92,17 +99,32 @@ struct box *box_make(struct route *r, struct address who); /* NULL: no memory */
 struct address box_address(const struct box *box);
 /* Puts a message at the end of the queue and sends what the peer takes. 0, -ERR_BUSY, -ERR_NOMEM. */
 int box_put(struct route *r, struct box *box, uint8_t class, struct span bytes);
+/* The same for what is owed, however full it is: the router's own short answers. */
+int box_put_owed(struct route *r, struct box *box, uint8_t class, struct span bytes);
 void box_flush(struct route *r, struct box *box);
-/* Forgets what its next incarnation has no use for. */
+/* Forgets what its next incarnation has no use for, and marks the questions that it will hear. */
 void box_ended(struct route *r, struct box *box);
+/* Takes a question that is not delivered yet out of the queue. */
+void box_withdraw(struct box *box, struct address asker, uint64_t correlation);
+/* Empties the queue of whom the router will not let anybody hear. */
+void box_forget(struct box *box);
+/* Forgets what is about a VM that does not exist any more. */
+void box_forget_strangers(struct route *r, struct box *box);
 void box_free(struct route *r, struct box *box);
 
 /* route_pending.c */
 int pending_add(struct route *r, struct box *asker, const struct envelope *e);
-/* The question that this reply or progress of `source` answers, or NULL. */
+/* The open question that this reply or progress of `source` answers, or NULL. */
 struct pending *pending_find(struct route *r, const struct envelope *e, struct address source);
+/* The open question that `asker` asked under this number, or NULL. */
+struct pending *pending_of(const struct route *r, struct address asker, uint64_t correlation);
+/* It is still being worked on: its deadline moves. */
+void pending_extend(struct route *r, struct pending *p, uint64_t deadline);
+/* Ends a question with the router's own answer. */
+void pending_give_up(struct route *r, struct pending *p, enum err why);
 void pending_remove(struct route *r, struct pending *p);
-/* Answers every question that `to` still owes; drops those that `to` has asked. */
+/* Answers every question that `to` still owes, but for those that wait for its next incarnation;
+ * drops those that `to` has asked. */
 void pending_ended(struct route *r, struct address to, enum err why);
 /* The router's own answer. */
 void pending_answer(struct route *r, const struct envelope *e, struct address asker, enum err why);

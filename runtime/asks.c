@@ -16,9 +16,12 @@ struct asks {
     uint64_t last;
 };
 
-struct asks *asks_new(void)
+struct asks *asks_new(uint64_t last)
 {
-    return calloc(1, sizeof(struct asks));
+    struct asks *a = calloc(1, sizeof *a);
+    if (a != NULL)
+        a->last = last;
+    return a;
 }
 
 void asks_free(struct asks *a)

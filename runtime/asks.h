@@ -10,7 +10,9 @@
 enum { ASKS_MAX = 8192 };
 
 struct asks;
-struct asks *asks_new(void); /* NULL: no memory */
+/* Numbers begin behind `last`: one that no earlier incarnation has used, so that a late answer to
+ * that one's question meets none of ours. NULL: no memory. */
+struct asks *asks_new(uint64_t last);
 void asks_free(struct asks *a);
 
 /* A fresh number for `tag`, or 0: too many, or no memory. */

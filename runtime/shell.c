@@ -175,7 +175,7 @@ int shell_new(const struct shell_parts *parts, struct shell **ret, struct fault 
     s->outbox_end = &s->outbox;
     s->out = (struct out){&shell_ops, s, shell_now()};
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
-    s->asks = asks_new();
+    s->asks = asks_new(shell_now());
     s->parts = parts_new();
     if (s->epoll < 0 || s->asks == NULL || s->parts == NULL) {
         shell_free(s);

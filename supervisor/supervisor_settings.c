@@ -23,6 +23,7 @@ static const struct option_row {
     {"--sysfs-pci", "place.sysfs-pci", "/sys/bus/pci", "its lists of PCI devices"},
     {"--sysfs-devices", "place.sysfs-devices", "/sys/devices", "its devices"},
     {"--pci-ids", "place.pci-ids", "/usr/share/misc/pci.ids", "names of PCI devices"},
+    {"--host-xml", "place.host-xml", NULL, "the file of a --nodedev test:///FILE"},
     {"--pool-dir", "option.pool-dir", "/var/lib/qubes", "directory of the pool that a new store begins with"},
 };
 
@@ -87,6 +88,8 @@ static int take_argument(struct settings *s, bool *given, char **argv)
             continue;
         given[i] = true;
         set_option(s, rows[i].key, argv[1]);
+        if (strcmp(rows[i].key, "option.sysfs") == 0 && strcmp(argv[1], "/sys") != 0)
+            set_option(s, "place.sysfs", argv[1]); /* /sys itself is never bound whole */
         return 2;
     }
     return 0;

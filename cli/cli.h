@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * The command line: its verbs (cli/verb.def), what was asked, and how it ends. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+/* Documented in docs/man/bulkhead.1.scd. */
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_EXCEPTION = 1, /* the server answered an exception */
+    CLI_USAGE = 2,
+    CLI_UNREACHABLE = 3, /* nobody serves there */
+    CLI_SILENCE = 4,     /* closed without an answer */
+};
+
+enum { CLI_ARGUMENTS = 3, CLI_PATH = 512 };
+
+enum verb {
+    VERB_NONE, /* --help */
+#define VERB(name, arguments, least, most, help) VERB_##name,
+#include "cli/verb.def"
+};
+
+/* What was asked. Texts live in argv. */
+struct cli {
+    enum verb verb;
+    char run[CLI_PATH]; /* where the sockets and the status page are */
+    bool json;
+    const char *argument[CLI_ARGUMENTS];
+    int arguments;
+    FILE *out, *err;
+};
+
+/* 0 with *cli, or -ERR_BAD. */
+int cli_parse(struct cli *cli, int argc, char **argv, struct fault *why);
+void cli_usage(FILE *to);
+int cli_run(struct cli *cli); /* enum cli_exit */
+
+#define VERB(name, arguments, least, most, help) int verb_##name(struct cli *cli);
+#include "cli/verb.def"
+
+/* The parts of verbs that tests look at. */
+struct status_page;
+void show_ps(const struct cli *cli, const struct status_page *page, uint64_t now);
+struct text;
+struct span;
+/* One record of a trace: the router's copy of a message. */
+void show_trace(const struct cli *cli, struct span message);
+
+#endif
