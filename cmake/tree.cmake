@@ -11,7 +11,7 @@ add_supervisor(room_runtime_effects room_runtime_control room_proto PkgConfig::S
 add_actor(router FOLDER router)
 add_actor(api LINKS room_model)
 if(TARGET actor_api)
-  target_compile_definitions(actor_api PRIVATE BULKHEAD_VERSION="${PROJECT_VERSION}")
+  target_compile_definitions(actor_api PUBLIC BULKHEAD_VERSION="${PROJECT_VERSION}")
 endif()
 
 add_door(xml PkgConfig::LIBXML2)
