@@ -28,8 +28,8 @@ static void log_call(const struct api *self, const struct asked *q, const struct
     char from[24], to[24];
     snprintf(from, sizeof from, "%" PRIu32, vm_qid(q->source));
     snprintf(to, sizeof to, "%" PRIu32, vm_qid(q->dest));
-    log_line(LOG_INFO, "%s+%.*s by qid %s for qid %s (%s): operation %016" PRIx64 "%016" PRIx64, c->method->name,
-             q->request.argument.len > 100 ? 100 : (int)q->request.argument.len,
+    log_line(LOG_INFO, "%s+%.*s by qid %s for qid %s (%s): operation %016" PRIx64 "%016" PRIx64,
+             c->method->name, q->request.argument.len > 100 ? 100 : (int)q->request.argument.len,
              q->request.argument.len > 0 ? q->request.argument.at : "", from, to,
              self->ops->peer(self->ops_arg, q->conn), c->context.op.high, c->context.op.low);
 }

@@ -33,9 +33,9 @@ struct conn {
     enum conn_state state;
     enum client_socket socket;
     bool stream, finish;
-    uint32_t watched;  /* epoll events, 0 before the first watch */
+    uint32_t watched;   /* epoll events, 0 before the first watch */
     size_t drained, at; /* bytes dropped; place in `text` when it holds output */
-    struct text text;  /* the request so far, then the output that waits */
+    struct text text;   /* the request so far, then the output that waits */
 };
 
 struct clients {
@@ -226,7 +226,8 @@ static struct span gather(struct clients *c, struct conn *conn, size_t len)
     return text_span(&conn->text);
 }
 
-/* Up to `most` bytes into the shared buffer: 1 at the client's end, 0 if more may come, negative if it is gone. */
+/* Up to `most` bytes into the shared buffer: 1 at the client's end, 0 if more may come, negative if it is
+ * gone. */
 static int read_some(struct clients *c, int fd, size_t most, size_t *len)
 {
     *len = 0;

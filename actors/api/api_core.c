@@ -217,8 +217,8 @@ static int find_by_uuid(const struct api *self, struct span name, const struct v
     char uuid[37];
     struct span text = {name.at + 5, name.len - 5};
     if (read_uuid(text, uuid) < 0)
-        return fault_set(why, ERR_VM_INVALID_UUID, "VM UUID is not valid: '%.*s'", text.len > 100 ? 100 : (int)text.len,
-                         text.at);
+        return fault_set(why, ERR_VM_INVALID_UUID, "VM UUID is not valid: '%.*s'",
+                         text.len > 100 ? 100 : (int)text.len, text.at);
     *vm = model_by_uuid(self->model, span_of(uuid));
     return *vm != NULL ? 0 : fault_set(why, ERR_VM_NOT_FOUND, "no such domain: 'uuid:%s'", uuid);
 }
@@ -269,7 +269,8 @@ static void answer(struct api *self, struct out *out, uint64_t conn, enum client
         api_send_fault(self, conn, r, &why);
 }
 
-static void park(struct api *self, struct out *out, uint64_t conn, enum client_socket socket, struct span bytes)
+static void park(struct api *self, struct out *out, uint64_t conn, enum client_socket socket,
+                 struct span bytes)
 {
     struct api_request request;
     struct fault why;

@@ -27,8 +27,8 @@ static int token_parse(struct span s, struct token *t)
     struct span number, index, epoch = span_split(s, '.', &number);
     uint64_t place;
     number = span_split(number, '.', &index);
-    if (text_number(epoch, 1, UINT64_MAX, &t->epoch) < 0 || text_number(number, 0, UINT64_MAX, &t->number) < 0 ||
-        text_number(index, 0, UINT32_MAX, &place) < 0)
+    if (text_number(epoch, 1, UINT64_MAX, &t->epoch) < 0 ||
+        text_number(number, 0, UINT64_MAX, &t->number) < 0 || text_number(index, 0, UINT32_MAX, &place) < 0)
         return -ERR_PROTOCOL;
     t->index = (uint32_t)place;
     return 0;
@@ -53,8 +53,8 @@ static void add_value(struct text *t, struct span s)
 /* events 2: questions that the reference asks itself are none of a subscriber's business. */
 static bool is_forwarded(struct span name)
 {
-    static const char *const hidden[] = {"admin-permission:", "device-get:", "device-list:",
-                                         "device-list-attached:"};
+    static const char *const hidden[] = {
+        "admin-permission:", "device-get:", "device-list:", "device-list-attached:"};
     for (size_t i = 0; i < COUNT(hidden); i++)
         if (span_starts(name, hidden[i]))
             return false;
@@ -90,7 +90,8 @@ static int send_bytes(struct api *self, uint64_t conn, struct span bytes)
     return self->ops->send(self->ops_arg, conn, bytes);
 }
 
-static int send_record(struct api *self, const struct subscriber *s, const struct record *r, struct span bytes)
+static int send_record(struct api *self, const struct subscriber *s, const struct record *r,
+                       struct span bytes)
 {
     AUTO_TEXT all = TEXT_WITH_LIMIT(REPLY_MOST);
     char token[TOKEN_TEXT];
@@ -144,7 +145,9 @@ static void publish_one(struct api *self, const struct envelope *e, uint32_t ind
         .number = e->number,
         .index = index,
         .qid = event->qid,
-        .generation = named ? e->subject_generation : vm != NULL ? vm_generation(vm) : 0,
+        .generation = named        ? e->subject_generation
+                      : vm != NULL ? vm_generation(vm)
+                                   : 0,
     };
     write_record(&self->record, subject_name(self, event->qid, e->number), event);
     if (self->record.failed < 0)
@@ -234,7 +237,8 @@ static int resume(struct api *self, const struct subscriber *s, const struct tok
     struct record *r;
     if (t->epoch != self->epoch)
         return send_bytes(self, s->conn, RECORD("epoch-changed"));
-    bool lost = t->number < h->lost_number || (t->number == h->lost_number && h->lost_index != UINT32_MAX && t->index < h->lost_index);
+    bool lost = t->number < h->lost_number ||
+                (t->number == h->lost_number && h->lost_index != UINT32_MAX && t->index < h->lost_index);
     if (lost || t->number > self->last_number)
         return send_bytes(self, s->conn, RECORD("gap"));
     DL_FOREACH(h->first, r)

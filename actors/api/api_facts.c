@@ -94,5 +94,6 @@ static const char *kernel_file_of(void *arg, const char *kernel, const char *fil
 
 struct world api_world(struct api *self)
 {
-    return (struct world){.arg = self, .fact = world_fact_of, .kernel = kernel_of, .kernel_file = kernel_file_of};
+    return (struct world){
+        .arg = self, .fact = world_fact_of, .kernel = kernel_of, .kernel_file = kernel_file_of};
 }

@@ -86,7 +86,8 @@ static int read_shutdown(struct span argument, struct vm_shutdown *m, struct fau
         else if (span_is(word, "wait"))
             m->wait = 1;
         else
-            return fault_set(why, ERR_PROTOCOL, "a shutdown's argument is force, wait, or both with + between");
+            return fault_set(why, ERR_PROTOCOL,
+                             "a shutdown's argument is force, wait, or both with + between");
     }
     return 0;
 }

@@ -5,7 +5,7 @@
 int api_do_vmclass_list(struct api *self, struct out *out, const struct asked *q, struct text *reply,
                         struct fault *why)
 {
-    static const enum vm_class in_order[] = {CLASS_AdminVM, CLASS_AppVM, CLASS_DispVM,
+    static const enum vm_class in_order[] = {CLASS_AdminVM,  CLASS_AppVM,        CLASS_DispVM,
                                              CLASS_RemoteVM, CLASS_StandaloneVM, CLASS_TemplateVM};
     (void)self, (void)out, (void)q, (void)why;
     for (size_t i = 0; i < COUNT(in_order); i++)

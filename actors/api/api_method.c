@@ -14,7 +14,7 @@
 
 static const struct api_method methods[] = {
 #define METHOD(name_, sockets_, argument_, payload_, dest_, how_, handler_, detail_, help_)                  \
-    {name_,        help_,      ON_##sockets_, RULE_##argument_,    RULE_##payload_,                          \
+    {name_,        help_,      ON_##sockets_,     RULE_##argument_, RULE_##payload_,                         \
      DEST_##dest_, HOW_##how_, api_do_##handler_, (int)(detail_)},
 #include "actors/api/api_method.def"
 };

@@ -30,7 +30,8 @@ struct api_method {
     int detail;
 };
 
-#define METHOD(name, sockets, argument, payload, dest, how, handler, detail, help) api_handler api_do_##handler;
+#define METHOD(name, sockets, argument, payload, dest, how, handler, detail, help)                           \
+    api_handler api_do_##handler;
 #include "actors/api/api_method.def"
 
 /* 0 with the row that has this name and is served at this socket, or -ERR_PROTOCOL. O(log n). */

@@ -23,8 +23,8 @@ void api_load(struct api *self, struct out *out)
     self->is_loaded = false;
     self->snapshot_tag = api_next_tag(self);
     out_timer(out, TIMER_RELOAD, 0);
-    if (ASK(out, snapshot, ((struct address){KIND_REGISTRY, 0}), &nobody, self->snapshot_tag, NO_MESSAGE(snapshot)) <
-        0)
+    if (ASK(out, snapshot, ((struct address){KIND_REGISTRY, 0}), &nobody, self->snapshot_tag,
+            NO_MESSAGE(snapshot)) < 0)
         out_timer(out, TIMER_RELOAD, out->now + RELOAD_AFTER);
 }
 

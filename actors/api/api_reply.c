@@ -15,18 +15,8 @@ void api_line(struct text *reply, const char *text)
     text_byte(reply, '\n');
 }
 
-/* Reference clients put the message through printf-style formatting: a percent sign is doubled.
- * It may quote what a client sent: what is not printable becomes a question mark. */
-static void add_message(struct text *reply, const char *message)
-{
-    for (; *message != '\0'; message++) {
-        if (*message == '%')
-            text_byte(reply, '%');
-        text_byte(reply, (*message >= ' ' && *message <= '~') || *message == '\n' ? *message : '?');
-    }
-    text_byte(reply, '\0');
-}
-
+/* Reference clients put the message through printf-style formatting; fault_set has left no percent
+ * sign in it, and nothing that is not printable. */
 void api_send_fault(struct api *self, uint64_t conn, int r, const struct fault *why)
 {
     AUTO_TEXT reply = TEXT_WITH_LIMIT(4096);
@@ -37,7 +27,8 @@ void api_send_fault(struct api *self, uint64_t conn, int r, const struct fault *
     text_append(&reply, (struct span){"2", 2});
     text_add(&reply, err_api_class(code));
     text_append(&reply, (struct span){"\0", 2});
-    add_message(&reply, told ? why->text : err_text(code));
+    text_add(&reply, told ? why->text : err_text(code));
+    text_byte(&reply, '\0');
     if (self->ops->send(self->ops_arg, conn, text_span(&reply)) == 0)
         self->ops->finish(self->ops_arg, conn);
 }

@@ -24,7 +24,8 @@ static int read_target(struct span type, struct span rest, struct span *dest, st
         return 0;
     }
     if (!span_is(type, "keyword") || !span_is(rest, "adminvm"))
-        return fault_set(why, ERR_PROTOCOL, "the type of the destination is 'name', or 'keyword' for adminvm");
+        return fault_set(why, ERR_PROTOCOL,
+                         "the type of the destination is 'name', or 'keyword' for adminvm");
     *dest = SPAN_LITERAL("dom0");
     return 0;
 }

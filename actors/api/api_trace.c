@@ -33,7 +33,8 @@ static int read_op(struct span s, struct op_id *op)
     return 0;
 }
 
-int api_do_trace(struct api *self, struct out *out, const struct asked *q, struct text *reply, struct fault *why)
+int api_do_trace(struct api *self, struct out *out, const struct asked *q, struct text *reply,
+                 struct fault *why)
 {
     struct op_id op;
     (void)reply;

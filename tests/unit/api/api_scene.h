@@ -163,11 +163,10 @@ static inline void scene_snapshot(struct scene *s, size_t i, uint64_t version)
     struct snapshot_reply m = {.version = version};
     for (size_t n = 0; n < COUNT(scene_items); n++) {
         const struct scene_item *at = &scene_items[n];
-        change_item_add(&m.changes, &elements,
-                        &(struct change_item){.kind = at->kind,
-                                              .qid = at->qid,
-                                              .key = span_of(at->key),
-                                              .value = span_of(at->value)});
+        change_item_add(
+            &m.changes, &elements,
+            &(struct change_item){
+                .kind = at->kind, .qid = at->qid, .key = span_of(at->key), .value = span_of(at->value)});
     }
     m.changes.elements = text_span(&elements);
     snapshot_reply_encode(&body, &m);
@@ -247,8 +246,8 @@ struct scene_event {
     const char *name, *key, *value;
 };
 
-static inline void scene_events(struct wire_list *list, struct text *elements, const struct scene_event *event,
-                                size_t count)
+static inline void scene_events(struct wire_list *list, struct text *elements,
+                                const struct scene_event *event, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         AUTO_TEXT arguments = TEXT_WITH_LIMIT(BODY_MAX);
@@ -288,12 +287,10 @@ static inline void scene_delta(struct scene *s, uint64_t version, const struct c
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
     struct delta m = {.version = version};
     if (c != NULL)
-        change_item_add(&m.changes, &changes,
-                        &(struct change_item){.kind = c->kind,
-                                              .qid = c->qid,
-                                              .gone = (uint32_t)c->gone,
-                                              .key = c->key,
-                                              .value = c->value});
+        change_item_add(
+            &m.changes, &changes,
+            &(struct change_item){
+                .kind = c->kind, .qid = c->qid, .gone = (uint32_t)c->gone, .key = c->key, .value = c->value});
     m.changes.elements = text_span(&changes);
     scene_events(&m.events, &elements, event, count);
     delta_encode(&body, &m);
@@ -311,7 +308,8 @@ static inline void scene_happened(struct scene *s, const struct scene_event *eve
     scene_hear(s, MESSAGE_happened, (struct subject){0}, &body);
 }
 
-static inline void scene_fact(struct scene *s, uint32_t qid, uint32_t generation, enum fact fact, const char *value)
+static inline void scene_fact(struct scene *s, uint32_t qid, uint32_t generation, enum fact fact,
+                              const char *value)
 {
     AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
