@@ -238,6 +238,7 @@ void api_loaded(struct api *self, struct out *out, const struct answer *a)
     int r = a->r < 0 || a->progress ? a->r : replace_model(self, a, &why);
     if (a->progress)
         return;
+    self->snapshot_tag = 0;
     api_changed(self);
     if (r == 0 && late_take_all(self) < 0)
         r = fault_set(&why, ERR_STATE, "changes are missing between the snapshot and what followed");
