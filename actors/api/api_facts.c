@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * The replica of the facts: what each VM's process and host have said last, and when; in api. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/api/api_inside.h"
+
+static struct facts_of *facts_for(struct api *self, const struct envelope *e)
+{
+    if (e->subject_kind != KIND_VM)
+        return &self->host;
+    if (e->subject_instance > QID_MAX)
+        return NULL;
+    struct facts_of **at = &self->facts[e->subject_instance];
+    if (*at != NULL && (*at)->generation != e->subject_generation)
+        api_facts_forget(self, e->subject_instance);
+    if (*at == NULL && (*at = calloc(1, sizeof **at)) != NULL)
+        (*at)->generation = e->subject_generation;
+    return *at;
+}
+
+static void set(struct facts_of *f, const struct fact_item *item, uint64_t now)
+{
+    if (item->fact >= FACTS)
+        return; /* of a newer build */
+    char *text = item->value[0] != '\0' ? strdup(item->value) : NULL;
+    free(f->text[item->fact]);
+    f->text[item->fact] = text;
+    f->at[item->fact] = now;
+}
+
+void api_facts_take(struct api *self, const struct envelope *e, const struct facts *m, uint64_t now)
+{
+    struct fact_item item;
+    struct facts_of *f = facts_for(self, e);
+    struct reader in = list_reader(&m->facts);
+    if (f == NULL)
+        return;
+    while (fact_item_next(&in, &item) == 1)
+        set(f, &item, now);
+    api_changed(self);
+}
+
+static void clear(struct facts_of *f)
+{
+    for (size_t i = 0; i < FACTS; i++)
+        free(f->text[i]);
+    *f = (struct facts_of){0};
+}
+
+void api_facts_forget(struct api *self, uint32_t qid)
+{
+    if (qid > QID_MAX || self->facts[qid] == NULL)
+        return;
+    clear(self->facts[qid]);
+    free(self->facts[qid]);
+    self->facts[qid] = NULL;
+}
+
+void api_facts_free(struct api *self)
+{
+    for (uint32_t qid = 0; qid <= QID_MAX; qid++)
+        api_facts_forget(self, qid);
+    clear(&self->host);
+}
+
+const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint64_t *age)
+{
+    const struct facts_of *f = qid == QID_GLOBAL ? &self->host : qid <= QID_MAX ? self->facts[qid] : NULL;
+    const struct vm *vm = qid != QID_GLOBAL ? model_vm(self->model, qid) : NULL;
+    if (f == NULL || (unsigned)fact >= FACTS || (vm != NULL && vm_generation(vm) != f->generation))
+        return NULL;
+    if (age != NULL)
+        *age = self->now - f->at[fact];
+    return f->text[fact];
+}
+
+static const char *world_fact_of(void *arg, uint32_t qid, enum fact fact)
+{
+    return api_fact(arg, qid, fact, NULL);
+}
+
+static enum kernel_state kernel_of(void *arg, const char *name)
+{
+    const struct api *self = arg;
+    return self->ops->kernel != NULL ? self->ops->kernel(self->ops_arg, name) : KERNEL_ABSENT;
+}
+
+static const char *kernel_file_of(void *arg, const char *kernel, const char *file)
+{
+    const struct api *self = arg;
+    return self->ops->kernel_file != NULL ? self->ops->kernel_file(self->ops_arg, kernel, file) : NULL;
+}
+
+struct world api_world(struct api *self)
+{
+    return (struct world){
+        .arg = self, .fact = world_fact_of, .kernel = kernel_of, .kernel_file = kernel_file_of};
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ * The inside of struct api, shared by actors/api/api_*.c only. */
+#ifndef ACTORS_API_API_INSIDE_H
+#define ACTORS_API_API_INSIDE_H
+
+#include "actors/api/api.h"
+#include "actors/api/api_method.h"
+#include "actors/api/api_request.h"
+#include "model/ask.h"
+#include "model/model.h"
+#include "model/names.h"
+#include "model/operation.h"
+#include "model/property.h"
+#include "runtime/post.h"
+
+/* Requests that wait for the model, how long, and what is kept of events that came before it. */
+enum { PARKED_MOST = 1024, LATE_BYTES_MOST = 32 << 20, CALLS_MOST = 4096, SUBSCRIBERS_MOST = 256 };
+#define PARKED_FOR (10 * SECONDS)
+
+/* What a reply may grow to. */
+enum { REPLY_MOST = 64 << 20 };
+
+enum api_timer { TIMER_RELOAD = 1, TIMER_WAITING };
+
+/* A request that has passed the rules of its row. */
+struct asked {
+    const struct api_method *method;
+    struct api_request request;
+    const struct vm *source, *dest;
+    uint64_t conn;
+};
+
+/* What one VM's process (or host) has said, and when. */
+struct facts_of {
+    uint32_t generation;
+    char *text[FACTS]; /* NULL: never observed, or not any more */
+    uint64_t at[FACTS];
+};
+
+struct parked {
+    struct parked *prev, *next;
+    uint64_t conn, until;
+    enum client_socket socket;
+    size_t len;
+    char bytes[];
+};
+
+/* An event of the bus that came while there was no model to name its VMs. */
+struct late {
+    struct late *prev, *next;
+    struct envelope e; /* its body is `bytes` */
+    char bytes[];
+};
+
+/* A question to another process, on behalf of a client. */
+struct call {
+    struct call *prev, *next;
+    uint64_t tag, conn;
+    const struct api_method *method;
+    /* Appends the answer to `reply`, or says why not. */
+    int (*done)(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
+                struct fault *why);
+    struct address to;
+    struct context context;
+    struct text body; /* kept, so that it can be asked again */
+    uint64_t until;   /* of waiting for the router */
+    uint16_t type;
+    bool repeated, waits_for_router;
+    uint32_t qid;
+};
+
+/* One Admin event as it goes to subscribers, without its last NUL. */
+struct record {
+    struct record *prev, *next;
+    uint64_t number; /* of the envelope that it came in */
+    uint32_t index;  /* among the events of that envelope */
+    uint32_t qid, generation;
+    size_t len;
+    char bytes[];
+};
+
+struct history {
+    struct record *first;
+    size_t count, bytes;
+    uint64_t lost_number; /* everything up to here is not known any more */
+    uint32_t lost_index;
+};
+
+struct subscriber {
+    struct subscriber *prev, *next;
+    uint64_t conn;
+    uint32_t qid, generation; /* of a single VM; QID_GLOBAL: all */
+    bool numbered;            /* bulkhead.Events */
+};
+
+/* A VM that a delta removes: its events still bear its name. */
+struct departed {
+    uint64_t number;
+    uint32_t qid;
+    char name[32];
+};
+
+struct api {
+    struct address self;
+    const struct api_ops *ops;
+    void *ops_arg;
+    uint64_t now; /* of the last call into the core */
+    uint64_t epoch, version, last_number, acked;
+    uint64_t last_tag, snapshot_tag;
+    bool is_loaded, is_ready;
+    struct model *model;
+    struct world world;
+    struct known known;
+    struct facts_of *facts[QID_MAX + 1], host;
+    struct parked *parked;
+    size_t parked_count;
+    struct late *late;
+    size_t late_bytes;
+    struct call *calls;
+    size_t call_count;
+    struct history history;
+    struct subscriber *subscribers;
+    size_t subscriber_count;
+    struct departed *departed;
+    size_t departed_count;
+    struct text reply, record, all_vms, system_info; /* the last two: empty when out of date */
+    uint64_t trace_conn;
+    uint64_t refused;
+};
+
+/* api_core.c */
+uint64_t api_next_tag(struct api *self);
+void api_unpark(struct api *self, struct out *out);
+void api_set_waiting(struct api *self, struct out *out); /* the timer of all that waits for some time */
+
+/* api_reply.c */
+void api_send_ok(struct api *self, uint64_t conn, struct text *reply); /* reply begins with "0\0" */
+void api_send_fault(struct api *self, uint64_t conn, int r, const struct fault *why);
+void api_reply_begin(struct text *reply);
+void api_line(struct text *reply, const char *text); /* with its LF */
+
+/* api_replica.c */
+void api_load(struct api *self, struct out *out);
+void api_loaded(struct api *self, struct out *out, const struct answer *a);
+void api_take_delta(struct api *self, struct out *out, const struct envelope *e, const struct delta *m);
+void api_take_happened(struct api *self, struct out *out, const struct envelope *e, const struct happened *m);
+void api_late_clear(struct api *self);
+/* Whatever was computed from the model or the facts is out of date. */
+void api_changed(struct api *self);
+
+/* api_facts.c */
+struct world api_world(struct api *self);
+void api_facts_take(struct api *self, const struct envelope *e, const struct facts *m, uint64_t now);
+void api_facts_forget(struct api *self, uint32_t qid);
+void api_facts_free(struct api *self);
+/* The text that VM's present generation has, with its age if `age` is given; NULL: never observed. */
+const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint64_t *age);
+
+/* api_history.c */
+void api_history_add(struct history *h, const struct record *like, struct span bytes);
+void api_history_lose(struct history *h, uint64_t number); /* all of it, up to that event */
+void api_history_free(struct history *h);
+
+/* api_events.c */
+void api_publish(struct api *self, const struct envelope *e, const struct wire_list *events);
+void api_epoch_changed(struct api *self);
+void api_gap(struct api *self);
+bool api_subscriber_gone(struct api *self, uint64_t conn);
+
+/* api_trace.c */
+void api_trace_take(struct api *self, struct out *out, const struct traced *m);
+void api_trace_gone(struct api *self, struct out *out);
+
+/* api_call.c */
+/* Asks `to`; the body moves. 1: the client is answered later; or -ERR_. */
+int api_ask(struct api *self, struct out *out, const struct asked *q, struct call *like, struct text *body);
+void api_answered(struct api *self, struct out *out, const struct answer *a);
+void api_router_is_back(struct api *self, struct out *out);
+void api_calls_client_gone(struct api *self, uint64_t conn);
+void api_calls_overdue(struct api *self, uint64_t now);
+uint64_t api_calls_next(const struct api *self); /* when the first wait for the router ends; 0: none */
+void api_calls_free(struct api *self);
+struct context api_context(struct api *self, const struct asked *q, uint64_t deadline);
+/* An operation of model/operation.def on `target`. */
+int api_operate(struct api *self, struct out *out, const struct asked *q, enum operation operation,
+                uint32_t target, struct span key, struct span value);
+
+#endif
