@@ -185,7 +185,7 @@ static void op_random(void *arg, void *to, size_t len)
 static enum kernel_state op_kernel(void *arg, const char *name)
 {
     struct clients *c = arg;
-    return kernels_state(c->kernels, shell_out(c->shell)->now, name);
+    return (enum kernel_state)kernels_state(c->kernels, shell_out(c->shell)->now, name);
 }
 
 static const char *op_kernel_file(void *arg, const char *kernel, const char *file)

@@ -5,7 +5,7 @@
 #define ACTORS_API_API_CLIENTS_H
 
 #include "actors/api/api.h"
-#include "actors/api/api_kernels.h"
+#include "doors/kernels.h"
 #include "runtime/shell.h"
 
 struct clients;

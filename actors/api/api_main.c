@@ -4,7 +4,7 @@
 
 #include "actors/api/api.h"
 #include "actors/api/api_clients.h"
-#include "actors/api/api_kernels.h"
+#include "doors/kernels.h"
 #include "base/log.h"
 #include "runtime/program.h"
 

@@ -32,7 +32,7 @@ struct pending_operation {
 };
 
 /* What registry knows of a VM's life. */
-struct claim {
+struct life_claim {
     bool living, removing;
 };
 
@@ -44,7 +44,7 @@ struct registry {
     bool loaded, greeted, settled, published, stopping, export_due, exporting, committing;
     struct pending_operation *operations;
     unsigned operation_count;
-    struct claim claims[QID_MAX + 1];
+    struct life_claim claims[QID_MAX + 1];
     char host_fact[FACTS][REGISTRY_FACT_TEXT];
     bool host_fact_known[FACTS];
 };
@@ -66,7 +66,8 @@ void publish_encode(const struct plan *p, uint64_t version, size_t first_event, 
 void publish_delta(struct registry *r, struct out *out, const struct context *c, uint64_t version,
                    const struct text *body);
 /* Events before a commit, or of an operation that was refused. */
-void publish_early(struct registry *r, struct out *out, const struct context *c, const struct plan *p, size_t count);
+void publish_early(struct registry *r, struct out *out, const struct context *c, const struct plan *p,
+                   size_t count);
 /* After hello: who exists, and what a predecessor committed without telling. */
 void publish_all(struct registry *r, struct out *out);
 void publish_roster(struct registry *r, struct out *out, const struct plan *p);
@@ -76,7 +77,8 @@ void publish_snapshot(struct registry *r, struct out *out, const struct request 
 struct view_memory {
     struct text clients, netvm, volumes;
 };
-int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory, struct fault *why);
+int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory,
+              struct fault *why);
 void view_memory_free(struct view_memory *memory);
 /* Tells the living VMs whose view these changes touch. */
 void view_publish(struct registry *r, struct out *out, const struct plan *p);

@@ -19,12 +19,13 @@ static int take_problem(void *self, const struct import_problem *problem)
 {
     static const char *const words[] = {"note", "warning", "this VM is disabled"};
     (void)self;
-    log_line(problem->severity == IMPORT_NOTE ? LOG_NOTE : LOG_WARN, "qubes.xml line %u: %s: %s", problem->line,
-             words[problem->severity], problem->text);
+    log_line(problem->severity == IMPORT_NOTE ? LOG_NOTE : LOG_WARN, "qubes.xml line %u: %s: %s",
+             problem->line, words[problem->severity], problem->text);
     return 0;
 }
 
-static int add(struct change_list *list, enum change_kind kind, uint32_t qid, const char *key, const char *value)
+static int add(struct change_list *list, enum change_kind kind, uint32_t qid, const char *key,
+               const char *value)
 {
     return change_list_add(list, &(struct change){kind, qid, span_of(key), span_of(value), 0});
 }
@@ -33,8 +34,9 @@ static int add_labels(struct change_list *list)
 {
     static const struct {
         const char *name, *value;
-    } labels[] = {{"red", "1 0xcc0000"},  {"orange", "2 0xf57900"}, {"yellow", "3 0xedd400"}, {"green", "4 0x73d216"},
-                  {"gray", "5 0x555555"}, {"blue", "6 0x3465a4"},   {"purple", "7 0x75507b"}, {"black", "8 0x000000"}};
+    } labels[] = {{"red", "1 0xcc0000"},    {"orange", "2 0xf57900"}, {"yellow", "3 0xedd400"},
+                  {"green", "4 0x73d216"},  {"gray", "5 0x555555"},   {"blue", "6 0x3465a4"},
+                  {"purple", "7 0x75507b"}, {"black", "8 0x000000"}};
     int r = 0;
     for (size_t i = 0; i < COUNT(labels) && r == 0; i++)
         r = add(list, CHANGE_LABEL, QID_GLOBAL, labels[i].name, labels[i].value);
@@ -44,7 +46,8 @@ static int add_labels(struct change_list *list)
 static int add_pools(struct change_list *list, const char *directory)
 {
     char value[1024];
-    snprintf(value, sizeof value, "dir_path=%s\ndriver=file\nrevisions_to_keep=1\nephemeral_volatile=False", directory);
+    snprintf(value, sizeof value, "dir_path=%s\ndriver=file\nrevisions_to_keep=1\nephemeral_volatile=False",
+             directory);
     int r = add(list, CHANGE_POOL, QID_GLOBAL, "varlibqubes", value);
     snprintf(value, sizeof value, "dir_path=%s/vm-kernels\ndriver=linux-kernel", directory);
     return r < 0 ? r : add(list, CHANGE_POOL, QID_GLOBAL, "linux-kernel", value);

@@ -54,7 +54,8 @@ static enum import_type type_of(void *self, struct span class_name, struct span 
     return text_type(property);
 }
 
-static int check(void *self, struct span class_name, struct span property, struct span value, struct fault *why)
+static int check(void *self, struct span class_name, struct span property, struct span value,
+                 struct fault *why)
 {
     enum property p;
     (void)self;

@@ -83,7 +83,9 @@ static struct db_item item_of(const struct change *c)
 {
     bool vm_ends = c->kind == CHANGE_VM && c->gone;
     return (struct db_item){
-        .verb = vm_ends ? DB_DROP_ALL_OF : c->gone ? DB_DROP : DB_SET,
+        .verb = vm_ends   ? DB_DROP_ALL_OF
+                : c->gone ? DB_DROP
+                          : DB_SET,
         .qid = c->qid,
         .kind = span_of(change_kind_name(c->kind)),
         .key = c->key,
@@ -198,9 +200,10 @@ static void look_at_file(struct store *s)
         return;
     s->keeps_foreign_file = !span_is(text_span(&now), kept.at != NULL ? kept.at : "");
     if (s->keeps_foreign_file)
-        log_line(LOG_ERROR, "qubes.xml was changed by another program since it was last exported. The store is used as "
-                            "it is and qubes.xml is left alone. Move the file away to keep the store; empty the store's "
-                            "directory to import the file.");
+        log_line(LOG_ERROR,
+                 "qubes.xml was changed by another program since it was last exported. The store is used as "
+                 "it is and qubes.xml is left alone. Move the file away to keep the store; empty the store's "
+                 "directory to import the file.");
 }
 
 static int first_commit(struct store *s, struct store_task *t, struct fault *why)
@@ -248,7 +251,10 @@ static int export_all(struct store *s, struct store_task *t, struct fault *why)
 
 void store_perform(void *doors, struct task *task)
 {
-    static int (*const todo[])(struct store *, struct store_task *, struct fault *) = {
-        [STORE_LOAD] = load, [STORE_COMMIT] = commit_changes, [STORE_FIND] = find_operation, [STORE_EXPORT] = export_all};
+    static int (*const todo[])(struct store *, struct store_task *,
+                               struct fault *) = {[STORE_LOAD] = load,
+                                                  [STORE_COMMIT] = commit_changes,
+                                                  [STORE_FIND] = find_operation,
+                                                  [STORE_EXPORT] = export_all};
     task->r = todo[task->what](doors, (struct store_task *)task, &task->why);
 }

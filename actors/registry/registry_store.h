@@ -48,9 +48,9 @@ struct store {
     struct db *db;
     int (*open)(struct store *s, struct fault *why); /* opens db at the first load */
     const char *directory;
-    int qubes_lib;        /* directory with qubes.xml; -1: none */
-    uint32_t group;       /* of the exported file; REGISTRY_NO_GROUP */
-    const char *pool_dir; /* of the pool that a new store begins with */
+    int qubes_lib;           /* directory with qubes.xml; -1: none */
+    uint32_t group;          /* of the exported file; REGISTRY_NO_GROUP */
+    const char *pool_dir;    /* of the pool that a new store begins with */
     bool keeps_foreign_file; /* qubes.xml was changed by somebody else: it is left alone */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What is known of the kernel pool's directory; in api. */
-#include "actors/api/api_kernels.h"
+#include "doors/kernels.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ enum { PATH_MOST = 1024, FILE_MOST = 4096, KNOWN_MOST = 256 };
 struct known_kernel {
     struct known_kernel *prev, *next;
     char *kernel, *file, *text; /* text NULL: there is none */
-    enum kernel_state state;
+    enum kernel_found state;
     struct timespec changed; /* of the kernel's own directory */
 };
 
@@ -117,13 +117,14 @@ static char *read_trimmed(const char *path)
     return strndup(s.at, s.len);
 }
 
-static enum kernel_state state_of(const struct kernels *k, const char *kernel)
+static enum kernel_found state_of(const struct kernels *k, const char *kernel)
 {
     char path[PATH_MOST];
     struct stat s;
     if (!path_of(k, kernel, "", path) || stat(path, &s) < 0 || !S_ISDIR(s.st_mode))
-        return KERNEL_ABSENT;
-    return path_of(k, kernel, "vmlinuz", path) && stat(path, &s) == 0 ? KERNEL_INSTALLED : KERNEL_BROKEN;
+        return KERNEL_IS_ABSENT;
+    return path_of(k, kernel, "vmlinuz", path) && stat(path, &s) == 0 ? KERNEL_IS_INSTALLED
+                                                                      : KERNEL_IS_BROKEN;
 }
 
 static struct known_kernel *learn(struct kernels *k, const char *kernel, const char *file)
@@ -167,10 +168,10 @@ static const struct known_kernel *find(struct kernels *k, uint64_t now, const ch
     return learn(k, kernel, file);
 }
 
-enum kernel_state kernels_state(struct kernels *k, uint64_t now, const char *name)
+enum kernel_found kernels_state(struct kernels *k, uint64_t now, const char *name)
 {
     const struct known_kernel *found = find(k, now, name, "");
-    return found != NULL ? found->state : KERNEL_ABSENT;
+    return found != NULL ? found->state : KERNEL_IS_ABSENT;
 }
 
 const char *kernels_file(struct kernels *k, uint64_t now, const char *kernel, const char *file)

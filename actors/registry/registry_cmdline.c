@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * The kernel command line of a VM (spec: libvirt-xml 3). */
+#include "actors/registry/registry.h"
+
+#include <string.h>
+
+#include "model/ask.h"
+
+static const char builtin[] =
+    "root=/dev/mapper/dmroot ro nomodeset console=hvc0 rd_NO_PLYMOUTH rd.plymouth.enable=0 "
+    "plymouth.enable=0 xen_privcmd.unrestricted ";
+
+static bool chain_true(struct registry *r, uint32_t qid, const char *name)
+{
+    return ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, name);
+}
+
+static bool chain_is(struct registry *r, uint32_t qid, const char *name, const char *wanted)
+{
+    struct span value;
+    return ask_feature(&r->known, qid, CHAIN_TEMPLATE, span_of(name), &value) == 1 && span_is(value, wanted);
+}
+
+/* Without the word nomodeset where the VM shows its screen itself. */
+static void add_words(struct text *line, struct span words, bool with_nomodeset)
+{
+    while (words.at != NULL) {
+        struct span rest, word = span_split(words, ' ', &rest);
+        if (with_nomodeset || !span_is(word, "nomodeset")) {
+            text_append(line, word);
+            text_add(line, rest.at != NULL ? " " : "");
+        }
+        words = rest;
+    }
+}
+
+static void add_common(struct registry *r, uint32_t qid, const char *kernel, struct text *line)
+{
+    const char *file = world_kernel_file(&r->world, kernel, "default-kernelopts-common.txt");
+    if (chain_is(r, qid, "os", "Linux")) {
+        text_add(line, "systemd.machine_id=");
+        for (const char *c = vm_uuid(model_vm(r->model, qid)); *c != '\0'; c++)
+            if (*c != '-')
+                text_byte(line, *c);
+        text_byte(line, ' ');
+    }
+    add_words(line, span_of(file != NULL ? file : builtin), !chain_true(r, qid, "no-nomodeset"));
+}
+
+static void add_boot_mode(struct registry *r, uint32_t qid, struct text *line)
+{
+    struct property_value mode;
+    char name[256];
+    struct span options;
+    AUTO_TEXT feature = TEXT_WITH_LIMIT(512);
+    property_get(&r->known, qid, PROPERTY_bootmode, &mode);
+    if (!mode.is_set || text_copy(name, sizeof name, mode.text) < 0 || strcmp(name, "default") == 0)
+        return;
+    text_format(&feature, "boot-mode.kernelopts.%s", name);
+    if (ask_feature(&r->known, qid, CHAIN_TEMPLATE, text_span(&feature), &options) != 1)
+        return;
+    text_byte(line, ' ');
+    text_append(line, options);
+}
+
+void view_cmdline(struct registry *r, uint32_t qid, struct text *line)
+{
+    struct property_value value;
+    char kernel[256];
+    property_get(&r->known, qid, PROPERTY_kernel, &value);
+    if (!value.is_set || value.text.len == 0 || text_copy(kernel, sizeof kernel, value.text) < 0)
+        return;
+    bool plain = chain_true(r, qid, "no-default-kernelopts");
+    if (!plain)
+        add_common(r, qid, kernel, line);
+    property_get(&r->known, qid, PROPERTY_kernelopts, &value);
+    if (value.is_set)
+        text_append(line, value.text);
+    if (!plain && chain_is(r, qid, "apparmor", "1"))
+        text_add(line, " apparmor=1 security=apparmor");
+    else if (!plain && chain_is(r, qid, "selinux", "1"))
+        text_add(line, " selinux=1 security=selinux");
+    add_boot_mode(r, qid, line);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+ * The registry's core: what it does with each message of its mailbox. */
+#include "actors/registry/registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "model/ask.h"
+
+/* How long changes wait after a start for host to say what runs. */
+#define SETTLE_MOST (300 * MILLISECONDS)
+
+static struct registry *self_of(void *arg)
+{
+    return arg;
+}
+
+/* The power state as far as registry decides by it: what is claimed lives. */
+static const char *known_fact(void *arg, uint32_t qid, enum fact fact)
+{
+    struct registry *r = arg;
+    if (qid == QID_GLOBAL)
+        return r->host_fact_known[fact] ? r->host_fact[fact] : NULL;
+    if (fact == FACT_power_state && qid >= 1 && qid <= QID_MAX)
+        return r->claims[qid].living ? "Running" : "Halted";
+    return NULL;
+}
+
+static void settle(struct registry *r, struct out *out)
+{
+    r->settled = true;
+    out_timer(out, TIMER_SETTLE, 0);
+    operate_go_on(r, out);
+}
+
+/* Both the store and the router are there. */
+static void go(struct registry *r, struct out *out)
+{
+    if (!r->loaded || !r->greeted)
+        return;
+    publish_all(r, out);
+    out_ready(out);
+    if (!r->settled)
+        out_timer(out, TIMER_SETTLE, out->now + SETTLE_MOST);
+    operate_go_on(r, out);
+}
+
+static int give_load(struct registry *r, struct out *out)
+{
+    struct store_task *t = store_task_new(STORE_LOAD);
+    if (t == NULL)
+        return -ERR_NOMEM;
+    t->version = r->last_correlation;
+    out_task(out, &t->task);
+    return 0;
+}
+
+static int begin(void *arg, struct out *out, const struct life *life)
+{
+    struct registry *r = self_of(arg);
+    (void)life;
+    r->model = model_new();
+    if (r->model == NULL)
+        return -ERR_NOMEM;
+    r->world.arg = r;
+    r->world.fact = known_fact;
+    r->known = KNOWN(r->model, &r->world);
+    (void)out;
+    return 0;
+}
+
+/* The store is read once the router has said what it already knows of it. */
+static void hello(void *arg, struct out *out, uint64_t epoch, uint64_t last_correlation)
+{
+    struct registry *r = self_of(arg);
+    bool first = r->epoch == 0;
+    r->epoch = epoch;
+    r->last_correlation = last_correlation;
+    r->greeted = true;
+    if (first && give_load(r, out) < 0)
+        out_leave(out);
+    go(r, out);
+}
+
+static void republish(struct registry *r, struct out *out, const struct store_task *t)
+{
+    struct context nobody = {0};
+    for (const struct past_delta *d = t->deltas; d != NULL; d = d->next)
+        publish_delta(r, out, &nobody, d->version, &d->body);
+}
+
+static void loaded(struct registry *r, struct out *out, const struct store_task *t)
+{
+    struct fault why = t->task.why;
+    int e = t->task.r;
+    for (size_t i = 0; i < t->changes.count && e == 0; i++)
+        e = model_apply(r->model, &t->changes.at[i], &why);
+    if (e < 0) {
+        log_line(LOG_ERROR, "the store cannot be used: %s", why.text);
+        out_leave(out);
+        return;
+    }
+    r->version = t->version;
+    r->loaded = true;
+    republish(r, out, t);
+    go(r, out);
+}
+
+static int copy_change(void *arg, const struct change *c)
+{
+    return change_list_add(arg, c);
+}
+
+static void export_now(struct registry *r, struct out *out)
+{
+    struct store_task *t = r->exporting || !r->loaded ? NULL : store_task_new(STORE_EXPORT);
+    if (t == NULL)
+        return;
+    if (model_each(r->model, copy_change, &t->changes) < 0) {
+        log_line(LOG_ERROR, "no memory to export");
+        store_task_free_content(t);
+        free(t);
+        return;
+    }
+    r->exporting = true;
+    r->export_due = false;
+    out_task(out, &t->task);
+}
+
+static void exported(struct registry *r, struct out *out, const struct store_task *t)
+{
+    r->exporting = false;
+    if (t->task.r < 0)
+        log_line(LOG_WARN, "qubes.xml was not exported: %s", t->task.why.text);
+    if (r->stopping)
+        out_leave(out);
+}
+
+static void done(void *arg, struct out *out, const struct done *d)
+{
+    struct registry *r = self_of(arg);
+    struct store_task *t = (struct store_task *)d->task;
+    if (t == NULL)
+        return;
+    switch ((enum store_what)d->what) {
+    case STORE_LOAD:
+        loaded(r, out, t);
+        break;
+    case STORE_COMMIT:
+    case STORE_FIND:
+        operate_committed(r, out, t);
+        break;
+    case STORE_EXPORT:
+        exported(r, out, t);
+        break;
+    }
+    store_task_free_content(t);
+}
+
+static void timer(void *arg, struct out *out, uint64_t number)
+{
+    struct registry *r = self_of(arg);
+    if (number == TIMER_SETTLE)
+        settle(r, out);
+    else
+        export_now(r, out);
+}
+
+static void stop(void *arg, struct out *out)
+{
+    struct registry *r = self_of(arg);
+    r->stopping = true;
+    if (r->export_due && !r->exporting)
+        export_now(r, out);
+    if (!r->exporting)
+        out_leave(out);
+}
+
+static void answered(void *arg, struct out *out, const struct answer *a)
+{
+    operate_prepared(arg, out, a);
+}
+
+static void end(void *arg)
+{
+    struct registry *r = self_of(arg);
+    operate_end(r);
+    model_free(r->model);
+}
+
+static void on_snapshot(struct registry *r, struct out *out, const struct envelope *e,
+                        const struct snapshot *m)
+{
+    struct request request = request_of(e);
+    (void)m;
+    if (r->loaded)
+        publish_snapshot(r, out, &request);
+    else
+        reply_error(out, &request, -ERR_BUSY, NULL);
+}
+
+static void on_operate(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
+{
+    operate_begin(r, out, e, m);
+}
+
+static const struct vm *subject_of(struct registry *r, const struct envelope *e)
+{
+    const struct vm *vm = model_vm(r->model, e->subject_instance);
+    return r->loaded && vm != NULL && e->subject_instance >= 1 && vm_generation(vm) == e->subject_generation
+               ? vm
+               : NULL;
+}
+
+static void on_claim(struct registry *r, struct out *out, const struct envelope *e, const struct claim *m)
+{
+    struct request request = request_of(e);
+    struct claim_reply reply;
+    struct view_memory memory;
+    struct fault why;
+    const struct vm *vm = subject_of(r, e);
+    if (vm == NULL || r->claims[vm_qid(vm)].removing) {
+        fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed");
+        reply_error(out, &request, -ERR_VM_NOT_FOUND, &why);
+        return;
+    }
+    if (m->purpose == 0)
+        r->claims[vm_qid(vm)].living = true;
+    int made = view_make(r, vm_qid(vm), &reply.view, &memory, &why);
+    if (made < 0)
+        reply_error(out, &request, made, &why);
+    else
+        (void)REPLY(out, claim, &request, &reply);
+    view_memory_free(&memory);
+}
+
+static void on_release(struct registry *r, struct out *out, const struct envelope *e, const struct release *m)
+{
+    struct request request = request_of(e);
+    (void)m;
+    if (subject_of(r, e) != NULL)
+        r->claims[e->subject_instance].living = false;
+    (void)REPLY(out, release, &request, NO_MESSAGE(release_reply));
+}
+
+static void on_observed_all(struct registry *r, struct out *out, const struct envelope *e,
+                            const struct observed_all *m)
+{
+    struct reader in = list_reader(&m->domains);
+    struct domain_item domain;
+    (void)e;
+    while (domain_item_next(&in, &domain) == 1) {
+        const struct vm *vm = model_by_uuid(r->model, span_of(domain.uuid));
+        if (vm != NULL && vm_qid(vm) >= 1)
+            r->claims[vm_qid(vm)].living = true;
+    }
+    settle(r, out);
+}
+
+static void on_host_facts(struct registry *r, struct out *out, const struct envelope *e,
+                          const struct host_facts *m)
+{
+    struct reader in = list_reader(&m->facts);
+    struct fact_item item;
+    (void)out, (void)e;
+    while (fact_item_next(&in, &item) == 1) {
+        if (item.fact >= FACTS)
+            continue;
+        snprintf(r->host_fact[item.fact], REGISTRY_FACT_TEXT, "%s", item.value);
+        r->host_fact_known[item.fact] = item.value[0] != '\0';
+    }
+}
+
+static void on_roster(struct registry *r, struct out *out, const struct envelope *e, const struct roster *m)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(4 << 20);
+    struct request request = request_of(e);
+    struct roster_reply reply = {0};
+    (void)m;
+    if (!r->loaded) {
+        reply_error(out, &request, -ERR_BUSY, NULL);
+        return;
+    }
+    for (size_t i = 0; i < model_vm_count(r->model); i++) {
+        const struct vm *vm = model_vm_at(r->model, i);
+        struct roster_item item = {.qid = vm_qid(vm), .generation = vm_generation(vm)};
+        if (vm_uuid(vm) == NULL || text_copy(item.uuid, sizeof item.uuid, span_of(vm_uuid(vm))) < 0 ||
+            text_copy(item.name, sizeof item.name, span_of(vm_name(vm))) < 0)
+            continue;
+        roster_item_add(&reply.vms, &elements, &item);
+    }
+    (void)REPLY(out, roster, &request, &reply);
+}
+
+#define MAILBOX "proto/registry.def"
+#define SELF    struct registry
+#include "runtime/dispatch.h"
+
+static void hear(void *arg, struct out *out, const struct envelope *e)
+{
+    struct registry *r = self_of(arg);
+    if (e->class != CLASS_CANCEL)
+        dispatch(r, out, e, &r->refused_messages);
+}
+
+const struct actor registry_actor = {
+    .name = "registry",
+    .kind = KIND_REGISTRY,
+    .size = sizeof(struct registry),
+    .begin = begin,
+    .hello = hello,
+    .hear = hear,
+    .answered = answered,
+    .done = done,
+    .timer = timer,
+    .stop = stop,
+    .end = end,
+    .perform = store_perform,
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * The program registry: the core with its store, qubes.xml and the kernels' directory. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "actors/registry/registry.h"
+#include "actors/registry/registry_file.h"
+#include "doors/kernels.h"
+#include "runtime/program.h"
+
+/* The one of this process: what the worker and the world's callbacks work with. */
+static struct store store = {.qubes_lib = -1, .group = REGISTRY_NO_GROUP};
+static struct kernels *kernels;
+static struct shell *the_shell;
+
+static int open_store(struct store *s, struct fault *why)
+{
+    return db_sqlite_open(s->directory, &s->db, why);
+}
+
+static enum kernel_state kernel(void *arg, const char *name)
+{
+    (void)arg;
+    return (enum kernel_state)kernels_state(kernels, shell_out(the_shell)->now, name);
+}
+
+static const char *kernel_file(void *arg, const char *name, const char *file)
+{
+    (void)arg;
+    return kernels_file(kernels, shell_out(the_shell)->now, name, file);
+}
+
+static uint32_t random_bits(void *arg)
+{
+    uint32_t bits;
+    (void)arg;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+        abort(); /* so few bytes are always given whole */
+    return bits;
+}
+
+static int open_registry(const struct program *p, struct shell *shell, struct fault *why)
+{
+    struct registry *r = shell_core(shell);
+    const char *lib = program_place(p, PLACE_QUBES_LIB);
+    the_shell = shell;
+    store.open = open_store;
+    store.directory = program_place(p, PLACE_STORE);
+    store.pool_dir = program_option(p, "pool-dir", "/var/lib/qubes");
+    if (store.directory == NULL)
+        return fault_set(why, ERR_UNKNOWN, "no directory for the store");
+    if (lib != NULL)
+        store.qubes_lib = open(lib, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    kernels = kernels_new(program_place(p, PLACE_KERNELS));
+    r->world.kernel = kernel;
+    r->world.kernel_file = kernel_file;
+    r->world.random = random_bits;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct worker_doors doors = {.arg = &store};
+    static const struct program_parts parts = {
+        .actor = &registry_actor, .open = open_registry, .doors = &doors};
+    store.group = registry_file_group();
+    return program_run(&parts, argc, argv);
+}

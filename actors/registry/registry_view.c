@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * Views: what a VM's process needs to know of its VM, resolved. */
+#include "actors/registry/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/ask.h"
+
+enum { CLIENTS_BYTES = 1 << 20 };
+
+void view_memory_free(struct view_memory *memory)
+{
+    text_free(&memory->clients);
+    text_free(&memory->netvm);
+    text_free(&memory->volumes);
+}
+
+static void copy_text(struct registry *r, uint32_t qid, enum property p, char *to, size_t size)
+{
+    struct property_value value;
+    property_get(&r->known, qid, p, &value);
+    if (!value.is_set || value.is_none || text_copy(to, size, value.text) < 0)
+        to[0] = '\0';
+}
+
+static uint32_t number(struct registry *r, uint32_t qid, enum property p, uint32_t otherwise)
+{
+    struct property_value value;
+    uint64_t n;
+    property_get(&r->known, qid, p, &value);
+    return value.is_set && text_number(value.text, 0, INT32_MAX, &n) == 0 ? (uint32_t)n : otherwise;
+}
+
+static void add_peer(struct registry *r, struct wire_list *list, struct text *elements, const struct vm *vm)
+{
+    struct view_peer peer = {.qid = vm_qid(vm), .generation = vm_generation(vm)};
+    peer.living = peer.qid == 0 || r->claims[peer.qid].living;
+    (void)text_copy(peer.name, sizeof peer.name, span_of(vm_name(vm)));
+    view_peer_add(list, elements, &peer);
+}
+
+static void add_relations(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory)
+{
+    const struct vm *netvm = ask_netvm(&r->known, qid);
+    size_t count = view->provides_network ? ask_connected(&r->known, qid, NULL, 0) : 0;
+    const struct vm **clients = count > 0 ? calloc(count, sizeof *clients) : NULL;
+    memory->clients = memory->netvm = memory->volumes = TEXT_WITH_LIMIT(CLIENTS_BYTES);
+    if (netvm != NULL)
+        add_peer(r, &view->netvm, &memory->netvm, netvm);
+    if (clients != NULL)
+        count = ask_connected(&r->known, qid, clients, count);
+    for (size_t i = 0; clients != NULL && i < count; i++)
+        add_peer(r, &view->clients, &memory->clients, clients[i]);
+    free(clients);
+}
+
+/* Why it may not start, as lifecycle 3 has it. */
+static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view *view)
+{
+    struct span reason;
+    if (vm_disabled(vm) != NULL) {
+        (void)text_copy(view->refusal, sizeof view->refusal, span_of(vm_disabled(vm)));
+        strcpy(view->refusal_class, "disabled");
+    } else if (ask_feature(&r->known, vm_qid(vm), CHAIN_OWN, SPAN_LITERAL("prohibit-start"), &reason) == 1 &&
+               reason.len > 0) {
+        reason.len = reason.len < 400 ? reason.len : 400;
+        (void)text_copy(view->refusal, sizeof view->refusal, reason);
+        strcpy(view->refusal_class, "prohibit-start");
+    } else if (ask_tag(&r->known, vm_qid(vm), SPAN_LITERAL("backup-restore-in-progress"))) {
+        strcpy(view->refusal, "Restore of this qube from a backup is not finished");
+        strcpy(view->refusal_class, "backup-restore-in-progress");
+    }
+}
+
+static void add_kernel(struct registry *r, uint32_t qid, struct vm_view *view)
+{
+    AUTO_TEXT line = TEXT_WITH_LIMIT(sizeof view->kernelopts - 1);
+    copy_text(r, qid, PROPERTY_kernel, view->kernel, sizeof view->kernel);
+    view_cmdline(r, qid, &line);
+    (void)text_copy(view->kernelopts, sizeof view->kernelopts, text_span(&line));
+    if (line.failed < 0 && view->refusal[0] == '\0') {
+        strcpy(view->refusal, "The kernel command line is too long; shorten kernelopts");
+        strcpy(view->refusal_class, "kernelopts");
+    }
+}
+
+int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory,
+              struct fault *why)
+{
+    const struct vm *vm = model_vm(r->model, qid);
+    *view = (struct vm_view){.version = r->version};
+    *memory = (struct view_memory){0};
+    if (vm == NULL || vm_name(vm) == NULL || vm_uuid(vm) == NULL)
+        return fault_set(why, ERR_VM_NOT_FOUND, "No such domain: %u", qid);
+    (void)text_copy(view->name, sizeof view->name, span_of(vm_name(vm)));
+    (void)text_copy(view->uuid, sizeof view->uuid, span_of(vm_uuid(vm)));
+    (void)text_copy(view->class, sizeof view->class, span_of(class_name(vm_class(vm))));
+    copy_text(r, qid, PROPERTY_virt_mode, view->virt_mode, sizeof view->virt_mode);
+    copy_text(r, qid, PROPERTY_ip, view->ip, sizeof view->ip);
+    copy_text(r, qid, PROPERTY_ip6, view->ip6, sizeof view->ip6);
+    copy_text(r, qid, PROPERTY_mac, view->mac, sizeof view->mac);
+    view->memory = number(r, qid, PROPERTY_memory, 400);
+    view->maxmem = number(r, qid, PROPERTY_maxmem, 0);
+    view->vcpus = number(r, qid, PROPERTY_vcpus, 1);
+    view->shutdown_timeout = number(r, qid, PROPERTY_shutdown_timeout, 60);
+    view->debug = property_true(&r->known, qid, PROPERTY_debug);
+    view->provides_network = property_true(&r->known, qid, PROPERTY_provides_network);
+    view->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
+    add_relations(r, qid, view, memory);
+    add_refusal(r, vm, view);
+    add_kernel(r, qid, view);
+    if (view->virt_mode[0] == '\0')
+        strcpy(view->virt_mode, "pvh");
+    return 0;
+}
+
+/* Whether a change of `qid` can show in the view of `other`. */
+static bool touches(struct registry *r, uint32_t qid, uint32_t other)
+{
+    const struct vm *template = ask_template(&r->known, other), *netvm = ask_netvm(&r->known, other);
+    return qid == QID_GLOBAL || qid == other || (template != NULL && vm_qid(template) == qid) ||
+           (netvm != NULL && vm_qid(netvm) == qid) || ask_is_client(&r->known, other, qid);
+}
+
+static void tell(struct registry *r, struct out *out, const struct vm *vm)
+{
+    struct context c = context_about_vm(vm_qid(vm), vm_generation(vm));
+    struct view m;
+    struct view_memory memory;
+    if (view_make(r, vm_qid(vm), &m.view, &memory, NULL) == 0)
+        (void)EVENT(out, view, ((struct address){KIND_VM, vm_qid(vm)}), &c, &m);
+    view_memory_free(&memory);
+}
+
+void view_publish(struct registry *r, struct out *out, const struct plan *p)
+{
+    uint32_t last = QID_GLOBAL - 1;
+    for (size_t i = 0; i < p->changes; i++) {
+        if (p->change[i].qid == last)
+            continue;
+        last = p->change[i].qid;
+        for (const struct vm *vm = model_vm_from(r->model, 1); vm != NULL;
+             vm = model_vm_from(r->model, vm_qid(vm) + 1))
+            if (r->claims[vm_qid(vm)].living && touches(r, last, vm_qid(vm)))
+                tell(r, out, vm);
+    }
+}
