@@ -16,7 +16,10 @@ static void add_pair(struct text *t, const char *key, const char *value)
     for (; *value != '\0'; value++) {
         if (*value == '\'')
             text_byte(t, '\\');
-        text_byte(t, *value >= ' ' && *value <= '~' ? *value : '?');
+        char c = *value;
+        if (c < ' ' || c > '~')
+            c = '?';
+        text_byte(t, c);
     }
     text_byte(t, '\'');
 }

@@ -45,7 +45,7 @@ int api_do_label_index(struct api *self, struct out *out, const struct asked *q,
 int api_do_label_create(struct api *self, struct out *out, const struct asked *q, struct text *reply,
                         struct fault *why)
 {
-    struct span colour;
+    struct span colour = {NULL, 0};
     int r = label_name_check(q->request.argument, true, why);
     (void)reply;
     if (r == 0)

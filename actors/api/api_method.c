@@ -14,8 +14,8 @@
 
 static const struct api_method methods[] = {
 #define METHOD(name_, sockets_, argument_, payload_, dest_, how_, handler_, detail_, help_)                  \
-    {name_,        help_,      ON_##sockets_,     RULE_##argument_, RULE_##payload_,                         \
-     DEST_##dest_, HOW_##how_, api_do_##handler_, (int)(detail_)},
+    {name_,           help_,        api_do_##handler_, ON_##sockets_, RULE_##argument_,                      \
+     RULE_##payload_, DEST_##dest_, HOW_##how_,        (int)(detail_)},
 #include "actors/api/api_method.def"
 };
 
@@ -29,8 +29,8 @@ static int compare(const void *a, const void *b)
 
 __attribute__((constructor)) static void sort_rows(void)
 {
-    for (uint16_t i = 0; i < COUNT(methods); i++)
-        by_name[i] = i;
+    for (size_t i = 0; i < COUNT(methods); i++)
+        by_name[i] = (uint16_t)i;
     qsort(by_name, COUNT(by_name), sizeof by_name[0], compare);
 }
 

@@ -22,11 +22,11 @@ typedef int api_handler(struct api *self, struct out *out, const struct asked *q
 
 struct api_method {
     const char *name, *help;
+    api_handler *answer;
     unsigned sockets; /* bits 1 << SOCKET_... */
     enum api_rule argument, payload;
     enum api_dest dest;
     enum api_how how;
-    api_handler *answer;
     int detail;
 };
 

@@ -13,7 +13,8 @@ static struct span bytes_of(const char *text, char *room)
 {
     size_t len = strlen(text);
     for (size_t i = 0; i <= len; i++)
-        room[i] = text[i] == '|' ? '\0' : text[i];
+        if ((room[i] = text[i]) == '|')
+            room[i] = '\0';
     return (struct span){room, len};
 }
 
