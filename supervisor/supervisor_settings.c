@@ -15,8 +15,8 @@ static const struct option_row {
 } rows[] = {
     {"--hypervisor", "option.hypervisor", "xen:///system", "libvirt URI where the VMs run"},
     {"--nodedev", "option.nodedev", "xen:///system", "libvirt URI that lists PCI devices"},
-    {"--libvirt", "place.libvirt", NULL, "directory of libvirtd's sockets"},
-    {"--libvirt-ro", "place.libvirt-ro", NULL, "directory of libvirtd's read-only socket"},
+    {"--libvirt", "place.libvirt", "/run/libvirt", "directory of libvirtd's sockets"},
+    {"--libvirt-ro", "place.libvirt-ro", "/run/libvirt", "directory of libvirtd's read-only socket"},
     {"--qubes-lib", "place.qubes-lib", "/var/lib/qubes", "qubes.xml and the VMs' directories"},
     {"--kernels", "place.kernels", "/var/lib/qubes/vm-kernels", "kernels for VMs"},
     {"--sysfs", "option.sysfs", "/sys", "the sysfs that devbus-pci reads"},
