@@ -57,7 +57,7 @@ add_fuzz(messages room_proto)
 add_fuzz(route actor_router)
 add_fuzz(devbus_pci actor_devbus_pci)
 add_fuzz(api_request actor_api)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_digest)
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_digest door_kernels)
 add_unit_tests(registry actor_registry)
 add_unit_tests(vm actor_vm_files door_domain PkgConfig::LIBXML2)
 
