@@ -35,5 +35,7 @@ add_unit_tests(runtime/effects room_runtime_effects)
 add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
 
 add_fuzz(text room_base)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_db door_xml door_digest)
+add_room(actors/vm door_xmlwrite room_base)
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_db door_xml door_digest door_pciids door_sysfs door_xmlwrite)
+add_unit_tests(actors/vm room_actors_vm PkgConfig::LIBXML2)
 add_unit_tests(registry actor_registry_files)

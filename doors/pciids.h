@@ -14,7 +14,7 @@ enum { PCIIDS_NAME_MAX = 127 };
 struct pciids;
 
 /* Reads `file` (NULL: the system's: /usr/share/hwdata/pci.ids, else /usr/share/misc/pci.ids). On
- * success the caller owns *ret, which no longer needs the file. -ERR_IO, -ERR_NOMEM. */
+ * success the caller owns *ret, which no longer needs the file. -ERR_IO, -ERR_BAD (malformed), -ERR_NOMEM. */
 int pciids_open(const char *file, struct pciids **ret, struct fault *why);
 void pciids_free(struct pciids *ids); /* accepts NULL */
 DEFINE_AUTO(pciids)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Writes an XML document through libxml2. Mistakes are sticky: after the first one every call
  * does nothing and xmlwrite_finish tells it. Text must be UTF-8 of characters that XML allows;
- * anything else is ERR_RANGE, never a broken document. Does not block. */
+ * anything else, and NULL, is ERR_RANGE, never a broken document. Does not block. */
 #ifndef DOORS_XMLWRITE_H
 #define DOORS_XMLWRITE_H
 
@@ -19,6 +19,9 @@ DEFINE_AUTO(xmlwrite)
 /* Element and attribute names are ours: string literals. */
 void xmlwrite_open(struct xmlwrite *w, const char *element);
 void xmlwrite_attribute(struct xmlwrite *w, const char *name, const char *value);
+/* The same, printed: at most 255 bytes, else ERR_RANGE. */
+void xmlwrite_print(struct xmlwrite *w, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void xmlwrite_text(struct xmlwrite *w, const char *text);
 void xmlwrite_close(struct xmlwrite *w);
 /* <element>text</element>, and <element name="value"/>. */

@@ -57,7 +57,7 @@ struct vm_view {
     bool cpu_without_rdrand; /* the host's processor is (6,58) or (6,62) */
 
     const char *kernel, *initrd; /* paths; initrd NULL: none                             */
-    const char *cmdline;         /* complete (vm_cmdline.c); NULL: kernel property empty */
+    const char *cmdline;         /* complete (spec 3), may be ""; NULL: kernel property empty */
 
     bool has_pci_assigned; /* in any mode: decides memory and e820_host */
     bool e820_host;        /* own feature pci-e820-host absent or true  */

@@ -36,8 +36,7 @@ static void a_domain_lives_from_define_to_undefine(void **state)
 {
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(domain_door)
-    *door = open_door();
+    AUTO(domain_door) *door = open_door();
     const struct domain_ops *do_ = door->ops;
     struct fault why = {0};
 
@@ -71,8 +70,7 @@ static void an_absent_domain_is_no_domain_for_every_call(void **state)
 {
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(domain_door)
-    *door = open_door();
+    AUTO(domain_door) *door = open_door();
     int (*const calls[])(struct domain_door *, const char *, struct fault *) = {
         door->ops->start_paused, door->ops->resume,  door->ops->suspend,
         door->ops->shutdown,     door->ops->destroy, door->ops->undefine,
@@ -89,8 +87,7 @@ static void what_the_state_forbids_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(domain_door)
-    *door = open_door();
+    AUTO(domain_door) *door = open_door();
     struct fault why = {0};
     assert_int_equal(door->ops->define(door, work, &why), 0);
     int r = door->ops->suspend(door, UUID, &why);
@@ -104,8 +101,7 @@ static void what_the_driver_lacks_is_unsupported(void **state)
 {
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(domain_door)
-    *door = open_door();
+    AUTO(domain_door) *door = open_door();
     struct fault why = {0};
     assert_string_equal(door->can->domain_type, "test");
     assert_false(door->can->start_paused || door->can->hotplug);
@@ -117,8 +113,7 @@ static void a_broken_definition_defines_nothing(void **state)
 {
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(domain_door)
-    *door = open_door();
+    AUTO(domain_door) *door = open_door();
     struct fault why = {0};
     assert_int_equal(door->ops->define(door, "<domain type='test'><name>100%</domain>", &why),
                      -ERR_HYPERVISOR);
@@ -130,8 +125,7 @@ static void the_xml_comes_back_within_its_limit(void **state)
 {
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(domain_door)
-    *door = open_door();
+    AUTO(domain_door) *door = open_door();
     struct fault why = {0};
     AUTO_TEXT xml = TEXT_WITH_LIMIT(1 << 16);
     AUTO_TEXT tiny = TEXT_WITH_LIMIT(100);
@@ -146,10 +140,8 @@ static void two_doors_see_one_world(void **state)
 {
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(domain_door)
-    *one = open_door();
-    AUTO(domain_door)
-    *other = open_door();
+    AUTO(domain_door) *one = open_door();
+    AUTO(domain_door) *other = open_door();
     struct fault why = {0};
     assert_int_equal(one->ops->define(one, work, &why), 0);
     assert_true(seen_by(other).exists);
@@ -193,8 +185,7 @@ static void a_hung_daemon_ends_the_call_within_seconds_and_the_door_for_ever(voi
 {
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(domain_door)
-    *door = open_door();
+    AUTO(domain_door) *door = open_door();
     struct domain_seen seen;
     struct fault why = {0};
     struct timespec before, after;
@@ -207,8 +198,7 @@ static void a_hung_daemon_ends_the_call_within_seconds_and_the_door_for_ever(voi
     assert_int_equal(r, -ERR_NO_CONNECTION);
     assert_in_range(after.tv_sec - before.tv_sec, 2, 8);
     assert_int_equal(door->ops->destroy(door, UUID, &why), -ERR_NO_CONNECTION);
-    AUTO(domain_door)
-    *again = open_door();
+    AUTO(domain_door) *again = open_door();
     assert_false(seen_by(again).exists);
 }
 

@@ -74,8 +74,7 @@ static void live_and_die(void)
     struct fault why = {0};
     struct domain_door *opened = NULL;
     assert_int_equal(domain_open_libvirt(libvirtd.uri, &opened, &why), 0);
-    AUTO(domain_door)
-    *door = opened;
+    AUTO(domain_door) *door = opened;
     assert_int_equal(door->ops->define(door, heard_of, &why), 0);
     assert_int_equal(door->ops->start_paused(door, UUID, &why), 0);
     assert_int_equal(door->ops->resume(door, UUID, &why), 0);
@@ -90,8 +89,7 @@ static void every_step_of_another_clients_domain_is_heard_in_order(void **state)
     struct notes notes;
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(hostwatch)
-    *watch = open_watch(&notes);
+    AUTO(hostwatch) *watch = open_watch(&notes);
     live_and_die();
     await(&notes, COUNT(expected), 0);
     assert_int_equal(notes.count, COUNT(expected));
@@ -122,12 +120,10 @@ static void the_list_holds_active_domains_only(void **state)
     struct fault why = {0};
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(hostwatch)
-    *watch = open_watch(&notes);
+    AUTO(hostwatch) *watch = open_watch(&notes);
     struct domain_door *opened = NULL;
     assert_int_equal(domain_open_libvirt(libvirtd.uri, &opened, &why), 0);
-    AUTO(domain_door)
-    *door = opened;
+    AUTO(domain_door) *door = opened;
 
     assert_int_equal(door->ops->define(door, heard_of, &why), 0);
     assert_int_equal(watch->ops->list(watch, rows, COUNT(rows), &count, &why), 0);
@@ -152,8 +148,7 @@ static void the_figures_are_the_hosts(void **state)
     struct fault why = {0};
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(hostwatch)
-    *watch = open_watch(&notes);
+    AUTO(hostwatch) *watch = open_watch(&notes);
     assert_int_equal(watch->ops->figures(watch, &figures, &why), 0);
     assert_string_equal(figures.driver, "TEST");
     assert_true(figures.memory_kib > 0 && figures.cpus > 0);
@@ -167,15 +162,13 @@ static void a_lost_daemon_is_told_once_and_calls_fail_at_once(void **state)
     struct fault why = {0};
     (void)state;
     NEED_LIBVIRTD();
-    AUTO(hostwatch)
-    *watch = open_watch(&notes);
+    AUTO(hostwatch) *watch = open_watch(&notes);
     assert_int_equal(libvirtd_tool("down"), 0);
     await(&notes, 0, 1);
     assert_int_equal(notes.closed, 1);
     assert_int_equal(watch->ops->figures(watch, &figures, &why), -ERR_NO_CONNECTION);
     assert_int_equal(libvirtd_tool("up"), 0);
-    AUTO(hostwatch)
-    *again = open_watch(&notes);
+    AUTO(hostwatch) *again = open_watch(&notes);
     assert_int_equal(again->ops->figures(again, &figures, &why), 0);
 }
 

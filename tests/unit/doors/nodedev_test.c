@@ -131,8 +131,7 @@ static void a_fixed_list_is_read_in_this_process_and_sorted(void **state)
     unlink(path);
     if (r < 0)
         fail_msg("%s", why.text);
-    AUTO(nodedev_door)
-    *door = opened;
+    AUTO(nodedev_door) *door = opened;
     assert_int_equal(door->ops->list(door, rows, COUNT(rows), &count, &why), 0);
     assert_int_equal(count, 2);
     assert_string_equal(rows[0].name, "pci_0000_00_00_0");
@@ -154,8 +153,7 @@ static void the_machines_own_devices_are_those_of_sysfs(void **state)
     NEED_LIBVIRTD();
     if (nodedev_open_libvirt(libvirtd.node_uri, &opened, &why) < 0)
         fail_msg("%s", why.text);
-    AUTO(nodedev_door)
-    *door = opened;
+    AUTO(nodedev_door) *door = opened;
     assert_int_equal(door->ops->list(door, rows, COUNT(rows), &count, &why), 0);
     print_message("# %zu PCI devices on this machine\n", count);
     for (size_t i = 0; i < count; i++) {
