@@ -89,6 +89,17 @@ static void stopped(struct vm *vm, struct out *out)
     vm_gone(vm, out, true);
 }
 
+/* The start may have been told complete before the note was written that says so. */
+static void resumed_gone(struct vm *vm, struct out *out)
+{
+    (vm_has_said(vm) ? stopped : fail_gone)(vm, out);
+}
+
+static void resumed_paused(struct vm *vm, struct out *out)
+{
+    (vm_has_said(vm) ? vm_adopt : fail_created)(vm, out);
+}
+
 static void go_on_living(struct vm *vm, struct out *out)
 {
     bool another = vm->note.domid != (uint32_t)vm->seen.domid;
@@ -146,7 +157,7 @@ static act *const table[STEPS][SIGHTS] = {
     [STEP_DEFINING] = {fail_undefined, fail_and_adopt, fail_and_adopt},
     [STEP_CREATING] = {fail_undefined, fail_created, fail_created},
     [STEP_CREATED] = {fail_gone, fail_created, fail_created},
-    [STEP_RESUMING] = {fail_gone, fail_created, finish},
+    [STEP_RESUMING] = {resumed_gone, resumed_paused, finish},
     [STEP_LIVING] = {stopped, go_on_living, go_on_living},
     [STEP_UNDOING] = {undo_gone, undo, undo},
     [STEP_STOPPED] = {stopped_gone, stopped_and_lives, stopped_and_lives},

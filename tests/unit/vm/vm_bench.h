@@ -452,7 +452,7 @@ __attribute__((unused)) static void bench_crash(struct bench *b, bool does)
     bench_begin(b);
 }
 
-static void bench_timer_fires(struct bench *b, enum vm_timer timer)
+__attribute__((unused)) static void bench_timer_fires(struct bench *b, enum vm_timer timer)
 {
     if (b->timer[timer] == 0)
         return;
@@ -514,7 +514,7 @@ static int bench_answer(const struct bench *b, uint64_t correlation)
     return r;
 }
 
-static unsigned bench_count(const struct bench *b, const char *name)
+__attribute__((unused)) static unsigned bench_count(const struct bench *b, const char *name)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < b->events; i++)
@@ -523,7 +523,8 @@ static unsigned bench_count(const struct bench *b, const char *name)
 }
 
 /* The events since `from` are these, in this order. */
-static void bench_heard(const struct bench *b, unsigned from, const char *const *names, size_t count)
+__attribute__((unused)) static void bench_heard(const struct bench *b, unsigned from,
+                                                const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count && from + i < b->events; i++)
         assert_string_equal(b->event[from + i], names[i]);
