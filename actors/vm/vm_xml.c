@@ -44,7 +44,7 @@ static void max_memory(struct xmlwrite *w, uint64_t amount)
 }
 
 /* A domain that cannot balloon has its initial memory alone; hot-plugging needs Xen's slot. */
-static void memory(struct xmlwrite *w, const struct vm_view *vm, enum vm_dialect dialect)
+static void memory(struct xmlwrite *w, const struct domain_spec *vm, enum vm_dialect dialect)
 {
     bool fixed = vm->maxmem_mib == 0 || (vm->virt_mode == VM_HVM && vm->has_pci_assigned);
     bool hotplug = !fixed && vm->memory_hotplug && dialect == VM_DIALECT_XEN;
@@ -72,7 +72,7 @@ static void cpu_feature(struct xmlwrite *w, const char *name, const char *policy
     xmlwrite_close(w);
 }
 
-static void cpu(struct xmlwrite *w, const struct vm_view *vm)
+static void cpu(struct xmlwrite *w, const struct domain_spec *vm)
 {
     xmlwrite_open(w, "cpu");
     xmlwrite_attribute(w, "mode", "host-passthrough");
@@ -84,7 +84,7 @@ static void cpu(struct xmlwrite *w, const struct vm_view *vm)
     xmlwrite_close(w);
 }
 
-static void hvm_loader(struct xmlwrite *w, const struct vm_view *vm)
+static void hvm_loader(struct xmlwrite *w, const struct domain_spec *vm)
 {
     xmlwrite_open(w, "loader");
     xmlwrite_attribute(w, "type", vm->hvm.uefi ? "pflash" : "rom");
@@ -94,14 +94,14 @@ static void hvm_loader(struct xmlwrite *w, const struct vm_view *vm)
     xmlwrite_empty(w, "boot", "dev", "hd");
 }
 
-static void kernel(struct xmlwrite *w, const struct vm_view *vm)
+static void kernel(struct xmlwrite *w, const struct domain_spec *vm)
 {
     xmlwrite_leaf(w, "kernel", vm->kernel);
     if (is_set(vm->initrd))
         xmlwrite_leaf(w, "initrd", vm->initrd);
 }
 
-static void os(struct xmlwrite *w, const struct vm_view *vm)
+static void os(struct xmlwrite *w, const struct domain_spec *vm)
 {
     xmlwrite_open(w, "os");
     xmlwrite_open(w, "type");
@@ -118,7 +118,7 @@ static void os(struct xmlwrite *w, const struct vm_view *vm)
     xmlwrite_close(w);
 }
 
-static void features(struct xmlwrite *w, const struct vm_view *vm)
+static void features(struct xmlwrite *w, const struct domain_spec *vm)
 {
     static const char *const names[] = {"pae", "acpi", "apic", "viridian"};
     xmlwrite_open(w, "features");
@@ -153,7 +153,7 @@ static void pv_clock(struct xmlwrite *w)
     xmlwrite_close(w);
 }
 
-static void machine_of_xen(struct xmlwrite *w, const struct vm_view *vm)
+static void machine_of_xen(struct xmlwrite *w, const struct domain_spec *vm)
 {
     if (vm->virt_mode != VM_PV)
         cpu(w, vm);
@@ -166,7 +166,7 @@ static void machine_of_xen(struct xmlwrite *w, const struct vm_view *vm)
 }
 
 /* Elsewhere every VM is a plain virtual machine; one with a kernel of dom0's boots it directly. */
-static void machine_of_others(struct xmlwrite *w, const struct vm_view *vm)
+static void machine_of_others(struct xmlwrite *w, const struct domain_spec *vm)
 {
     xmlwrite_open(w, "os");
     xmlwrite_leaf(w, "type", "hvm");
@@ -202,7 +202,7 @@ static int dialect_of(const char *domain_type, enum vm_dialect *dialect, struct 
     return fault_set(why, ERR_RANGE, "no XML is known for domains of type '%.20s'", domain_type);
 }
 
-int vm_xml_render(const struct vm_view *vm, const char *domain_type, struct text *out, struct fault *why)
+int vm_xml_render(const struct domain_spec *vm, const char *domain_type, struct text *out, struct fault *why)
 {
     enum vm_dialect dialect;
     int r = dialect_of(domain_type, &dialect, why);

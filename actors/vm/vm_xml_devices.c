@@ -55,14 +55,14 @@ static void disk_or_next(struct xmlwrite *w, const struct vm_disk *d, struct nam
         names->name[3]++;
 }
 
-static void volumes(struct xmlwrite *w, const struct vm_view *vm, enum vm_dialect dialect)
+static void volumes(struct xmlwrite *w, const struct domain_spec *vm, enum vm_dialect dialect)
 {
     struct names names = {"xvde", 'y'};
     for (size_t i = 0; i < vm->volume_count; i++)
         disk_or_next(w, &vm->volumes[i], &names, dialect);
 }
 
-static void blocks(struct xmlwrite *w, const struct vm_view *vm, enum vm_dialect dialect)
+static void blocks(struct xmlwrite *w, const struct domain_spec *vm, enum vm_dialect dialect)
 {
     struct names names = {"xvdi", 'z'};
     for (size_t i = 0; i < vm->block_count; i++) {
@@ -124,7 +124,7 @@ void vm_xml_hostdev(struct xmlwrite *w, const struct vm_pci *pci)
 
 enum { EMULATOR_CMDLINE_MAX = 8 << 10 };
 
-static void add_stubdom_net(struct text *line, const struct vm_view *vm)
+static void add_stubdom_net(struct text *line, const struct domain_spec *vm)
 {
     const struct vm_net *net = &vm->net;
     if (!is_set(net->netvm))
@@ -140,7 +140,7 @@ static void add_stubdom_net(struct text *line, const struct vm_view *vm)
                     net->dns[1], net->dns[0], net->gateway, net->netmask);
 }
 
-static void emulator_cmdline(struct xmlwrite *w, const struct vm_view *vm)
+static void emulator_cmdline(struct xmlwrite *w, const struct domain_spec *vm)
 {
     AUTO_TEXT line = TEXT_WITH_LIMIT(EMULATOR_CMDLINE_MAX);
     struct span extra = span_trim(span_of(is_set(vm->hvm.qemu_extra_args) ? vm->hvm.qemu_extra_args : ""));
@@ -155,7 +155,7 @@ static void emulator_cmdline(struct xmlwrite *w, const struct vm_view *vm)
     xmlwrite_attribute(w, "cmdline", line.failed < 0 ? NULL : line.at);
 }
 
-static void emulator(struct xmlwrite *w, const struct vm_view *vm)
+static void emulator(struct xmlwrite *w, const struct domain_spec *vm)
 {
     xmlwrite_open(w, "emulator");
     xmlwrite_attribute(w, "type", vm->hvm.linux_stubdom ? "stubdom-linux" : "stubdom");
@@ -169,7 +169,7 @@ static void emulator(struct xmlwrite *w, const struct vm_view *vm)
     xmlwrite_close(w);
 }
 
-static void screen(struct xmlwrite *w, const struct vm_view *vm)
+static void screen(struct xmlwrite *w, const struct domain_spec *vm)
 {
     if (!is_set(vm->hvm.video_model))
         return;
@@ -187,7 +187,7 @@ static void screen(struct xmlwrite *w, const struct vm_view *vm)
     xmlwrite_close(w);
 }
 
-static void hvm_extras(struct xmlwrite *w, const struct vm_view *vm)
+static void hvm_extras(struct xmlwrite *w, const struct domain_spec *vm)
 {
     emulator(w, vm);
     xmlwrite_open(w, "input");
@@ -212,7 +212,7 @@ static void console(struct xmlwrite *w, enum vm_dialect dialect)
     xmlwrite_close(w);
 }
 
-void vm_xml_devices(struct xmlwrite *w, const struct vm_view *vm, enum vm_dialect dialect)
+void vm_xml_devices(struct xmlwrite *w, const struct domain_spec *vm, enum vm_dialect dialect)
 {
     xmlwrite_open(w, "devices");
     volumes(w, vm, dialect);

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/own.h"
-#include "tests/unit/vm/xml_meaning.h"
+#include "tests/unit/actors/vm/xml_meaning.h"
 
 static const char pvh_document[] =
     "<domain type='xen'>"
@@ -100,7 +100,7 @@ static const char pv_document[] =
 
 #define SNAP(name) "/dev/mapper/qubes_dom0-vm--" name "--snap"
 
-static struct vm_view pvh_view(void)
+static struct domain_spec pvh_view(void)
 {
     static const struct vm_disk volumes[] = {
         {.source = SNAP("notes--box--root"), .target = "xvda", .has_script = true},
@@ -111,7 +111,7 @@ static struct vm_view pvh_view(void)
          .read_only = true,
          .has_script = true},
     };
-    return (struct vm_view){
+    return (struct domain_spec){
         .name = "notes-box",
         .uuid = "5b1c0e0a-0f39-4c4e-9a53-0c7d3a4f8e11",
         .virt_mode = VM_PVH,
@@ -133,12 +133,12 @@ static struct vm_view pvh_view(void)
     };
 }
 
-static struct vm_view hvm_view(void)
+static struct domain_spec hvm_view(void)
 {
     static const struct vm_disk volumes[] = {
         {.source = SNAP("usb--a--root"), .target = "xvda", .has_script = true}};
     static const struct vm_pci pci[] = {{.bus = 4, .no_strict_reset = true, .permissive = true}};
-    return (struct vm_view){
+    return (struct domain_spec){
         .name = "usb-a",
         .uuid = "0f6f2f61-2b0e-4a07-8a6d-2d2b7c6a9f02",
         .virt_mode = VM_HVM,
@@ -162,9 +162,9 @@ static struct vm_view hvm_view(void)
     };
 }
 
-static struct vm_view pv_view(void)
+static struct domain_spec pv_view(void)
 {
-    return (struct vm_view){.name = "old-pv",
+    return (struct domain_spec){.name = "old-pv",
                             .uuid = "9a8e3a51-31dc-4f1b-bb0a-64a1c6c7d803",
                             .virt_mode = VM_PV,
                             .memory_mib = 512,
@@ -174,7 +174,7 @@ static struct vm_view pv_view(void)
                             .cmdline = "custom=1"};
 }
 
-static void check_meaning(const struct vm_view *vm, const char *type, const char *document)
+static void check_meaning(const struct domain_spec *vm, const char *type, const char *document)
 {
     struct fault why = {0};
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
@@ -184,7 +184,7 @@ static void check_meaning(const struct vm_view *vm, const char *type, const char
         fail_msg("%s", xml.at);
 }
 
-static bool rendered_holds(const struct vm_view *vm, const char *type, const char *part)
+static bool rendered_holds(const struct domain_spec *vm, const char *type, const char *part)
 {
     struct fault why = {0};
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
@@ -194,28 +194,28 @@ static bool rendered_holds(const struct vm_view *vm, const char *type, const cha
 
 static void a_pvh_with_hotplug_kernel_and_both_addresses(void **state)
 {
-    struct vm_view vm = pvh_view();
+    struct domain_spec vm = pvh_view();
     (void)state;
     check_meaning(&vm, "xen", pvh_document);
 }
 
 static void an_hvm_with_a_pci_device_and_debug(void **state)
 {
-    struct vm_view vm = hvm_view();
+    struct domain_spec vm = hvm_view();
     (void)state;
     check_meaning(&vm, "xen", hvm_document);
 }
 
 static void a_pv_that_balloons_without_hotplug(void **state)
 {
-    struct vm_view vm = pv_view();
+    struct domain_spec vm = pv_view();
     (void)state;
     check_meaning(&vm, "xen", pv_document);
 }
 
 static void a_kernel_from_inside_the_vm_has_no_command_line(void **state)
 {
-    struct vm_view vm = pvh_view();
+    struct domain_spec vm = pvh_view();
     (void)state;
     vm.maxmem_mib = 0;
     vm.kernel = "/var/lib/qubes/vm-kernels/pvgrub2-pvh/vmlinuz";
@@ -231,7 +231,7 @@ static void unnamed_disks_take_the_next_names(void **state)
         {.source = "/dev/a"}, {.source = "/dev/b", .target = "xvda"}, {.source = "/dev/c"}};
     static const struct vm_disk blocks[] = {{.source = "/dev/d", .devtype = "cdrom"},
                                             {.source = "/dev/e", .backend_domain = "sys-usb"}};
-    struct vm_view vm = hvm_view();
+    struct domain_spec vm = hvm_view();
     (void)state;
     vm.volumes = volumes;
     vm.volume_count = COUNT(volumes);
@@ -248,7 +248,7 @@ static void unnamed_disks_take_the_next_names(void **state)
 static void more_disks_than_names_are_refused(void **state)
 {
     struct vm_disk volumes[22];
-    struct vm_view vm = pv_view();
+    struct domain_spec vm = pv_view();
     struct fault why = {0};
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
     (void)state;
@@ -265,7 +265,7 @@ static void more_disks_than_names_are_refused(void **state)
 static void what_xml_cannot_hold_is_refused_and_what_it_can_is_quoted(void **state)
 {
     static const char *const bad[] = {"a\x01", "\xff", "\xc0\x80", "\xed\xa0\x80", "\xe2\x82"};
-    struct vm_view vm = pv_view();
+    struct domain_spec vm = pv_view();
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct fault why = {0};
@@ -284,7 +284,7 @@ static void what_xml_cannot_hold_is_refused_and_what_it_can_is_quoted(void **sta
 
 static void a_stub_domain_without_linux_speaks_lwip(void **state)
 {
-    struct vm_view vm = hvm_view();
+    struct domain_spec vm = hvm_view();
     (void)state;
     vm.hvm.linux_stubdom = vm.debug = false;
     vm.hvm.audio_domid = -1;
@@ -304,7 +304,7 @@ static void a_stub_domain_without_linux_speaks_lwip(void **state)
 
 static void other_drivers_get_what_they_take(void **state)
 {
-    struct vm_view vm = pvh_view();
+    struct domain_spec vm = pvh_view();
     struct fault why = {0};
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
     (void)state;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * What vm/<qid> knows of its VM when it renders the domain's XML: resolved values, no defaults
- * to look up, no model. Texts are borrowed: the owner of the view keeps them; NULL or "" is "not
+ * The domain that vm/<qid> wants libvirt to make, as the XML renderer takes it: resolved values, no defaults
+ * to look up, no model. Texts are borrowed: the owner of the spec keeps them; NULL or "" is "not
  * set" wherever a field may be unset. Spec: libvirt-xml 2 to 4. */
-#ifndef ACTORS_VM_VM_VIEW_H
-#define ACTORS_VM_VM_VIEW_H
+#ifndef ACTORS_VM_VM_SPEC_H
+#define ACTORS_VM_VM_SPEC_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,7 +47,7 @@ struct vm_hvm {
     const char *clock_offset; /* VM_CLOCK_OFFSET: digits, maybe with a sign */
 };
 
-struct vm_view {
+struct domain_spec {
     const char *name, *uuid; /* uuid: 36 byte text */
     enum vm_virt_mode virt_mode;
     uint64_t memory_mib, maxmem_mib; /* maxmem 0: no balancing */

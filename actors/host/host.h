@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * The host: the one ear for the hypervisor's events, on a read-only connection. It knows which
+ * uuid is whose VM (registry's roster) and tells each VM's process what runs under its uuid;
+ * what that means is decided there. */
+#ifndef ACTORS_HOST_HOST_H
+#define ACTORS_HOST_HOST_H
+
+#include "base/hash.h"
+#include "doors/hostwatch.h"
+#include "runtime/post.h"
+
+enum { HOST_DOMAINS_MAX = 20000, HOST_EVENTS_MAX = 4096, HOST_QUBES_DIR = 256 };
+/* `event` of observed: a plain look, nothing was heard. */
+enum { HOST_NO_EVENT = 255 };
+
+/* A VM of the roster, and what was last seen of it. */
+struct host_vm {
+    char uuid[VIRT_UUID_MAX + 1];
+    uint32_t qid, generation;
+    bool active, seen_now;
+    int domid;
+    enum virt_state state;
+    UT_hash_handle hh;
+};
+
+/* Heard, and not told yet: it waits for the look that follows. */
+struct host_event {
+    char uuid[VIRT_UUID_MAX + 1];
+    enum virt_event what;
+    int detail;
+};
+
+enum host_what { HOST_CONNECT, HOST_LIST };
+
+struct host_task {
+    struct task task;
+    struct hostwatch_figures figures; /* of CONNECT */
+    struct hostwatch_domain *domains;
+    size_t count;
+};
+
+/* What the worker works with: one per thread. */
+struct host_doors {
+    int (*open)(void *arg, struct hostwatch **ret, struct fault *why);
+    void *arg;
+    struct hostwatch *watch;
+};
+
+struct host {
+    struct host_vm *vms;
+    struct hostwatch_figures figures;
+    struct hostwatch_domain *domains; /* the last look */
+    size_t domain_count;
+    struct host_event *events;
+    size_t event_count;
+    char qubes_dir[HOST_QUBES_DIR];
+    bool has_roster, roster_asked, connected, looking, look_wanted, told;
+    uint64_t epoch, back_off, refused;
+};
+
+enum host_timer { TIMER_CONNECT = 1, TIMER_ROSTER };
+
+extern const struct actor host_actor;
+
+/* The door's thread has heard something; called by the program on the core's own thread. */
+void host_heard(struct host *h, struct out *out, const struct hostwatch_event *event);
+void host_lost(struct host *h, struct out *out);
+
+/* host_tell.c */
+struct host_vm *host_find(struct host *h, const char *uuid);
+void host_take_domains(struct host *h, struct out *out, struct host_task *t);
+/* Everything that is known, to everybody: after a new router, or for who has just started. */
+void host_tell_all(struct host *h, struct out *out);
+void host_say_facts(struct host *h, struct out *out);
+
+/* host_perform.c: on the worker's thread. */
+void host_perform(void *doors, struct task *task);
+
+#endif

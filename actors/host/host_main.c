@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * The program host: its worker's door listens on a thread of its own; what it hears comes to the
+ * core's thread through a short queue and an eventfd. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "actors/host/host.h"
+#include "doors/virt_thread.h"
+#include "runtime/program.h"
+
+/* What the door's thread has heard; full, it drops the oldest: the look that follows tells all. */
+static struct ear {
+    pthread_mutex_t lock;
+    struct hostwatch_event events[HOST_EVENTS_MAX];
+    size_t count;
+    bool closed;
+    int fd;
+} ear = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+
+static char uri[512];
+
+static void heard(void *user, const struct hostwatch_event *event)
+{
+    (void)user;
+    pthread_mutex_lock(&ear.lock);
+    if (ear.count < HOST_EVENTS_MAX)
+        ear.events[ear.count++] = *event;
+    pthread_mutex_unlock(&ear.lock);
+    (void)eventfd_write(ear.fd, 1);
+}
+
+static void closed(void *user)
+{
+    (void)user;
+    pthread_mutex_lock(&ear.lock);
+    ear.closed = true;
+    pthread_mutex_unlock(&ear.lock);
+    (void)eventfd_write(ear.fd, 1);
+}
+
+/* On the core's thread. */
+static void take(void *arg, struct shell *shell, int fd, uint32_t events)
+{
+    static struct hostwatch_event taken[HOST_EVENTS_MAX];
+    struct host *h = arg;
+    eventfd_t ignored;
+    (void)events;
+    (void)eventfd_read(fd, &ignored);
+    pthread_mutex_lock(&ear.lock);
+    size_t count = ear.count;
+    bool lost = ear.closed;
+    memcpy(taken, ear.events, count * sizeof *taken);
+    ear.count = 0;
+    ear.closed = false;
+    pthread_mutex_unlock(&ear.lock);
+    for (size_t i = 0; i < count; i++)
+        host_heard(h, shell_out(shell), &taken[i]);
+    if (lost)
+        host_lost(h, shell_out(shell));
+}
+
+static int open_watch(void *arg, struct hostwatch **ret, struct fault *why)
+{
+    static const struct hostwatch_ears ears = {NULL, heard, closed};
+    return hostwatch_open_libvirt(arg, &ears, ret, why);
+}
+
+static void *open_doors(void *arg)
+{
+    struct host_doors *d = calloc(1, sizeof *d);
+    if (d == NULL)
+        abort(); /* without its worker it can do nothing: the supervisor starts another */
+    d->open = open_watch;
+    d->arg = arg;
+    return d;
+}
+
+static void close_doors(void *doors)
+{
+    struct host_doors *d = doors;
+    hostwatch_free(d->watch);
+    free(d);
+}
+
+static int open_host(const struct program *p, struct shell *shell, struct fault *why)
+{
+    struct host *h = shell_core(shell);
+    if (text_copy(uri, sizeof uri, span_of(program_option(p, "hypervisor", "xen:///system"))) < 0)
+        return fault_set(why, ERR_RANGE, "the hypervisor's URI is longer than %zu bytes", sizeof uri - 1);
+    (void)text_copy(h->qubes_dir, sizeof h->qubes_dir,
+                    span_of(program_option(p, "pool-dir", "/var/lib/qubes")));
+    ear.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (ear.fd < 0 || shell_watch(shell, ear.fd, EPOLLIN, take, h) < 0)
+        return fault_set(why, ERR_IO, "no eventfd to hear the hypervisor through");
+    return virt_thread_start(why);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct worker_doors doors = {open_doors, close_doors, uri};
+    static const struct program_parts parts = {.actor = &host_actor, .open = open_host, .doors = &doors};
+    return program_run(&parts, argc, argv);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * vm/<qid>: one VM's life. The state of its core, and what its files say to each other.
+ * The core does one errand at a time, step by step; each step waits for one thing: a task of the
+ * worker or one answer. What is asked meanwhile waits in a short queue; a kill does not wait.
+ * A VM counts as fully usable when its start is complete: qrexec has no part in it here.
+ * Behaviour: spec lifecycle 2 to 6, events 4. */
+#ifndef ACTORS_VM_VM_H
+#define ACTORS_VM_VM_H
+
+#include "actors/vm/vm_note.h"
+#include "actors/vm/vm_task.h"
+#include "proto/messages.h"
+#include "runtime/post.h"
+
+/* What we believe of the domain. */
+enum vm_life {
+    VM_UNKNOWN, /* not looked yet, or the last word of libvirt left it open */
+    VM_HALTED,
+    VM_STARTING,
+    VM_LIVING,
+    VM_STOPPING /* it is gone, and what has to follow is not done yet */
+};
+
+enum vm_errand {
+    ERRAND_NONE,
+    ERRAND_BEGIN,
+    ERRAND_LOOK,
+    ERRAND_START,
+    ERRAND_UNDO,
+    ERRAND_CLEAN,
+    ERRAND_KILL,
+    ERRAND_SHUTDOWN,
+    ERRAND_PAUSE,
+    ERRAND_UNPAUSE,
+    ERRANDS
+};
+
+/* How a step ended. */
+struct vm_result {
+    int r;
+    struct fault why;
+    const struct vm_task *task; /* of a task that ended; NULL when it is overdue */
+    const struct envelope *e;   /* of an answer */
+};
+
+/* Somebody who is owed an answer. */
+struct vm_request {
+    struct request request;
+    enum vm_errand errand;
+    bool owed, force, wait;
+    uint64_t deadline; /* until when its asker waits, as far as we told it to; 0: not said */
+    uint64_t until;    /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
+};
+
+enum { VM_QUEUE = 16, VM_WAITERS = 16 };
+enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS };
+
+struct vm {
+    uint32_t qid, generation;
+    bool greeted, is_ready;
+
+    enum vm_life life;
+    struct domain_seen seen; /* the last look */
+    bool paused_said;        /* subscribers believe that it is paused */
+    uint64_t resumed_until;  /* our own resume: an older `paused` may still arrive until then */
+    uint64_t start_time;     /* seconds since the epoch; 0: not known */
+
+    struct vm_view view; /* its lists lie in view_bytes */
+    struct text view_bytes;
+    bool has_view;
+
+    struct vm_note note; /* as last written */
+    uint64_t seq;        /* number of the last message of events */
+
+    enum vm_errand errand;
+    unsigned step;
+    struct vm_request job; /* whom the errand is for */
+    struct fault failure;  /* why it is being undone */
+    bool created;          /* the failed start had its domain made */
+    bool task_busy;        /* the worker has a task of ours, not overdue */
+    uint64_t asked;        /* tag of the answer that is waited for; 0: none */
+    uint64_t tags;
+    unsigned hung;       /* tasks past their deadline that have not come back */
+    bool look_hangs;     /* one of them only looks: libvirt as a whole hangs */
+    bool hung_before;    /* the incarnation before left a call hanging, maybe until... */
+    uint64_t hung_until; /* ... then, at the latest */
+    bool unwanted;       /* a start that was given up may still make its domain */
+
+    bool look_wanted, kill_wanted;
+    bool owes_pair, owes_clean;        /* of the end of a life: what has still to be said and done */
+    uint64_t again_at;                 /* nothing that failed is tried before */
+    struct vm_request queue[VM_QUEUE]; /* in order */
+    unsigned queued;
+    struct vm_request waiters[VM_WAITERS]; /* for the end of this life */
+    unsigned waiting;
+    struct request currents[VM_WAITERS]; /* vm_current: for the next look */
+    unsigned looking;
+    uint64_t refused;
+};
+
+/* ---- vm_handle.c: what is done next ---- */
+void vm_next(struct vm *vm, struct out *out);
+/* The errand ends; its job is answered with r (0: success) unless nobody waits. */
+void vm_errand_end(struct vm *vm, struct out *out, int r, const struct fault *why);
+void vm_answer(struct vm *vm, struct out *out, struct vm_request *job, int r, const struct fault *why);
+/* Everybody who waits hears this. */
+void vm_all_fail(struct vm *vm, struct out *out, int r, const struct fault *why);
+/* Answers who asked for the figures of this moment. */
+void vm_currents_answer(struct vm *vm, struct out *out, int r, const struct fault *why);
+/* Puts an answer off: at least `seconds` more. */
+void vm_progress(struct vm *vm, struct out *out, struct vm_request *job, unsigned seconds);
+struct context vm_context(const struct vm *vm, struct out *out, unsigned seconds);
+/* The tag of the question that the errand now waits for. */
+uint64_t vm_ask_tag(struct vm *vm);
+int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view);
+
+/* ---- each errand: begins with step 0 and no result, goes on with the result of what it began ---- */
+void vm_begin_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_look_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_undo_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_clean_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_kill_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_shutdown_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_unpause_step(struct vm *vm, struct out *out, const struct vm_result *result);
+/* Turns the present errand into another one, with the same job. */
+void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
+
+/* ---- vm_start.c ---- */
+/* The start has failed: says so and undoes what was done. `uncertain`: its domain may exist. */
+void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain);
+
+/* ---- vm_stop.c ---- */
+/* The domain is gone. With `pair` subscribers hear it; then all is cleaned up. */
+void vm_gone(struct vm *vm, struct out *out, bool pair);
+/* Answers all who wait for the end of this life. */
+void vm_waiters_answer(struct vm *vm, struct out *out, int r, const struct fault *why);
+void vm_waiters_late(struct vm *vm, struct out *out);
+/* Puts a request among them. 0 or -ERR_BUSY. */
+int vm_wait(struct vm *vm, const struct vm_request *job);
+/* Asks the hypervisor nothing: a start that waits for another process ends now, one that waits for the
+ * hypervisor when that answers. */
+void vm_kill(struct vm *vm, struct out *out);
+
+/* ---- vm_reconcile.c ---- */
+/* A look while nothing was known: finishes or undoes what the note speaks of. */
+void vm_reconcile(struct vm *vm, struct out *out);
+/* The domain runs, whoever started it. */
+void vm_adopt(struct vm *vm, struct out *out);
+
+/* ---- vm_pause.c: what a look or the host's word means for a VM that lives ---- */
+void vm_sees(struct vm *vm, struct out *out, const struct domain_seen *seen);
+void vm_hears(struct vm *vm, struct out *out, const struct observed *m);
+void vm_resumed_by_us(struct vm *vm, struct out *out);
+
+/* ---- vm_events.c ---- */
+struct vm_event {
+    const char *name;
+    const char *key[2], *value[2]; /* NULL: no argument */
+};
+/* One message of Admin events about this VM, in order: all arrive or none. 0 or -ERR_. */
+int vm_say(struct vm *vm, struct out *out, const struct vm_event *events, size_t count);
+#define VM_SAY(vm, out, ...)                                                                                 \
+    vm_say(vm, out, (const struct vm_event[]){__VA_ARGS__},                                                  \
+           sizeof((const struct vm_event[]){__VA_ARGS__}) / sizeof(struct vm_event))
+/* stopped, the resets and shutdown: the end of a life. */
+int vm_say_pair(struct vm *vm, struct out *out);
+/* Whether anything was said, and taken, since the note was written. */
+bool vm_has_said(const struct vm *vm);
+
+/* ---- vm_facts.c ---- */
+const char *vm_power_state(const struct vm *vm);
+void vm_facts(struct vm *vm, struct out *out);
+
+/* ---- vm_note.c ---- */
+/* Writes the note: from now on a new incarnation goes on from here. */
+void vm_note_step(struct vm *vm, struct out *out, enum vm_step step);
+/* Writes it once more: only what hangs has changed. */
+void vm_note_again(struct vm *vm, struct out *out);
+
+/* ---- vm_task.c ---- */
+/* Hands the worker a task for this VM. -ERR_BUSY while an earlier call hangs and this one is not
+ * among those that may be made all the same. */
+int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
+/* Whether the call may be made now. */
+bool vm_task_may(const struct vm *vm, enum vm_task_what what);
+/* A task has passed its deadline, and stays with a thread of its own; it has come back. */
+void vm_task_overdue(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
+void vm_task_cleared(struct vm *vm, struct out *out, enum vm_task_what what);
+/* After these errors nobody knows whether it happened. */
+bool vm_is_uncertain(int r);
+
+#endif

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT
+ * vm/<qid>: what it hears, and which errand comes next. */
+#include "actors/vm/vm.h"
+
+#include <string.h>
+
+#include "actors/vm/vm_actor.h"
+#include "base/log.h"
+#include "base/own.h"
+
+/* How long a halted VM keeps its process, and how much longer than a step its asker should wait. */
+enum { REST_SECONDS = 2, MARGIN_SECONDS = 20, TAG_FIRST = 1 };
+
+typedef void errand_step(struct vm *vm, struct out *out, const struct vm_result *result);
+static errand_step *const errands[ERRANDS] = {
+    [ERRAND_BEGIN] = vm_begin_step, [ERRAND_LOOK] = vm_look_step,         [ERRAND_START] = vm_start_step,
+    [ERRAND_UNDO] = vm_undo_step,   [ERRAND_CLEAN] = vm_clean_step,       [ERRAND_KILL] = vm_kill_step,
+    [ERRAND_PAUSE] = vm_pause_step, [ERRAND_SHUTDOWN] = vm_shutdown_step, [ERRAND_UNPAUSE] = vm_unpause_step,
+};
+
+/* ---- what errands share ---- */
+
+struct context vm_context(const struct vm *vm, struct out *out, unsigned seconds)
+{
+    struct context c = context_about_vm(vm->qid, vm->generation);
+    if (vm->job.owed) {
+        c.op = vm->job.request.context.op;
+        c.caller = vm->job.request.context.caller;
+    } else if (vm->note.step != STEP_NONE && vm->note.step != STEP_LIVING) {
+        c.op = vm->note.op; /* what it finishes or undoes */
+        c.caller = vm->note.caller;
+    }
+    c.deadline = seconds == 0 ? 0 : out->now + seconds * SECONDS;
+    return c;
+}
+
+uint64_t vm_ask_tag(struct vm *vm)
+{
+    vm->asked = ++vm->tags + TAG_FIRST;
+    return vm->asked;
+}
+
+void vm_answer(struct vm *vm, struct out *out, struct vm_request *job, int r, const struct fault *why)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    (void)vm;
+    if (!job->owed)
+        return;
+    job->owed = false;
+    if (r < 0) {
+        reply_error(out, &job->request, r, why);
+        return;
+    }
+    write_array(&body, 0);
+    (void)post_reply(out, &job->request, &body);
+}
+
+void vm_progress(struct vm *vm, struct out *out, struct vm_request *job, unsigned seconds)
+{
+    uint64_t deadline = out->now + (seconds + MARGIN_SECONDS) * SECONDS;
+    (void)vm;
+    if (!job->owed || job->deadline >= deadline)
+        return;
+    job->deadline = deadline;
+    reply_progress(out, &job->request, deadline);
+}
+
+/* A view that does not fit is not taken: the one before stays. */
+int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view)
+{
+    struct text bytes = TEXT_WITH_LIMIT(BODY_MAX);
+    struct vm_view taken;
+    vm_view_encode(&bytes, view);
+    int r = bytes.failed < 0 ? bytes.failed : vm_view_decode(&taken, text_span(&bytes));
+    if (r < 0) {
+        text_free(&bytes);
+        return r;
+    }
+    if (!vm->has_view || strcmp(vm->view.name, taken.name) != 0)
+        out_title(out, taken.name);
+    text_free(&vm->view_bytes);
+    vm->view_bytes = bytes;
+    vm->view = taken;
+    vm->has_view = true;
+    return 0;
+}
+
+/* ---- which errand comes next ---- */
+
+static void go(struct vm *vm, struct out *out, enum vm_errand errand, const struct vm_request *job)
+{
+    vm->errand = errand;
+    vm->step = 0;
+    vm->job = job != NULL ? *job : (struct vm_request){0};
+    errands[errand](vm, out, NULL);
+}
+
+void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand)
+{
+    vm->errand = errand;
+    vm->step = 0;
+    vm->asked = 0;
+    errands[errand](vm, out, NULL);
+}
+
+void vm_errand_end(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    struct vm_request job = vm->job;
+    vm->errand = ERRAND_NONE;
+    vm->asked = 0;
+    vm->job.owed = false;
+    vm_answer(vm, out, &job, r, why);
+}
+
+static void take_first(struct vm *vm, struct vm_request *job)
+{
+    *job = vm->queue[0];
+    vm->queued--;
+    memmove(vm->queue, vm->queue + 1, vm->queued * sizeof *job);
+}
+
+void vm_all_fail(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    struct vm_request job;
+    while (vm->queued > 0) {
+        take_first(vm, &job);
+        vm_answer(vm, out, &job, r, why);
+    }
+    vm_waiters_answer(vm, out, r, why);
+    vm_currents_answer(vm, out, r, why);
+}
+
+/* While a call hangs in libvirt no other is risked; what needs none is answered all the same. */
+static bool is_blocked(const struct vm *vm, const struct vm_request *job)
+{
+    bool needs_call = vm->life == VM_LIVING ? job->errand != ERRAND_START : job->errand == ERRAND_START;
+    return needs_call && !vm_task_may(vm, VM_DEFINE_TASK);
+}
+
+static void run_queue(struct vm *vm, struct out *out)
+{
+    struct vm_request job;
+    struct fault why;
+    take_first(vm, &job);
+    if (!is_blocked(vm, &job)) {
+        go(vm, out, job.errand, &job);
+        return;
+    }
+    int r = fault_set(&why, ERR_BUSY, "an earlier call to libvirt still hangs: kill %s, or try again later",
+                      vm->view.name);
+    vm_answer(vm, out, &job, r, &why);
+}
+
+static void kill_now(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    if (vm->life == VM_LIVING) {
+        go(vm, out, ERRAND_KILL, NULL);
+        return;
+    }
+    int r = fault_set(&why, ERR_VM_NOT_STARTED, "%s is not started", vm->view.name);
+    vm_waiters_answer(vm, out, r, &why);
+}
+
+static void rest(struct vm *vm, struct out *out)
+{
+    bool idle = vm->life == VM_HALTED && vm->hung == 0 && !vm->hung_before;
+    out_timer(out, TIMER_REST, idle ? out->now + REST_SECONDS * SECONDS : 0);
+}
+
+static void ready(struct vm *vm, struct out *out)
+{
+    if (!vm->is_ready)
+        out_ready(out);
+    vm->is_ready = true;
+}
+
+/* Begins one errand or answers one request. False: there is nothing to do now. */
+static bool do_one(struct vm *vm, struct out *out)
+{
+    bool may_try = out->now >= vm->again_at;
+    bool asked = vm->queued > 0 || vm->waiting > 0 || vm->looking > 0;
+    if (vm->life == VM_UNKNOWN && (may_try || asked))
+        go(vm, out, ERRAND_BEGIN, NULL);
+    else if (vm->owes_clean && may_try)
+        go(vm, out, ERRAND_CLEAN, NULL);
+    else if (vm->life == VM_UNKNOWN || vm->owes_clean)
+        return false;
+    else if (vm->kill_wanted)
+        kill_now(vm, out);
+    else if ((vm->look_wanted && may_try && vm_task_may(vm, VM_LOOK_TASK)) || vm->looking > 0)
+        go(vm, out, ERRAND_LOOK, NULL);
+    else if (vm->queued > 0)
+        run_queue(vm, out);
+    else
+        return false;
+    return true;
+}
+
+void vm_next(struct vm *vm, struct out *out)
+{
+    bool again = vm->greeted;
+    while (again && vm->errand == ERRAND_NONE)
+        again = do_one(vm, out);
+    if (vm->greeted && (vm->errand == ERRAND_NONE || vm->life != VM_UNKNOWN))
+        ready(vm, out);
+    if (vm->errand == ERRAND_NONE)
+        rest(vm, out);
+}
+
+/* ---- the mailbox ---- */
+
+static void queue(struct vm *vm, struct out *out, const struct envelope *e, struct vm_request job)
+{
+    job.request = request_of(e);
+    job.deadline = e->deadline;
+    job.owed = true;
+    if (vm->queued == VM_QUEUE) {
+        vm_answer(vm, out, &job, -ERR_BUSY, NULL);
+        return;
+    }
+    if (vm->errand != ERRAND_NONE)
+        vm_progress(vm, out, &job, MARGIN_SECONDS);
+    vm->queue[vm->queued++] = job;
+    vm_next(vm, out);
+}
+
+static void on_vm_start(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_start *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_START});
+}
+
+static void on_vm_shutdown(struct vm *vm, struct out *out, const struct envelope *e,
+                           const struct vm_shutdown *m)
+{
+    queue(vm, out, e,
+          (struct vm_request){.errand = ERRAND_SHUTDOWN, .force = m->force != 0, .wait = m->wait != 0});
+}
+
+static void on_vm_kill(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_kill *m)
+{
+    struct vm_request job = {.request = request_of(e), .owed = true, .deadline = e->deadline};
+    (void)m;
+    if (vm->life == VM_HALTED && vm->errand != ERRAND_START) {
+        struct fault why;
+        int r = fault_set(&why, ERR_VM_NOT_STARTED, "%s is not started", vm->view.name);
+        vm_answer(vm, out, &job, r, &why);
+        return;
+    }
+    if (vm->errand != ERRAND_NONE)
+        vm_progress(vm, out, &job, 2 * MARGIN_SECONDS);
+    if (vm_wait(vm, &job) < 0)
+        vm_answer(vm, out, &job, -ERR_BUSY, NULL);
+    else
+        vm_kill(vm, out);
+}
+
+static void on_vm_pause(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_pause *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_PAUSE});
+}
+
+static void on_vm_unpause(struct vm *vm, struct out *out, const struct envelope *e,
+                          const struct vm_unpause *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_UNPAUSE});
+}
+
+static void on_observed(struct vm *vm, struct out *out, const struct envelope *e, const struct observed *m)
+{
+    (void)e;
+    vm_hears(vm, out, m);
+    vm_next(vm, out);
+}
+
+static void on_vm_look(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_look *m)
+{
+    (void)e, (void)m;
+    vm->look_wanted = true;
+    vm_next(vm, out);
+}
+
+static void on_view(struct vm *vm, struct out *out, const struct envelope *e, const struct view *m)
+{
+    (void)e;
+    int r = vm->has_view && m->view.version < vm->view.version ? 0 : vm_take_view(vm, out, &m->view);
+    if (r < 0)
+        log_line(LOG_WARN, "a view is not taken: %s", err_text((enum err) - r));
+}
+
+/* What is prepared here so far needs nothing: the rules before the change are registry's. */
+static void on_prepare(struct vm *vm, struct out *out, const struct envelope *e, const struct prepare *m)
+{
+    struct request request = request_of(e);
+    (void)vm;
+    (void)m;
+    REPLY(out, prepare, &request, (&(struct prepare_reply){.nothing = 0}));
+}
+
+static void claim_again(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, MARGIN_SECONDS);
+    if (vm->life == VM_LIVING || vm->life == VM_STARTING)
+        ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+}
+
+static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_tell *m)
+{
+    (void)m;
+    vm_facts(vm, out);
+    if (e->source_kind == KIND_REGISTRY)
+        claim_again(vm, out);
+}
+
+static void answer_current(struct vm *vm, struct out *out, const struct request *request)
+{
+    bool active = vm->seen.active && (vm->life == VM_LIVING || vm->life == VM_STARTING);
+    struct vm_current_reply m = {.mem_kib = active ? vm->seen.memory_kib : 0,
+                                 .cputime_ns = active ? vm->seen.cputime_ns : 0};
+    (void)text_copy(m.power_state, sizeof m.power_state, span_of(vm_power_state(vm)));
+    REPLY(out, vm_current, request, &m);
+}
+
+void vm_currents_answer(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    unsigned count = vm->looking;
+    vm->looking = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (r < 0)
+            reply_error(out, &vm->currents[i], r, why);
+        else
+            answer_current(vm, out, &vm->currents[i]);
+    }
+}
+
+/* Behind a call that may hang nobody waits for figures: then those of the last look do. */
+static void on_vm_current(struct vm *vm, struct out *out, const struct envelope *e,
+                          const struct vm_current *m)
+{
+    struct request request = request_of(e);
+    bool busy = vm->errand != ERRAND_NONE && vm->errand != ERRAND_LOOK && vm->life != VM_UNKNOWN;
+    (void)m;
+    if (busy || vm->looking == VM_WAITERS || (vm->life != VM_UNKNOWN && !vm_task_may(vm, VM_LOOK_TASK))) {
+        answer_current(vm, out, &request);
+        return;
+    }
+    vm->currents[vm->looking++] = request;
+    vm_next(vm, out);
+}
+
+#define MAILBOX "proto/vm.def"
+#define SELF    struct vm
+#include "runtime/dispatch.h"
+
+/* ---- the core's functions ---- */
+
+static int core_begin(void *self, struct out *out, const struct life *life)
+{
+    struct vm *vm = self;
+    (void)out;
+    vm->qid = life->self.instance;
+    vm->generation = life->generation;
+    vm->seen.domid = VIRT_NO_DOMID;
+    if (vm_note_read(life->note, &vm->note) < 0)
+        log_line(LOG_WARN, "the note is not one of mine: the hypervisor alone says what is");
+    vm->seq = vm->note.seq;
+    vm->hung_before = vm->note.abandoned;
+    vm->unwanted = vm->note.unwanted;
+    return 0;
+}
+
+static void core_hello(void *self, struct out *out, uint64_t epoch, uint64_t last_correlation)
+{
+    struct vm *vm = self;
+    (void)epoch;
+    if (last_correlation > vm->seq)
+        vm->seq = last_correlation;
+    if (vm->greeted) {
+        vm_facts(vm, out);
+        claim_again(vm, out);
+    }
+    vm->greeted = true;
+    vm->again_at = 0;
+    vm_next(vm, out);
+}
+
+static void core_hear(void *self, struct out *out, const struct envelope *e)
+{
+    struct vm *vm = self;
+    if (e->class == CLASS_CANCEL)
+        return; /* what has begun is finished: its caller is gone, not its sense */
+    dispatch(vm, out, e, &vm->refused);
+}
+
+static void core_answered(void *self, struct out *out, const struct answer *a)
+{
+    struct vm *vm = self;
+    struct vm_result result = {.r = a->r, .e = a->e};
+    if (a->progress || a->tag == 0 || a->tag != vm->asked)
+        return;
+    vm->asked = 0;
+    if (a->r < 0)
+        result.why = a->why;
+    errands[vm->errand](vm, out, &result);
+    vm_next(vm, out);
+}
+
+static void task_ended(struct vm *vm, struct out *out, const struct vm_task *task)
+{
+    struct vm_result result = {.r = task->task.r, .task = task};
+    if (task->task.r < 0)
+        result.why = task->task.why;
+    vm->task_busy = false;
+    errands[vm->errand](vm, out, &result);
+}
+
+static void core_done(void *self, struct out *out, const struct done *d)
+{
+    struct vm *vm = self;
+    struct vm_result result = {.r = -ERR_TIMEOUT};
+    if (d->cleared) {
+        vm_task_cleared(vm, out, (enum vm_task_what)d->what);
+    } else if (d->overdue) {
+        vm_task_overdue(vm, out, (enum vm_task_what)d->what, &result.why);
+        errands[vm->errand](vm, out, &result);
+    } else {
+        task_ended(vm, out, (const struct vm_task *)d->task);
+    }
+    vm_next(vm, out);
+}
+
+static void core_timer(void *self, struct out *out, uint64_t timer)
+{
+    struct vm *vm = self;
+    if (timer == TIMER_WAITERS)
+        vm_waiters_late(vm, out);
+    if (timer == TIMER_AGAIN) {
+        vm->again_at = 0;
+        vm->look_wanted = true;
+    }
+    if (timer == TIMER_REST && vm->errand == ERRAND_NONE && vm->life == VM_HALTED)
+        out_retire(out);
+    else
+        vm_next(vm, out);
+}
+
+static void core_end(void *self)
+{
+    struct vm *vm = self;
+    text_free(&vm->view_bytes);
+}
+
+const struct actor vm_actor = {
+    .name = "vm",
+    .kind = KIND_VM,
+    .size = sizeof(struct vm),
+    .begin = core_begin,
+    .hello = core_hello,
+    .hear = core_hear,
+    .answered = core_answered,
+    .done = core_done,
+    .timer = core_timer,
+    .end = core_end,
+    .perform = vm_perform,
+};

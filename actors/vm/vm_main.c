@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * The program of vm/<qid>: its worker's doors are connections to libvirt. */
+#include "actors/vm/vm_actor.h"
+#include "actors/vm/vm_task.h"
+#include "doors/virt_thread.h"
+#include "runtime/program.h"
+
+/* What every worker thread's doors are made of; written once, before there is one. */
+static struct vm_doors model;
+
+static int open_door(void *uri, struct domain_door **ret, struct fault *why)
+{
+    return domain_open_libvirt(uri, ret, why);
+}
+
+/* On the thread that uses them. Connecting is left to the first task, which has a deadline. */
+static void *open_doors(void *arg)
+{
+    struct vm_doors *doors = malloc(sizeof *doors);
+    if (doors == NULL)
+        abort(); /* without its worker it can do nothing: the supervisor starts another */
+    *doors = *(const struct vm_doors *)arg;
+    return doors;
+}
+
+static void close_doors(void *arg)
+{
+    struct vm_doors *doors = arg;
+    domain_door_free(doors->door);
+    free(doors);
+}
+
+static int open_program(const struct program *p, struct shell *shell, struct fault *why)
+{
+    static char uri[512];
+    const char *kernels = program_place(p, PLACE_KERNELS);
+    (void)shell;
+    if (text_copy(uri, sizeof uri, span_of(program_option(p, "hypervisor", "xen:///system"))) < 0)
+        return fault_set(why, ERR_RANGE, "the hypervisor's URI is longer than %zu bytes", sizeof uri - 1);
+    model = (struct vm_doors){
+        .open = open_door, .arg = uri, .kernels = kernels != NULL ? kernels : "/var/lib/qubes/vm-kernels"};
+    return virt_thread_start(why);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct worker_doors doors = {open_doors, close_doors, &model};
+    static const struct program_parts parts = {.actor = &vm_actor, .open = open_program, .doors = &doors};
+    return program_run(&parts, argc, argv);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * Pause and unpause (spec lifecycle 5), and what it means when a VM that lives is seen otherwise than it was.
+ * The events follow levels: subscribers believe it paused or not, and hear when that changes. */
+#include "actors/vm/vm.h"
+
+/* How long after our own resume an older look may still say `paused`. */
+enum { STALE_SECONDS = 5 };
+
+static void say_paused(struct vm *vm, struct out *out)
+{
+    if (!vm->paused_said)
+        (void)VM_SAY(vm, out, {.name = "domain-paused"});
+    vm->paused_said = true;
+}
+
+static void say_unpaused(struct vm *vm, struct out *out)
+{
+    (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
+    vm->paused_said = false;
+}
+
+void vm_resumed_by_us(struct vm *vm, struct out *out)
+{
+    vm->resumed_until = out->now + STALE_SECONDS * SECONDS;
+    vm->paused_said = false;
+}
+
+static bool is_stale(const struct vm *vm, struct out *out)
+{
+    return out->now < vm->resumed_until;
+}
+
+/* What the state now means to subscribers. Our own unpause and start tell it themselves. */
+static void follow(struct vm *vm, struct out *out, enum virt_state state)
+{
+    bool ours = vm->errand == ERRAND_UNPAUSE || vm->errand == ERRAND_START;
+    if (state == VIRT_PAUSED && !ours)
+        say_paused(vm, out);
+    else if (state != VIRT_PAUSED && vm->paused_said && !ours && vm->errand != ERRAND_PAUSE)
+        say_unpaused(vm, out);
+}
+
+static void take_seen(struct vm *vm, struct out *out, const struct domain_seen *seen)
+{
+    bool changed =
+        vm->seen.active != seen->active || vm->seen.domid != seen->domid || vm->seen.state != seen->state;
+    vm->seen = *seen;
+    if (changed)
+        vm_facts(vm, out);
+}
+
+void vm_sees(struct vm *vm, struct out *out, const struct domain_seen *seen)
+{
+    if (seen->active && vm->seen.active && seen->domid != vm->seen.domid) {
+        vm_note_step(vm, out, STEP_STOPPED); /* one life has ended and another has begun meanwhile */
+        (void)vm_say_pair(vm, out);
+        vm->seen = *seen;
+        vm->start_time = 0;
+        vm->paused_said = seen->state == VIRT_PAUSED;
+        vm_note_step(vm, out, STEP_LIVING);
+        vm_facts(vm, out);
+        return;
+    }
+    take_seen(vm, out, seen);
+    if (seen->active)
+        follow(vm, out, seen->state);
+}
+
+static void hears_living(struct vm *vm, struct out *out, const struct observed *m)
+{
+    struct domain_seen seen = vm->seen;
+    if (m->active == 0 || (int)m->domid != vm->seen.domid) {
+        vm->look_wanted = true; /* it may be an old look: ours decides */
+        return;
+    }
+    if (m->event == VIRT_EVENT_RESUMED)
+        vm->resumed_until = 0;
+    if (m->state == VIRT_PAUSED && is_stale(vm, out)) {
+        out_timer(out, TIMER_AGAIN, vm->resumed_until);
+        return;
+    }
+    seen.state = (enum virt_state)m->state;
+    take_seen(vm, out, &seen);
+    follow(vm, out, seen.state);
+}
+
+void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
+{
+    if (vm->life == VM_LIVING)
+        hears_living(vm, out, m);
+    else if (vm->life != VM_STARTING && m->active != 0)
+        vm->look_wanted = true;
+    else if (vm->life == VM_STARTING && m->active == 0 && vm->created)
+        vm->look_wanted = true;
+    if (vm->life == VM_UNKNOWN)
+        vm->again_at = 0;
+}
+
+static void pause_begin(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    int r = 0;
+    if (vm->life != VM_LIVING)
+        r = fault_set(&why, ERR_VM_NOT_RUNNING, "%s is not running", vm->view.name);
+    if (r == 0) {
+        (void)VM_SAY(vm, out, {.name = "domain-pre-paused"});
+        vm->step = 1;
+        r = vm_task_begin(vm, out, VM_SUSPEND_TASK, &why);
+    }
+    if (r < 0)
+        vm_errand_end(vm, out, r, &why);
+}
+
+/* The event comes when host has heard the hypervisor's. */
+void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL) {
+        pause_begin(vm, out);
+        return;
+    }
+    if (result->task != NULL && result->task->is_seen && result->task->seen.active)
+        take_seen(vm, out, &result->task->seen);
+    vm->look_wanted = vm->look_wanted || result->r < 0;
+    vm_errand_end(vm, out, result->r, &result->why);
+}
+
+static void unpause_begin(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    int r = 0;
+    if (vm->life != VM_LIVING || vm->seen.state != VIRT_PAUSED)
+        r = fault_set(&why, ERR_VM_NOT_PAUSED, "%s is not paused", vm->view.name);
+    if (r == 0) {
+        say_paused(vm, out); /* host may not have told it yet: never an unpaused without a paused */
+        (void)VM_SAY(vm, out, {.name = "domain-pre-unpaused"});
+        vm->step = 1;
+        r = vm_task_begin(vm, out, VM_RESUME_TASK, &why);
+    }
+    if (r < 0)
+        vm_errand_end(vm, out, r, &why);
+}
+
+void vm_unpause_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL) {
+        unpause_begin(vm, out);
+        return;
+    }
+    if (result->r == 0) {
+        vm_resumed_by_us(vm, out);
+        if (result->task->is_seen && result->task->seen.active)
+            take_seen(vm, out, &result->task->seen);
+        say_unpaused(vm, out);
+    }
+    vm->look_wanted = vm->look_wanted || result->r < 0;
+    vm_errand_end(vm, out, result->r, &result->why);
+}

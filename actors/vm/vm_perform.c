@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ * The hypervisor's calls, on the worker thread of vm/<qid>: may block. */
+#include <string.h>
+#include <time.h>
+
+#include "actors/vm/vm_render.h"
+#include "actors/vm/vm_task.h"
+#include "actors/vm/vm_xml.h"
+#include "base/log.h"
+#include "proto/messages.h"
+
+/* These end a connection: libvirt answers nothing on it any more. */
+static bool is_lost(int r)
+{
+    return r == -ERR_NO_CONNECTION || r == -ERR_TIMEOUT;
+}
+
+static void drop(struct vm_doors *doors)
+{
+    domain_door_free(doors->door);
+    doors->door = NULL;
+}
+
+static int look(struct vm_doors *doors, struct vm_task *t, struct fault *why)
+{
+    int r = doors->door->ops->lookup(doors->door, t->uuid, &t->seen, why);
+    t->is_seen = r == 0;
+    return r;
+}
+
+/* A connection that answers, and the domain as it is before the call. One that was lost since the
+ * last task is opened again: nothing has been asked of it yet, so nothing is done twice. */
+static int reach(struct vm_doors *doors, struct vm_task *t, struct fault *why)
+{
+    if (doors->door != NULL) {
+        int r = look(doors, t, why);
+        if (!is_lost(r))
+            return r;
+        drop(doors);
+    }
+    int r = doors->open(doors->arg, &doors->door, why);
+    return r < 0 ? r : look(doors, t, why);
+}
+
+static int define(struct vm_doors *doors, struct vm_task *t, struct fault *why)
+{
+    AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
+    struct vm_view view;
+    int r = vm_view_decode(&view, (struct span){t->view, t->view_len});
+    if (r < 0)
+        return fault_set(why, ERR_BAD, "the VM's view is malformed");
+    r = vm_render(&view, doors->kernels, doors->door->can->domain_type, &xml, why);
+    return r < 0 ? r : doors->door->ops->define(doors->door, xml.at, why);
+}
+
+static int create(struct vm_doors *doors, struct vm_task *t, struct fault *why)
+{
+    if (t->seen.active)
+        return fault_set(why, ERR_STATE, "the domain runs already; somebody else has started it");
+    t->wall = (uint64_t)time(NULL);
+    return doors->door->ops->start_paused(doors->door, t->uuid, why);
+}
+
+/* What is not there has gone already. */
+static int undefine(struct vm_doors *doors, struct vm_task *t, struct fault *why)
+{
+    return t->seen.exists ? doors->door->ops->undefine(doors->door, t->uuid, why) : 0;
+}
+
+static int call(struct vm_doors *doors, struct vm_task *t, struct fault *why)
+{
+    const struct domain_ops *ops = doors->door->ops;
+    switch ((enum vm_task_what)t->task.what) {
+    case VM_DEFINE_TASK:
+        return define(doors, t, why);
+    case VM_CREATE_TASK:
+        return create(doors, t, why);
+    case VM_RESUME_TASK:
+        return ops->resume(doors->door, t->uuid, why);
+    case VM_SUSPEND_TASK:
+        return ops->suspend(doors->door, t->uuid, why);
+    case VM_SHUTDOWN_TASK:
+        return ops->shutdown(doors->door, t->uuid, why);
+    case VM_DESTROY_TASK:
+        return ops->destroy(doors->door, t->uuid, why);
+    case VM_UNDEFINE_TASK:
+        return undefine(doors, t, why);
+    case VM_LOOK_TASK:
+    case VM_TASKS:
+        break;
+    }
+    return 0;
+}
+
+void vm_perform(void *arg, struct task *task)
+{
+    struct vm_doors *doors = arg;
+    struct vm_task *t = (struct vm_task *)task;
+    struct fault ignored;
+    int r = reach(doors, t, &task->why);
+    if (r == 0 && task->what != VM_LOOK_TASK) {
+        t->is_seen = false;
+        r = call(doors, t, &task->why);
+        if (!is_lost(r) && is_lost(look(doors, t, &ignored)))
+            drop(doors);
+    }
+    if (is_lost(r) && doors->door != NULL)
+        drop(doors);
+    task->r = r;
+}

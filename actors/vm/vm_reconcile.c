@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT
+ * After a crash, or when libvirt had left it open: what the note speaks of, and what the hypervisor shows,
+ * say together what is finished and what is undone. Then the VM is halted or it lives. */
+#include "actors/vm/vm.h"
+
+#include "base/own.h"
+
+/* How long a call that an earlier incarnation left hanging may still make its domain. */
+enum { UNWANTED_SECONDS = 60, CLAIM_SECONDS = 5 };
+
+typedef void act(struct vm *vm, struct out *out);
+
+void vm_adopt(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, CLAIM_SECONDS);
+    bool same = vm->note.domid == (uint32_t)vm->seen.domid;
+    vm->life = VM_LIVING;
+    vm->start_time = same ? vm->note.started : 0;
+    vm->paused_said = vm->seen.state == VIRT_PAUSED;
+    vm_note_step(vm, out, STEP_LIVING);
+    vm_facts(vm, out);
+    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+    vm_errand_end(vm, out, 0, NULL);
+}
+
+static void rest(struct vm *vm, struct out *out)
+{
+    vm->life = VM_HALTED;
+    vm_facts(vm, out);
+    vm_errand_end(vm, out, 0, NULL);
+}
+
+/* Subscribers have heard of the start, unless it went no further than the note. */
+static void fails(struct vm *vm, struct out *out, bool there)
+{
+    struct fault why;
+    int r = fault_set(&why, ERR_GONE, "the VM's process ended while it was starting the VM; try again");
+    vm->life = VM_STARTING;
+    vm_start_fails(vm, out, r, &why, there);
+}
+
+static void fail_untouched(struct vm *vm, struct out *out)
+{
+    if (vm_has_said(vm))
+        fails(vm, out, false);
+    else
+        vm_gone(vm, out, false);
+}
+
+static void fail_and_adopt(struct vm *vm, struct out *out)
+{
+    if (vm_has_said(vm))
+        (void)VM_SAY(vm, out,
+                     {.name = "domain-start-failed",
+                      .key = {"reason"},
+                      .value = {"somebody else has started the domain"}});
+    vm_adopt(vm, out);
+}
+
+static void fail_undefined(struct vm *vm, struct out *out)
+{
+    fails(vm, out, false);
+}
+
+static void fail_created(struct vm *vm, struct out *out)
+{
+    vm->created = true;
+    fails(vm, out, true);
+}
+
+/* It was created and is gone: whoever ended it, that was a life. */
+static void fail_gone(struct vm *vm, struct out *out)
+{
+    vm->created = true;
+    fails(vm, out, true);
+}
+
+static void finish(struct vm *vm, struct out *out)
+{
+    vm->life = VM_LIVING;
+    if (!vm_has_said(vm))
+        (void)VM_SAY(vm, out, {.name = "domain-unpaused"},
+                     {.name = "domain-start", .key = {"start_guid"}, .value = {"True"}});
+    vm_adopt(vm, out);
+}
+
+static void stopped(struct vm *vm, struct out *out)
+{
+    vm_gone(vm, out, true);
+}
+
+/* The start may have been told complete before the note was written that says so. */
+static void resumed_gone(struct vm *vm, struct out *out)
+{
+    (vm_has_said(vm) ? stopped : fail_gone)(vm, out);
+}
+
+static void resumed_paused(struct vm *vm, struct out *out)
+{
+    (vm_has_said(vm) ? vm_adopt : fail_created)(vm, out);
+}
+
+static void go_on_living(struct vm *vm, struct out *out)
+{
+    bool another = vm->note.domid != (uint32_t)vm->seen.domid;
+    if (another) {
+        vm_note_step(vm, out, STEP_STOPPED);
+        (void)vm_say_pair(vm, out);
+    }
+    vm_adopt(vm, out);
+}
+
+static void say_failed_once(struct vm *vm, struct out *out)
+{
+    if (!vm_has_said(vm))
+        (void)VM_SAY(vm, out,
+                     {.name = "domain-start-failed",
+                      .key = {"reason"},
+                      .value = {"the VM's process ended while it was starting the VM; try again"}});
+}
+
+static void undo_gone(struct vm *vm, struct out *out)
+{
+    say_failed_once(vm, out);
+    vm_gone(vm, out, vm->note.created);
+}
+
+static void undo(struct vm *vm, struct out *out)
+{
+    say_failed_once(vm, out);
+    vm->created = true;
+    vm_errand_become(vm, out, ERRAND_UNDO);
+}
+
+static void stopped_gone(struct vm *vm, struct out *out)
+{
+    bool said = vm_has_said(vm);
+    vm->life = VM_STOPPING;
+    vm->owes_pair = !said;
+    vm->owes_clean = true;
+    vm_errand_become(vm, out, ERRAND_CLEAN);
+}
+
+static void stopped_and_lives(struct vm *vm, struct out *out)
+{
+    if (!vm_has_said(vm))
+        (void)vm_say_pair(vm, out);
+    vm_adopt(vm, out);
+}
+
+enum { GONE, PAUSED, RUNS, SIGHTS };
+
+/* Every cell is written. */
+static act *const table[STEPS][SIGHTS] = {
+    [STEP_NONE] = {rest, vm_adopt, vm_adopt},
+    [STEP_CLAIMED] = {fail_untouched, fail_and_adopt, fail_and_adopt},
+    [STEP_DEFINING] = {fail_undefined, fail_and_adopt, fail_and_adopt},
+    [STEP_CREATING] = {fail_undefined, fail_created, fail_created},
+    [STEP_CREATED] = {fail_gone, fail_created, fail_created},
+    [STEP_RESUMING] = {resumed_gone, resumed_paused, finish},
+    [STEP_LIVING] = {stopped, go_on_living, go_on_living},
+    [STEP_UNDOING] = {undo_gone, undo, undo},
+    [STEP_STOPPED] = {stopped_gone, stopped_and_lives, stopped_and_lives},
+};
+
+/* A start that was given up has made its domain after all. */
+static bool is_unwanted(const struct vm *vm)
+{
+    return vm->unwanted && vm->seen.active && vm->note.step == STEP_NONE;
+}
+
+static void forget_hung(struct vm *vm, struct out *out)
+{
+    bool over = !vm->unwanted || out->now >= vm->hung_until;
+    if (!vm->hung_before || vm->seen.active || !over)
+        return;
+    vm->hung_before = vm->unwanted = false;
+    vm_note_again(vm, out);
+}
+
+void vm_reconcile(struct vm *vm, struct out *out)
+{
+    int sight = !vm->seen.active ? GONE : vm->seen.state == VIRT_PAUSED ? PAUSED : RUNS;
+    forget_hung(vm, out);
+    if (is_unwanted(vm)) {
+        vm->life = VM_STOPPING;
+        vm->created = true;
+        vm_errand_become(vm, out, ERRAND_UNDO);
+        return;
+    }
+    table[vm->note.step][sight](vm, out);
+}
+
+/* ---- the errands that look ---- */
+
+enum { BEGIN_VIEW = 1, BEGIN_LOOK };
+
+static void begin_fails(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    vm->again_at = out->now + SECONDS;
+    out_timer(out, TIMER_AGAIN, vm->again_at);
+    vm_facts(vm, out);
+    vm_errand_end(vm, out, r, why);
+    vm_all_fail(vm, out, r, why);
+}
+
+static void begin_look(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    vm->step = BEGIN_LOOK;
+    int r = vm_task_begin(vm, out, VM_LOOK_TASK, &why);
+    if (r < 0)
+        begin_fails(vm, out, r, &why);
+}
+
+static void begin_view(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, CLAIM_SECONDS);
+    vm->step = BEGIN_VIEW;
+    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
+        (&(struct claim){.purpose = 1}));
+}
+
+static void viewed(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct claim_reply m;
+    int r = claim_reply_decode(&m, result->e->body);
+    if (r == 0)
+        r = vm_take_view(vm, out, &m.view);
+    if (r < 0)
+        begin_fails(vm, out, r, &result->why);
+    else
+        begin_look(vm, out);
+}
+
+static void looked(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (vm->hung_before && vm->hung_until == 0) {
+        vm->hung_until = out->now + UNWANTED_SECONDS * SECONDS;
+        out_timer(out, TIMER_AGAIN, vm->hung_until);
+    }
+    vm->seen = result->task->seen;
+    vm_reconcile(vm, out);
+}
+
+void vm_begin_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL && vm->has_view)
+        begin_look(vm, out);
+    else if (result == NULL)
+        begin_view(vm, out);
+    else if (result->r < 0)
+        begin_fails(vm, out, result->r, &result->why);
+    else if (vm->step == BEGIN_VIEW)
+        viewed(vm, out, result);
+    else
+        looked(vm, out, result);
+}
+
+static void look_fails(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    vm->look_wanted = true;
+    vm->again_at = out->now + SECONDS;
+    out_timer(out, TIMER_AGAIN, vm->again_at);
+    vm_currents_answer(vm, out, r, why);
+    vm_errand_end(vm, out, r, why);
+}
+
+static void look_begin(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    vm->look_wanted = false;
+    vm->step = 1;
+    int r = vm_task_begin(vm, out, VM_LOOK_TASK, &why);
+    if (r < 0)
+        look_fails(vm, out, r, &why);
+}
+
+void vm_look_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL) {
+        look_begin(vm, out);
+        return;
+    }
+    if (result->r < 0) {
+        look_fails(vm, out, result->r, &result->why);
+        return;
+    }
+    if (vm->life == VM_LIVING)
+        vm_sees(vm, out, &result->task->seen);
+    else
+        vm->seen = result->task->seen;
+    vm_currents_answer(vm, out, 0, NULL);
+    if (vm->life == VM_LIVING && vm->seen.active)
+        vm_errand_end(vm, out, 0, NULL);
+    else
+        vm_reconcile(vm, out);
+}

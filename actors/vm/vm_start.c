@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ * A start, step by step (spec lifecycle 3): claim, netvm, define, create paused, guest, resume. Before each
+ * step that cannot be taken back there is a note. Memory, storage, QubesDB and qrexec have their places
+ * between these steps. */
+#include "actors/vm/vm.h"
+
+#include <string.h>
+
+enum { CLAIM, NETVM, DEFINE, CREATE, GUEST, RESUME };
+enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120, GUEST_SECONDS = 10 };
+
+#define START_GUID .key = {"start_guid"}, .value = {"True"}
+
+/* The error that has this exception class, for a refusal that registry has written. */
+static enum err code_of(const char *class)
+{
+    for (int code = ERR_NONE + 1; code < ERR_COUNT; code++)
+        if (strcmp(err_api_class((enum err)code), class) == 0 && (enum err)code >= ERR_QUBES)
+            return (enum err)code;
+    return ERR_QUBES;
+}
+
+static bool is_client(const struct vm *vm, uint32_t qid)
+{
+    struct reader in = list_reader(&vm->view.clients);
+    struct view_peer client;
+    while (view_peer_next(&in, &client) == 1)
+        if (client.qid == qid)
+            return true;
+    return false;
+}
+
+static void give_up(struct vm *vm, int r, const struct fault *why)
+{
+    vm->failure = (struct fault){.code = (enum err) - r};
+    if (why->code == (enum err) - r)
+        vm->failure = *why;
+    else
+        fault_set(&vm->failure, (enum err) - r, "%s", err_text((enum err) - r));
+}
+
+void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain)
+{
+    give_up(vm, r, why);
+    vm_note_step(vm, out, STEP_UNDOING);
+    (void)VM_SAY(vm, out, {.name = "domain-start-failed", .key = {"reason"}, .value = {vm->failure.text}});
+    if (vm->created || uncertain)
+        vm_errand_become(vm, out, ERRAND_UNDO);
+    else
+        vm_gone(vm, out, false);
+}
+
+/* Begins a task of the start; the start fails where it may not be begun. */
+static void begin(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step)
+{
+    struct fault why;
+    vm->step = step;
+    int r = vm_task_begin(vm, out, what, &why);
+    if (r < 0)
+        vm_start_fails(vm, out, r, &why, false);
+}
+
+static void define(struct vm *vm, struct out *out)
+{
+    (void)VM_SAY(vm, out, {.name = "domain-pre-spawn", START_GUID});
+    vm_note_step(vm, out, STEP_DEFINING);
+    begin(vm, out, VM_DEFINE_TASK, DEFINE);
+}
+
+/* A netvm that runs already says so at once. */
+static void ask_netvm(struct vm *vm, struct out *out)
+{
+    struct reader in = list_reader(&vm->view.netvm);
+    struct view_peer netvm;
+    if (view_peer_next(&in, &netvm) != 1 || netvm.qid == 0) {
+        define(vm, out);
+        return;
+    }
+    struct context context = vm_context(vm, out, NETVM_SECONDS);
+    context.subject = (struct subject){KIND_VM, netvm.qid, netvm.generation};
+    vm->step = NETVM;
+    vm_progress(vm, out, &vm->job, NETVM_SECONDS);
+    ASK(out, vm_start, ((struct address){KIND_VM, netvm.qid}), &context, vm_ask_tag(vm),
+        NO_MESSAGE(vm_start));
+}
+
+static void refused(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    int r = fault_set(&why, code_of(vm->view.refusal_class), "%s", vm->view.refusal);
+    vm_start_fails(vm, out, r, &why, false);
+}
+
+static void claimed(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct claim_reply m;
+    int r = claim_reply_decode(&m, result->e->body);
+    if (r == 0)
+        r = vm_take_view(vm, out, &m.view);
+    if (r < 0) {
+        vm_start_fails(vm, out, r, &result->why, false);
+        return;
+    }
+    if (vm->view.refusal[0] != '\0') {
+        refused(vm, out);
+        return;
+    }
+    (void)VM_SAY(
+        vm, out,
+        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}},
+        {.name = "domain-verify-files"});
+    ask_netvm(vm, out);
+}
+
+static void claim(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, CLAIM_SECONDS);
+    vm->life = VM_STARTING;
+    vm->created = false;
+    vm_note_step(vm, out, STEP_CLAIMED);
+    vm->step = CLAIM;
+    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
+        (&(struct claim){.purpose = 0}));
+}
+
+/* The domain after a call that succeeded. 0, or why there is none to go on with. */
+static int still_there(struct vm *vm, const struct vm_result *result, struct fault *why)
+{
+    if (!result->task->is_seen)
+        return fault_set(why, ERR_NO_CONNECTION,
+                         "the connection to libvirt was lost while the VM was starting");
+    vm->seen = result->task->seen;
+    if (!vm->seen.active)
+        return fault_set(why, ERR_HYPERVISOR, "the domain ended while it was starting");
+    return 0;
+}
+
+static void created(struct vm *vm, struct out *out, const struct vm_task *task)
+{
+    struct context context = vm_context(vm, out, GUEST_SECONDS);
+    struct guest_open m = {.domid = (uint32_t)vm->seen.domid};
+    vm->start_time = task->wall;
+    vm_note_step(vm, out, STEP_CREATED);
+    vm_facts(vm, out);
+    (void)VM_SAY(vm, out, {.name = "property-reset:xid", .key = {"name"}, .value = {"xid"}},
+                 {.name = "property-reset:stubdom_xid", .key = {"name"}, .value = {"stubdom_xid"}},
+                 {.name = "property-reset:start_time", .key = {"name"}, .value = {"start_time"}},
+                 {.name = "domain-spawn", START_GUID});
+    vm->step = GUEST;
+    memcpy(m.name, vm->view.name, sizeof m.name);
+    vm_progress(vm, out, &vm->job, GUEST_SECONDS);
+    ASK(out, guest_open, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm), &m);
+}
+
+static void resume(struct vm *vm, struct out *out)
+{
+    (void)VM_SAY(vm, out, {.name = "domain-qdb-create"}, {.name = "domain-pre-unpaused"});
+    vm_note_step(vm, out, STEP_RESUMING);
+    begin(vm, out, VM_RESUME_TASK, RESUME);
+}
+
+static void resumed(struct vm *vm, struct out *out)
+{
+    vm->life = VM_LIVING;
+    vm_resumed_by_us(vm, out);
+    vm_facts(vm, out);
+    (void)VM_SAY(vm, out, {.name = "domain-unpaused"}, {.name = "domain-start", START_GUID});
+    vm_note_step(vm, out, STEP_LIVING);
+    vm_errand_end(vm, out, 0, NULL);
+}
+
+static void failed(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    bool uncertain = vm->step == CREATE && vm_is_uncertain(result->r);
+    if (vm->step == CLAIM) { /* nothing was done and nothing said: it does not exist, or is being removed */
+        give_up(vm, result->r, &result->why);
+        vm_gone(vm, out, false);
+        return;
+    }
+    vm_start_fails(vm, out, result->r, &result->why, uncertain);
+}
+
+static void go_on(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    switch (vm->step) {
+    case CLAIM:
+        claimed(vm, out, result);
+        break;
+    case NETVM:
+        define(vm, out);
+        break;
+    case DEFINE:
+        vm_note_step(vm, out, STEP_CREATING);
+        begin(vm, out, VM_CREATE_TASK, CREATE);
+        break;
+    case CREATE:
+        created(vm, out, result->task);
+        break;
+    case GUEST:
+        resume(vm, out);
+        break;
+    case RESUME:
+        resumed(vm, out);
+        break;
+    }
+}
+
+static void first(struct vm *vm, struct out *out)
+{
+    const struct address asker = vm->job.request.source;
+    if (asker.kind == KIND_VM && !is_client(vm, asker.instance))
+        vm_errand_end(vm, out, -ERR_REFUSED, NULL);
+    else if (vm->life != VM_HALTED)
+        vm_errand_end(vm, out, 0, NULL);
+    else
+        claim(vm, out);
+}
+
+void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct fault why;
+    int r = 0;
+    if (result == NULL) {
+        first(vm, out);
+        return;
+    }
+    vm->created = vm->created || (vm->step == CREATE && result->r == 0);
+    if (vm->kill_wanted)
+        r = fault_set(&why, ERR_CANCELLED, "the VM was killed while it was starting");
+    else if (result->r == 0 && (vm->step == CREATE || vm->step == RESUME))
+        r = still_there(vm, result, &why);
+    if (r < 0)
+        vm_start_fails(vm, out, r, &why, vm->step == CREATE && vm_is_uncertain(result->r));
+    else if (result->r < 0)
+        failed(vm, out, result);
+    else
+        go_on(vm, out, result);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ * How a VM ends (spec lifecycle 4 to 6): kill, shutdown, the undoing of a start, and what follows when the
+ * domain is gone: exactly one stopped and one shutdown event for each domain that was created. */
+#include "actors/vm/vm.h"
+
+#include <string.h>
+
+enum { CLEAN_SAY, CLEAN_RELEASE, CLEAN_CLOSE, CLEAN_UNDEFINE };
+enum { CLEAN_SECONDS = 5, AGAIN_SECONDS = 1 };
+
+/* ---- who waits for the end ---- */
+
+int vm_wait(struct vm *vm, const struct vm_request *job)
+{
+    if (vm->waiting == VM_WAITERS)
+        return -ERR_BUSY;
+    vm->waiters[vm->waiting++] = *job;
+    return 0;
+}
+
+void vm_waiters_answer(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    unsigned count = vm->waiting;
+    vm->waiting = 0;
+    vm->kill_wanted = false;
+    out_timer(out, TIMER_WAITERS, 0);
+    for (unsigned i = 0; i < count; i++)
+        vm_answer(vm, out, &vm->waiters[i], r, why);
+}
+
+static void too_late(struct vm *vm, struct out *out, struct vm_request *job)
+{
+    struct fault why;
+    int r = fault_set(&why, ERR_VM_SHUTDOWN_TIMEOUT,
+                      "%s did not shut down within %u seconds; kill it if it must end", vm->view.name,
+                      vm->view.shutdown_timeout);
+    (void)VM_SAY(vm, out, {.name = "domain-shutdown-failed", .key = {"reason"}, .value = {why.text}});
+    vm_answer(vm, out, job, r, &why);
+}
+
+void vm_waiters_late(struct vm *vm, struct out *out)
+{
+    uint64_t next = 0;
+    unsigned left = 0;
+    for (unsigned i = 0; i < vm->waiting; i++) {
+        struct vm_request *job = &vm->waiters[i];
+        if (job->until != 0 && job->until <= out->now) {
+            too_late(vm, out, job);
+            continue;
+        }
+        if (job->until != 0 && (next == 0 || job->until < next))
+            next = job->until;
+        vm->waiters[left++] = *job;
+    }
+    vm->waiting = left;
+    out_timer(out, TIMER_WAITERS, next);
+}
+
+/* ---- the domain is gone ---- */
+
+void vm_gone(struct vm *vm, struct out *out, bool pair)
+{
+    vm->life = VM_STOPPING;
+    vm->seen = (struct domain_seen){.domid = VIRT_NO_DOMID, .state = VIRT_SHUTOFF};
+    vm->start_time = 0;
+    vm->paused_said = false;
+    vm->resumed_until = 0;
+    vm->created = false;
+    vm->owes_pair = pair;
+    vm->owes_clean = true;
+    if (pair)
+        vm_note_step(vm, out, STEP_STOPPED);
+    vm_errand_become(vm, out, ERRAND_CLEAN);
+}
+
+/* Nobody hears us now: what is owed is tried again soon, or when the router is back. */
+static void clean_later(struct vm *vm, struct out *out)
+{
+    vm->again_at = out->now + AGAIN_SECONDS * SECONDS;
+    out_timer(out, TIMER_AGAIN, vm->again_at);
+    vm_errand_end(vm, out, vm->failure.code == ERR_NONE ? -ERR_GONE : -(int)vm->failure.code, &vm->failure);
+}
+
+static void clean_say(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, CLEAN_SECONDS);
+    vm_facts(vm, out);
+    if (vm->owes_pair && vm_say_pair(vm, out) < 0) {
+        clean_later(vm, out);
+        return;
+    }
+    vm->owes_pair = false;
+    vm->step = CLEAN_RELEASE;
+    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm), NO_MESSAGE(release));
+}
+
+static void clean_close(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, CLEAN_SECONDS);
+    vm->step = CLEAN_CLOSE;
+    ASK(out, guest_close, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm),
+        NO_MESSAGE(guest_close));
+}
+
+static void clean_end(struct vm *vm, struct out *out)
+{
+    struct fault failure = vm->failure;
+    vm->owes_clean = false;
+    vm->failure = (struct fault){0};
+    vm->life = VM_HALTED;
+    vm_note_step(vm, out, STEP_NONE);
+    vm_waiters_answer(vm, out, 0, NULL);
+    vm_errand_end(vm, out, -(int)failure.code, &failure);
+}
+
+/* A domain that stays defined hurts nobody: the next start defines it again. */
+static void clean_undefine(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    vm->step = CLEAN_UNDEFINE;
+    if (vm_task_begin(vm, out, VM_UNDEFINE_TASK, &why) < 0)
+        clean_end(vm, out);
+}
+
+/* While the claim stands the VM cannot be removed: registry has to hear it. */
+static void released(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    bool unheard = result->r == -ERR_GONE || result->r == -ERR_LATE || result->r == -ERR_BUSY;
+    if (unheard)
+        clean_later(vm, out);
+    else
+        clean_close(vm, out);
+}
+
+void vm_clean_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    switch (vm->step) {
+    case CLEAN_SAY:
+        clean_say(vm, out);
+        break;
+    case CLEAN_RELEASE:
+        released(vm, out, result);
+        break;
+    case CLEAN_CLOSE:
+        clean_undefine(vm, out);
+        break;
+    case CLEAN_UNDEFINE:
+        clean_end(vm, out);
+        break;
+    }
+}
+
+/* ---- destroying ---- */
+
+/* libvirt has not said what became of the domain: look until it does. */
+static void leave_open(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    vm->life = VM_UNKNOWN;
+    vm_facts(vm, out);
+    vm_waiters_answer(vm, out, r, why);
+    vm_errand_end(vm, out, r, why);
+}
+
+/* It is there in spite of us; another kill may have more luck. */
+static void stays(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    vm->life = VM_LIVING;
+    vm_facts(vm, out);
+    vm_waiters_answer(vm, out, r, why);
+    vm_errand_end(vm, out, r, why);
+}
+
+static bool is_gone(const struct vm_result *result)
+{
+    return result->task != NULL && result->task->is_seen && !result->task->seen.active;
+}
+
+static bool is_there(const struct vm_result *result)
+{
+    return result->task != NULL && result->task->is_seen && result->task->seen.active;
+}
+
+static void destroy(struct vm *vm, struct out *out,
+                    void (*fails)(struct vm *, struct out *, const struct vm_result *))
+{
+    struct vm_result result = {0};
+    vm->step = 1;
+    result.r = vm_task_begin(vm, out, VM_DESTROY_TASK, &result.why);
+    if (result.r < 0)
+        fails(vm, out, &result);
+}
+
+static void undo_fails(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct fault why = vm->failure.code != ERR_NONE ? vm->failure : result->why;
+    vm->failure = (struct fault){0};
+    if (is_there(result))
+        stays(vm, out, -(int)why.code, &why);
+    else
+        leave_open(vm, out, -(int)why.code, &why);
+}
+
+void vm_undo_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL) {
+        destroy(vm, out, undo_fails);
+        return;
+    }
+    if (!is_gone(result)) {
+        undo_fails(vm, out, result);
+        return;
+    }
+    vm->unwanted = vm->unwanted && result->r != 0;
+    vm_gone(vm, out, vm->created || result->r == 0);
+}
+
+static void kill_fails(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (vm_is_uncertain(result->r))
+        leave_open(vm, out, result->r, &result->why);
+    else
+        stays(vm, out, result->r, &result->why);
+}
+
+void vm_kill_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL)
+        destroy(vm, out, kill_fails);
+    else if (is_gone(result))
+        vm_gone(vm, out, true);
+    else
+        kill_fails(vm, out, result);
+}
+
+void vm_kill(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    vm->kill_wanted = true;
+    if (vm->errand == ERRAND_START && vm->asked != 0) {
+        int r = fault_set(&why, ERR_CANCELLED, "the VM was killed while it was starting");
+        vm->asked = 0;
+        vm_start_fails(vm, out, r, &why, false);
+    }
+    vm_next(vm, out);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * The core's side of its tasks: begun with a deadline, one at a time. */
+#include "actors/vm/vm_task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/vm/vm.h"
+
+static const struct {
+    unsigned seconds;
+    bool always;
+    const char *name;
+} rows[] = {
+#define TASK(name_, seconds_, always_, text_) [VM_##name_##_TASK] = {seconds_, always_, text_},
+#include "actors/vm/vm_task.def"
+};
+
+/* With one call hanging a second thread works, for what must be possible all the same. With two there is
+ * none; and when looking itself hangs, so would another look. */
+bool vm_task_may(const struct vm *vm, enum vm_task_what what)
+{
+    if (vm->hung > 1 || (what == VM_LOOK_TASK && vm->look_hangs))
+        return false;
+    return (vm->hung == 0 && !vm->hung_before) || rows[what].always;
+}
+
+bool vm_is_uncertain(int r)
+{
+    return r == -ERR_TIMEOUT || r == -ERR_NO_CONNECTION || r == -ERR_LATE;
+}
+
+static struct vm_task *task_new(const struct vm *vm, enum vm_task_what what)
+{
+    size_t len = what == VM_DEFINE_TASK ? vm->view_bytes.len : 0;
+    struct vm_task *t = calloc(1, sizeof *t + len);
+    if (t == NULL)
+        return NULL;
+    t->task.what = what;
+    t->view_len = len;
+    if (len > 0)
+        memcpy(t->view, vm->view_bytes.at, len);
+    memcpy(t->uuid, vm->view.uuid, sizeof t->uuid);
+    return t;
+}
+
+int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why)
+{
+    if (!vm_task_may(vm, what))
+        return fault_set(why, ERR_BUSY,
+                         "an earlier call to libvirt still hangs: kill the VM, or try again later");
+    struct vm_task *t = task_new(vm, what);
+    if (t == NULL)
+        return fault_set(why, ERR_NOMEM, "no memory for a call to libvirt");
+    t->task.deadline = out->now + rows[what].seconds * SECONDS;
+    vm_progress(vm, out, &vm->job, rows[what].seconds);
+    vm->task_busy = true;
+    out_task(out, &t->task);
+    return 0;
+}
+
+void vm_task_overdue(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why)
+{
+    vm->task_busy = false;
+    vm->hung++;
+    vm->look_hangs = vm->look_hangs || what == VM_LOOK_TASK;
+    vm->unwanted = vm->unwanted || what == VM_CREATE_TASK;
+    vm_note_again(vm, out);
+    fault_set(why, ERR_TIMEOUT, "libvirt has not answered within %u seconds (%s); see its log",
+              rows[what].seconds, rows[what].name);
+}
+
+void vm_task_cleared(struct vm *vm, struct out *out, enum vm_task_what what)
+{
+    vm->hung -= vm->hung > 0;
+    vm->look_hangs = vm->look_hangs && what != VM_LOOK_TASK;
+    vm->look_wanted = true;
+    vm_note_again(vm, out);
+}

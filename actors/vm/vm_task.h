@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Calls of the hypervisor as tasks for the worker thread. */
+#ifndef ACTORS_VM_VM_TASK_H
+#define ACTORS_VM_VM_TASK_H
+
+#include "doors/domain.h"
+#include "runtime/core.h"
+
+enum vm_task_what {
+#define TASK(name, seconds, always, text) VM_##name##_TASK,
+#include "actors/vm/vm_task.def"
+    VM_TASKS
+};
+
+struct vm_task {
+    struct task task; /* first */
+    char uuid[VIRT_UUID_MAX + 1];
+    /* The domain after the call, whatever became of that. is_seen: the look succeeded. */
+    bool is_seen;
+    struct domain_seen seen;
+    uint64_t wall;   /* seconds since the epoch, when it was done */
+    size_t view_len; /* DEFINE: the view that is rendered, as on the bus */
+    char view[];
+};
+
+/* What one worker thread holds: a connection, opened by its first task and again after a loss.
+ * `open` is domain_open_libvirt for the process, another for tests and the simulator. */
+struct vm_doors {
+    int (*open)(void *arg, struct domain_door **ret, struct fault *why);
+    void *arg;
+    struct domain_door *door;
+    const char *kernels; /* the directory of kernels */
+};
+
+/* runtime's perform_task: `doors` is a struct vm_doors. May block. */
+void vm_perform(void *doors, struct task *task);
+
+#endif

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: MIT
+ * A bench for the core of vm/<qid>: everything around it in memory, and a hypervisor of one domain.
+ * What the core says is collected; what it asks is answered; it dies where a test wants it to. */
+#ifndef TESTS_UNIT_VM_VM_BENCH_H
+#define TESTS_UNIT_VM_VM_BENCH_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "actors/vm/vm.h"
+#include "actors/vm/vm_actor.h"
+#include "base/own.h"
+#include "proto/rules.h"
+
+enum { BENCH_LIST = 256, BENCH_QID = 7, BENCH_GENERATION = 3, NETVM_QID = 2, CLIENT_QID = 9 };
+#define BENCH_UUID "5b1c0e0a-0f39-4c4e-9a53-0c7d3a4f8e11"
+
+struct bench_ask {
+    uint16_t type;
+    uint64_t tag;
+    struct envelope e;
+};
+
+struct bench_reply {
+    uint64_t correlation;
+    int r; /* 0 or -ERR_ */
+    char text[512];
+};
+
+/* The one domain that there is. */
+struct bench_world {
+    struct domain_door door;
+    bool connected, defined, active, paused;
+    int domid, creates;
+    unsigned calls;
+    unsigned fail_call; /* this one of the calls fails; 0: none */
+    int fail_with;      /* -ERR_; those that leave it open do it all the same when `late` */
+    bool late;
+};
+
+struct bench {
+    struct vm *core;
+    struct out out;
+    struct vm_doors doors;
+    struct bench_world world;
+    char note[VM_NOTE_MAX + 1];
+    uint64_t last_correlation;
+    bool ready, retired, claimed, deaf;
+    bool has_netvm, is_living_client;
+    const char *refusal, *refusal_class;
+    int fail_type, fail_type_with; /* questions of this type fail */
+    char event[BENCH_LIST][96];
+    unsigned events;
+    char power_state[16];
+    struct bench_ask asks[BENCH_LIST];
+    unsigned asked;
+    struct task *task; /* given to the worker */
+    struct task *parked;
+    bool hold_tasks, hold_asks;
+    struct bench_reply reply[BENCH_LIST];
+    unsigned replies, progresses;
+    uint64_t timer[8];
+    unsigned said;   /* how often the core spoke */
+    unsigned die_at; /* dead at the n-th time; 0: never */
+    bool dead;
+    uint64_t correlation;
+};
+
+/* ---- the hypervisor ---- */
+
+static const struct domain_can bench_can = {.driver = "TEST", .domain_type = "test"};
+
+static struct bench_world *world_of(struct domain_door *door)
+{
+    return (struct bench_world *)door;
+}
+
+/* Whether the call happens; *r is what it returns. */
+static bool call_happens(struct bench_world *w, int *r, struct fault *why)
+{
+    *r = 0;
+    w->calls++;
+    if (w->fail_call == 0 || w->calls != w->fail_call)
+        return true;
+    *r = fault_set(why, (enum err) - w->fail_with, "the bench wants this to fail");
+    return w->late;
+}
+
+static int bench_call(struct domain_door *door, bool possible, bool *flag, bool becomes, struct fault *why)
+{
+    int r;
+    struct bench_world *w = world_of(door);
+    if (!call_happens(w, &r, why))
+        return r;
+    if (!possible)
+        return fault_set(why, ERR_STATE, "not now");
+    *flag = becomes;
+    return r;
+}
+
+static int bench_define(struct domain_door *door, const char *xml, struct fault *why)
+{
+    assert_non_null(strstr(xml, BENCH_UUID));
+    return bench_call(door, true, &world_of(door)->defined, true, why);
+}
+
+static int bench_create(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    struct bench_world *w = world_of(door);
+    bool before = w->active;
+    (void)uuid;
+    int r = bench_call(door, w->defined && !w->active, &w->active, true, why);
+    if (w->active && !before) {
+        w->creates++;
+        w->domid++;
+        w->paused = true;
+    }
+    return r;
+}
+
+static int bench_resume(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    (void)uuid;
+    return bench_call(door, world_of(door)->active, &world_of(door)->paused, false, why);
+}
+
+static int bench_suspend(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    (void)uuid;
+    return bench_call(door, world_of(door)->active, &world_of(door)->paused, true, why);
+}
+
+static int bench_shutdown(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    bool heard = false;
+    (void)uuid;
+    return bench_call(door, world_of(door)->active, &heard, true, why);
+}
+
+static int bench_destroy(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    (void)uuid;
+    return bench_call(door, world_of(door)->active, &world_of(door)->active, false, why);
+}
+
+static int bench_undefine(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    (void)uuid;
+    return bench_call(door, world_of(door)->defined, &world_of(door)->defined, false, why);
+}
+
+static int bench_lookup(struct domain_door *door, const char *uuid, struct domain_seen *seen,
+                        struct fault *why)
+{
+    struct bench_world *w = world_of(door);
+    int r;
+    if (!call_happens(w, &r, why) || r < 0)
+        return r;
+    assert_string_equal(uuid, BENCH_UUID);
+    *seen = (struct domain_seen){
+        .exists = w->defined || w->active, .domid = VIRT_NO_DOMID, .state = VIRT_SHUTOFF};
+    if (!w->active)
+        return 0;
+    seen->active = true;
+    seen->domid = w->domid;
+    seen->state = w->paused ? VIRT_PAUSED : VIRT_RUNNING;
+    seen->memory_kib = 400 << 10;
+    seen->cputime_ns = 5;
+    return 0;
+}
+
+static void bench_close(struct domain_door *door)
+{
+    world_of(door)->connected = false;
+}
+
+static const struct domain_ops bench_ops = {
+    .close = bench_close,
+    .define = bench_define,
+    .start_paused = bench_create,
+    .resume = bench_resume,
+    .suspend = bench_suspend,
+    .shutdown = bench_shutdown,
+    .destroy = bench_destroy,
+    .undefine = bench_undefine,
+    .lookup = bench_lookup,
+};
+
+static int bench_open(void *arg, struct domain_door **ret, struct fault *why)
+{
+    struct bench_world *w = arg;
+    int r;
+    if (!call_happens(w, &r, why) || r < 0)
+        return r;
+    w->connected = true;
+    *ret = &w->door;
+    return 0;
+}
+
+/* ---- what the core says ---- */
+
+static bool speaks(struct bench *b)
+{
+    b->said++;
+    if (b->die_at != 0 && b->said >= b->die_at)
+        b->dead = true;
+    return !b->dead;
+}
+
+static void take_events(struct bench *b, const struct envelope *e)
+{
+    struct happened m;
+    struct event_item item;
+    struct event_argument argument;
+    assert_int_equal(happened_decode(&m, e->body), 0);
+    assert_int_equal(e->subject_generation, BENCH_GENERATION);
+    assert_true(e->correlation > b->last_correlation);
+    b->last_correlation = e->correlation;
+    struct reader in = list_reader(&m.events);
+    while (event_item_next(&in, &item) == 1) {
+        assert_true(b->events < BENCH_LIST);
+        char *to = b->event[b->events++];
+        int at = snprintf(to, 96, "%.*s", (int)item.name.len, item.name.at);
+        struct reader arguments = list_reader(&item.arguments);
+        while (event_argument_next(&arguments, &argument) == 1 && at < 96)
+            at += snprintf(to + at, 96 - (size_t)at, " %s=%.*s", argument.key, (int)argument.value.len,
+                           argument.value.at);
+    }
+}
+
+static void take_facts(struct bench *b, const struct envelope *e)
+{
+    struct facts m;
+    struct fact_item item;
+    assert_int_equal(facts_decode(&m, e->body), 0);
+    struct reader in = list_reader(&m.facts);
+    while (fact_item_next(&in, &item) == 1)
+        if (item.fact == 0)
+            snprintf(b->power_state, sizeof b->power_state, "%.15s", item.value);
+}
+
+static void take_reply(struct bench *b, const struct envelope *e)
+{
+    struct bench_reply *reply = &b->reply[b->replies++ % BENCH_LIST];
+    struct error m;
+    *reply = (struct bench_reply){.correlation = e->correlation};
+    if (e->type != MESSAGE_error)
+        return;
+    assert_int_equal(error_decode(&m, e->body), 0);
+    reply->r = -(int)m.code;
+    snprintf(reply->text, sizeof reply->text, "%s", m.text);
+}
+
+static int bench_send(void *shell, struct envelope *e)
+{
+    struct bench *b = shell;
+    if (!speaks(b))
+        return 0;
+    if (b->deaf)
+        return -ERR_GONE;
+    if (e->type == MESSAGE_happened)
+        take_events(b, e);
+    else if (e->type == MESSAGE_facts)
+        take_facts(b, e);
+    else if (e->class == CLASS_PROGRESS)
+        b->progresses++;
+    else if (e->class == CLASS_REPLY)
+        take_reply(b, e);
+    return 0;
+}
+
+static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
+{
+    struct bench *b = shell;
+    struct address self = {KIND_VM, BENCH_QID};
+    if (!speaks(b))
+        return 0;
+    assert_int_equal(envelope_permitted(e, self), 0);
+    if (e->type == MESSAGE_claim) {
+        struct claim m;
+        assert_int_equal(claim_decode(&m, e->body), 0);
+        b->claimed = b->claimed || (m.purpose == 0 && b->fail_type != MESSAGE_claim);
+    }
+    b->claimed = b->claimed && e->type != MESSAGE_release;
+    assert_true(b->asked < BENCH_LIST);
+    b->asks[b->asked++] = (struct bench_ask){e->type, tag, *e};
+    return 0;
+}
+
+static void bench_task(void *shell, struct task *task)
+{
+    struct bench *b = shell;
+    if (!speaks(b)) {
+        free(task);
+        return;
+    }
+    assert_null(b->task);
+    b->task = task;
+}
+
+static void bench_timer(void *shell, uint64_t timer, uint64_t at)
+{
+    ((struct bench *)shell)->timer[timer] = at;
+}
+
+static void bench_note(void *shell, struct span note)
+{
+    struct bench *b = shell;
+    if (!speaks(b))
+        return;
+    assert_true(note.len <= VM_NOTE_MAX);
+    memset(b->note, 0, sizeof b->note);
+    if (note.len > 0)
+        memcpy(b->note, note.at, note.len);
+}
+
+static void bench_ready(void *shell)
+{
+    ((struct bench *)shell)->ready = true;
+}
+
+static void bench_retire(void *shell)
+{
+    ((struct bench *)shell)->retired = true;
+}
+
+static void bench_title(void *shell, const char *title)
+{
+    (void)shell;
+    assert_string_equal(title, "work");
+}
+
+static const struct out_ops bench_out = {bench_send,  bench_asks,   bench_task,   bench_timer, bench_note,
+                                         bench_ready, bench_retire, bench_retire, bench_title};
+
+/* ---- one incarnation ---- */
+
+static void bench_begin(struct bench *b)
+{
+    struct life life = {{KIND_VM, BENCH_QID}, BENCH_GENERATION, span_of(b->note)};
+    b->dead = b->ready = b->retired = false;
+    b->die_at = 0;
+    b->asked = 0;
+    memset(b->timer, 0, sizeof b->timer);
+    b->core = calloc(1, vm_actor.size);
+    assert_non_null(b->core);
+    assert_int_equal(vm_actor.begin(b->core, &b->out, &life), 0);
+    vm_actor.hello(b->core, &b->out, 1, b->last_correlation);
+}
+
+static void bench_end(struct bench *b)
+{
+    vm_actor.end(b->core);
+    free(b->core);
+    free(b->task);
+    free(b->parked);
+    b->core = NULL;
+    b->task = b->parked = NULL;
+}
+
+static void bench_setup(struct bench *b)
+{
+    memset(b, 0, sizeof *b);
+    b->out = (struct out){&bench_out, b, 1000 * SECONDS};
+    b->world.door = (struct domain_door){&bench_ops, &bench_can};
+    b->doors = (struct vm_doors){.open = bench_open, .arg = &b->world, .kernels = "/kernels"};
+    bench_begin(b);
+}
+
+/* ---- what is around it ---- */
+
+static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm, struct text *clients)
+{
+    *v = (struct vm_view){.version = 1,
+                          .name = "work",
+                          .uuid = BENCH_UUID,
+                          .class = "AppVM",
+                          .virt_mode = "pvh",
+                          .kernel = "6.1",
+                          .memory = 400,
+                          .maxmem = 4000,
+                          .vcpus = 2,
+                          .shutdown_timeout = 60};
+    if (b->refusal != NULL) {
+        snprintf(v->refusal, sizeof v->refusal, "%s", b->refusal);
+        snprintf(v->refusal_class, sizeof v->refusal_class, "%s", b->refusal_class);
+    }
+    struct view_peer net = {.qid = NETVM_QID, .generation = 1, .name = "net"};
+    struct view_peer client = {.qid = CLIENT_QID, .name = "client", .living = b->is_living_client};
+    if (b->has_netvm)
+        view_peer_add(&v->netvm, netvm, &net);
+    view_peer_add(&v->clients, clients, &client);
+}
+
+static void answer(struct bench *b, const struct bench_ask *ask)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX), netvm = TEXT_WITH_LIMIT(1024),
+              clients = TEXT_WITH_LIMIT(1024);
+    struct envelope e = {.type = ask->type, .class = CLASS_REPLY};
+    struct answer a = {.tag = ask->tag, .e = &e};
+    struct claim_reply m = {0};
+    if (b->fail_type == ask->type) {
+        a.r = fault_set(&a.why, (enum err) - b->fail_type_with, "the bench refuses");
+    } else if (ask->type == MESSAGE_claim) {
+        view_of(b, &m.view, &netvm, &clients);
+        claim_reply_encode(&body, &m);
+    } else {
+        write_array(&body, 0);
+    }
+    e.body = text_span(&body);
+    vm_actor.answered(b->core, &b->out, &a);
+}
+
+static void perform(struct bench *b)
+{
+    struct task *task = TAKE(b->task);
+    struct done d = {.task = task, .what = task->what};
+    vm_actor.perform(&b->doors, task);
+    vm_actor.done(b->core, &b->out, &d);
+    free(task);
+}
+
+/* Until nothing is left to do, or it dies. */
+static void bench_run(struct bench *b)
+{
+    for (int turns = 0; !b->dead && turns < 1000; turns++) {
+        if (b->asked > 0 && !b->hold_asks) {
+            struct bench_ask ask = b->asks[0];
+            memmove(b->asks, b->asks + 1, --b->asked * sizeof ask);
+            answer(b, &ask);
+        } else if (b->task != NULL && !b->hold_tasks) {
+            perform(b);
+        } else {
+            return;
+        }
+    }
+}
+
+/* The process is killed, and the supervisor starts another. `does`: what the worker had in hand happens. */
+__attribute__((unused)) static void bench_crash(struct bench *b, bool does)
+{
+    if (b->task != NULL && does)
+        vm_actor.perform(&b->doors, b->task);
+    bench_end(b);
+    b->doors.door = NULL;
+    bench_begin(b);
+}
+
+__attribute__((unused)) static void bench_timer_fires(struct bench *b, enum vm_timer timer)
+{
+    if (b->timer[timer] == 0)
+        return;
+    if (b->timer[timer] > b->out.now)
+        b->out.now = b->timer[timer];
+    b->timer[timer] = 0;
+    vm_actor.timer(b->core, &b->out, timer);
+}
+
+/* A request of this type with this body. Returns its correlation. */
+static uint64_t bench_hear_from(struct bench *b, struct address source, uint16_t type,
+                                const struct text *body)
+{
+    struct envelope e = {.version = ENVELOPE_VERSION,
+                         .type = type,
+                         .class = message_rule(type)->class,
+                         .subject_kind = KIND_VM,
+                         .subject_instance = BENCH_QID,
+                         .subject_generation = BENCH_GENERATION,
+                         .source_kind = source.kind,
+                         .source_instance = source.instance,
+                         .to_kind = KIND_VM,
+                         .to_instance = BENCH_QID,
+                         .correlation = ++b->correlation,
+                         .body = text_span(body)};
+    vm_actor.hear(b->core, &b->out, &e);
+    return b->correlation;
+}
+
+#define BENCH_HEAR(b, name, ...)                                                                             \
+    __extension__({                                                                                          \
+        AUTO_TEXT body_ = TEXT_WITH_LIMIT(BODY_MAX);                                                         \
+        name##_encode(&body_, &(struct name){__VA_ARGS__});                                                  \
+        bench_hear_from(b, (struct address){KIND_API, 0}, MESSAGE_##name, &body_);                           \
+    })
+
+/* host has looked at the domain as it is now. */
+__attribute__((unused)) static void bench_observe(struct bench *b, unsigned event)
+{
+    struct bench_world *w = &b->world;
+    BENCH_HEAR(b, observed, .active = w->active, .domid = w->active ? (uint32_t)w->domid : 0,
+               .state = !w->active  ? VIRT_SHUTOFF
+                        : w->paused ? VIRT_PAUSED
+                                    : VIRT_RUNNING,
+               .event = event);
+}
+
+/* The answer that this request has got: 0 or -ERR_; 1 while there is none. */
+static int bench_answer(const struct bench *b, uint64_t correlation)
+{
+    int r = 1, count = 0;
+    for (unsigned i = 0; i < b->replies; i++) {
+        if (b->reply[i].correlation == correlation) {
+            r = b->reply[i].r;
+            count++;
+        }
+    }
+    assert_true(count <= 1);
+    return r;
+}
+
+__attribute__((unused)) static unsigned bench_count(const struct bench *b, const char *name)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < b->events; i++)
+        count += strcspn(b->event[i], " ") == strlen(name) && strncmp(b->event[i], name, strlen(name)) == 0;
+    return count;
+}
+
+/* The events since `from` are these, in this order. */
+__attribute__((unused)) static void bench_heard(const struct bench *b, unsigned from,
+                                                const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count && from + i < b->events; i++)
+        assert_string_equal(b->event[from + i], names[i]);
+    assert_int_equal(b->events - from, count);
+}
+
+#define BENCH_HEARD(b, from, ...)                                                                            \
+    bench_heard(b, from, (const char *const[]){__VA_ARGS__},                                                 \
+                sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+/* Whatever happened: each life has ended once, each start has one outcome, and all agree. */
+static void bench_is_definite(const struct bench *b)
+{
+    unsigned ended = (unsigned)b->world.creates - (b->world.active ? 1 : 0);
+    assert_int_equal(bench_count(b, "domain-stopped"), ended);
+    assert_int_equal(bench_count(b, "domain-shutdown"), ended);
+    assert_int_equal(bench_count(b, "domain-pre-start"),
+                     bench_count(b, "domain-start") + bench_count(b, "domain-start-failed"));
+    assert_int_equal(b->claimed, b->world.active);
+    assert_int_equal(b->core->life, b->world.active ? VM_LIVING : VM_HALTED);
+    assert_int_equal(strlen(b->note) > 0, b->world.active);
+    assert_true(b->ready);
+    if (b->power_state[0] != '\0')
+        assert_int_equal(strcmp(b->power_state, "Halted") != 0, b->world.active);
+}
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * Pause and unpause, our own and others'; figures of the moment. */
+#include "tests/unit/vm/vm_bench.h"
+
+static void living(struct bench *b)
+{
+    bench_setup(b);
+    bench_run(b);
+    BENCH_HEAR(b, vm_start, 0);
+    bench_run(b);
+}
+
+static void our_own_pause_and_unpause_are_told_once(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    unsigned from = b.events;
+    uint64_t pause = BENCH_HEAR(&b, vm_pause, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, pause), 0);
+    assert_string_equal(b.power_state, "Paused");
+    bench_observe(&b, VIRT_EVENT_SUSPENDED);
+    uint64_t unpause = BENCH_HEAR(&b, vm_unpause, 0);
+    bench_run(&b);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, unpause), 0);
+    assert_string_equal(b.power_state, "Running");
+    BENCH_HEARD(&b, from, "domain-pre-paused", "domain-paused", "domain-pre-unpaused", "domain-unpaused");
+    bench_end(&b);
+}
+
+static void a_word_of_the_host_that_comes_too_late_pauses_nothing(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    unsigned from = b.events;
+    BENCH_HEAR(&b, vm_pause, 0);
+    bench_run(&b);
+    BENCH_HEAR(&b, vm_unpause, 0);
+    bench_run(&b);
+    BENCH_HEAR(&b, observed, .active = 1, .domid = (uint32_t)b.world.domid, .state = VIRT_PAUSED,
+               .event = VIRT_EVENT_SUSPENDED);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    bench_run(&b);
+    BENCH_HEARD(&b, from, "domain-pre-paused", "domain-paused", "domain-pre-unpaused", "domain-unpaused");
+    assert_string_equal(b.power_state, "Running");
+    bench_end(&b);
+}
+
+static void a_pause_of_the_start_itself_is_not_told(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    unsigned from = b.events;
+    BENCH_HEAR(&b, observed, .active = 1, .domid = (uint32_t)b.world.domid, .state = VIRT_PAUSED,
+               .event = VIRT_EVENT_SUSPENDED);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    bench_run(&b);
+    assert_int_equal(b.events, from);
+    bench_end(&b);
+}
+
+static void what_others_pause_and_resume_is_told(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    unsigned from = b.events;
+    b.world.paused = true;
+    bench_observe(&b, VIRT_EVENT_SUSPENDED);
+    b.world.paused = false;
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    bench_run(&b);
+    BENCH_HEARD(&b, from, "domain-paused", "domain-unpaused");
+    bench_end(&b);
+}
+
+static void a_pause_that_fails_changes_nothing(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    unsigned from = b.events;
+    b.world.fail_call = b.world.calls + 2; /* after the look before it */
+    b.world.fail_with = -ERR_HYPERVISOR;
+    uint64_t pause = BENCH_HEAR(&b, vm_pause, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, pause), -ERR_HYPERVISOR);
+    BENCH_HEARD(&b, from, "domain-pre-paused");
+    assert_string_equal(b.power_state, "Running");
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
+static void the_figures_come_from_the_hypervisor_or_from_the_last_look(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    uint64_t now = BENCH_HEAR(&b, vm_current, 0);
+    assert_int_equal(bench_answer(&b, now), 1);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, now), 0);
+    b.hold_tasks = true;
+    BENCH_HEAR(&b, vm_pause, 0);
+    uint64_t behind = BENCH_HEAR(&b, vm_current, 0);
+    assert_int_equal(bench_answer(&b, behind), 0);
+    bench_end(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(our_own_pause_and_unpause_are_told_once),
+        cmocka_unit_test(a_word_of_the_host_that_comes_too_late_pauses_nothing),
+        cmocka_unit_test(a_pause_of_the_start_itself_is_not_told),
+        cmocka_unit_test(what_others_pause_and_resume_is_told),
+        cmocka_unit_test(a_pause_that_fails_changes_nothing),
+        cmocka_unit_test(the_figures_come_from_the_hypervisor_or_from_the_last_look),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ * Starts: the order of events, a failure at each call, refusals, and who may ask. */
+#include "tests/unit/vm/vm_bench.h"
+
+#define START_EVENTS                                                                                         \
+    "domain-pre-start start_guid=True mem_required=None", "domain-verify-files",                             \
+        "domain-pre-spawn start_guid=True", "property-reset:xid name=xid",                                   \
+        "property-reset:stubdom_xid name=stubdom_xid", "property-reset:start_time name=start_time",          \
+        "domain-spawn start_guid=True", "domain-qdb-create", "domain-pre-unpaused", "domain-unpaused",       \
+        "domain-start start_guid=True"
+
+static void a_start_tells_every_event_in_its_order(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    b.has_netvm = true;
+    bench_run(&b);
+    assert_true(b.ready);
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), 0);
+    BENCH_HEARD(&b, 0, START_EVENTS);
+    assert_string_equal(b.power_state, "Running");
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
+static void a_second_start_is_success_without_an_event(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    bench_run(&b);
+    BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    unsigned before = b.events;
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), 0);
+    assert_int_equal(b.events, before);
+    bench_end(&b);
+}
+
+static void a_start_that_is_prohibited_tells_only_that(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    b.refusal = "no";
+    b.refusal_class = "QubesVMError";
+    bench_run(&b);
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), -ERR_VM);
+    BENCH_HEARD(&b, 0, "domain-start-failed reason=no");
+    assert_int_equal(b.world.creates, 0);
+    assert_false(b.claimed);
+    bench_end(&b);
+}
+
+static void a_vm_being_removed_starts_nothing_and_says_nothing(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    bench_run(&b);
+    b.fail_type = MESSAGE_claim;
+    b.fail_type_with = -ERR_VM_NOT_FOUND;
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), -ERR_VM_NOT_FOUND);
+    assert_int_equal(b.events, 0);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
+/* One start with its n-th call of the hypervisor failing. False when there is no such call. */
+static bool start_with_failing_call(unsigned n, int with, bool late)
+{
+    struct bench b;
+    bench_setup(&b);
+    bench_run(&b);
+    unsigned before = b.world.calls;
+    b.world.fail_call = before + n;
+    b.world.fail_with = with;
+    b.world.late = late;
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    bool met = b.world.calls >= before + n;
+    for (int i = 0; i < 3 && b.core->life == VM_UNKNOWN; i++) {
+        bench_timer_fires(&b, TIMER_AGAIN);
+        bench_run(&b);
+    }
+    assert_int_not_equal(bench_answer(&b, start), 1);
+    if (bench_answer(&b, start) == 0)
+        assert_true(b.world.active && !b.world.paused);
+    else
+        assert_false(b.world.active);
+    bench_is_definite(&b);
+    bench_end(&b);
+    return met;
+}
+
+static void a_failing_call_undoes_the_start_or_does_not_hurt(void **state)
+{
+    static const int errors[] = {-ERR_HYPERVISOR, -ERR_NO_CONNECTION, -ERR_TIMEOUT};
+    (void)state;
+    for (size_t i = 0; i < COUNT(errors); i++)
+        for (int late = 0; late < 2; late++)
+            for (unsigned n = 1; start_with_failing_call(n, errors[i], late != 0 && i > 0); n++)
+                assert_true(n < 100);
+}
+
+static void a_failing_question_undoes_the_start(void **state)
+{
+    static const uint16_t types[] = {MESSAGE_vm_start, MESSAGE_guest_open};
+    (void)state;
+    for (size_t i = 0; i < COUNT(types); i++) {
+        struct bench b;
+        bench_setup(&b);
+        b.has_netvm = true;
+        bench_run(&b);
+        b.fail_type = types[i];
+        b.fail_type_with = -ERR_LATE;
+        uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+        bench_run(&b);
+        assert_int_equal(bench_answer(&b, start), -ERR_LATE);
+        bench_is_definite(&b);
+        assert_false(b.world.active || b.world.defined);
+        bench_end(&b);
+    }
+}
+
+static void only_a_client_may_ask_its_netvm_to_start(void **state)
+{
+    static const struct {
+        uint32_t qid;
+        int r;
+    } rows[] = {{CLIENT_QID, 0}, {CLIENT_QID + 1, -ERR_REFUSED}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct bench b;
+        AUTO_TEXT body = TEXT_WITH_LIMIT(16);
+        bench_setup(&b);
+        write_array(&body, 0);
+        uint64_t start = bench_hear_from(&b, (struct address){KIND_VM, rows[i].qid}, MESSAGE_vm_start, &body);
+        bench_run(&b);
+        assert_int_equal(bench_answer(&b, start), rows[i].r);
+        assert_int_equal(b.world.active, rows[i].r == 0);
+        bench_end(&b);
+    }
+}
+
+static void a_halted_vm_retires_and_a_living_one_does_not(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    bench_run(&b);
+    bench_timer_fires(&b, TIMER_REST);
+    assert_true(b.retired);
+    b.retired = false;
+    BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    bench_timer_fires(&b, TIMER_REST);
+    assert_false(b.retired);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_start_tells_every_event_in_its_order),
+        cmocka_unit_test(a_second_start_is_success_without_an_event),
+        cmocka_unit_test(a_start_that_is_prohibited_tells_only_that),
+        cmocka_unit_test(a_vm_being_removed_starts_nothing_and_says_nothing),
+        cmocka_unit_test(a_failing_call_undoes_the_start_or_does_not_hurt),
+        cmocka_unit_test(a_failing_question_undoes_the_start),
+        cmocka_unit_test(only_a_client_may_ask_its_netvm_to_start),
+        cmocka_unit_test(a_halted_vm_retires_and_a_living_one_does_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
