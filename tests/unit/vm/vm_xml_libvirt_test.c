@@ -11,7 +11,7 @@ static void every_mode_is_defined_and_started_by_the_test_driver(void **state)
     static const struct vm_disk volumes[] = {{.source = "/dev/a", .target = "xvda", .has_script = true},
                                              {.source = "/dev/b", .read_only = true}};
     static const struct vm_pci pci[] = {{.bus = 4, .no_strict_reset = true}};
-    struct vm_view vm = {.name = "rendered",
+    struct domain_spec vm = {.name = "rendered",
                          .uuid = "11111111-2222-4333-8444-555555555505",
                          .memory_mib = 400,
                          .maxmem_mib = 4000,

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/own.h"
-#include "tests/unit/actors/vm/xml_meaning.h"
+#include "tests/unit/vm/xml_meaning.h"
 
 static const char pvh_document[] =
     "<domain type='xen'>"
