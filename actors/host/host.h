@@ -43,6 +43,7 @@ struct host_task {
 struct host_doors {
     int (*open)(void *arg, struct hostwatch **ret, struct fault *why);
     void *arg;
+    void *figures_arg; /* where the machine's figures come from; NULL: the same connection */
     struct hostwatch *watch;
 };
 

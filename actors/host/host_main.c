@@ -2,6 +2,7 @@
  * The program host: its worker's door listens on a thread of its own; what it hears comes to the
  * core's thread through a short queue and an eventfd. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,7 +21,7 @@ static struct ear {
     int fd;
 } ear = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
-static char uri[512];
+static char uri[512], figures_uri[512];
 
 static void heard(void *user, const struct hostwatch_event *event)
 {
@@ -75,6 +76,7 @@ static void *open_doors(void *arg)
         abort(); /* without its worker it can do nothing: the supervisor starts another */
     d->open = open_watch;
     d->arg = arg;
+    d->figures_arg = figures_uri[0] != '\0' ? figures_uri : NULL;
     return d;
 }
 
@@ -90,6 +92,9 @@ static int open_host(const struct program *p, struct shell *shell, struct fault 
     struct host *h = shell_core(shell);
     if (text_copy(uri, sizeof uri, span_of(program_option(p, "hypervisor", "xen:///system"))) < 0)
         return fault_set(why, ERR_RANGE, "the hypervisor's URI is longer than %zu bytes", sizeof uri - 1);
+    const char *described = program_place(p, PLACE_HOST_XML);
+    if (described != NULL)
+        snprintf(figures_uri, sizeof figures_uri, "test://%s", described);
     (void)text_copy(h->qubes_dir, sizeof h->qubes_dir,
                     span_of(program_option(p, "pool-dir", "/var/lib/qubes")));
     ear.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -19,13 +19,22 @@ static int look(struct host_doors *d, struct host_task *t, struct fault *why)
     return r;
 }
 
+/* The machine's figures: its own, or those of the test host that a file describes. */
+static int take_figures(struct host_doors *d, struct host_task *t, struct fault *why)
+{
+    AUTO(hostwatch) *described = NULL;
+    int r = d->figures_arg != NULL ? d->open(d->figures_arg, &described, why) : 0;
+    struct hostwatch *from = described != NULL ? described : d->watch;
+    return r < 0 ? r : from->ops->figures(from, &t->figures, why);
+}
+
 static int connect_and_look(struct host_doors *d, struct host_task *t, struct fault *why)
 {
     hostwatch_free(d->watch);
     d->watch = NULL;
     int r = d->open(d->arg, &d->watch, why);
     if (r == 0)
-        r = d->watch->ops->figures(d->watch, &t->figures, why);
+        r = take_figures(d, t, why);
     return r < 0 ? r : look(d, t, why);
 }
 

@@ -2,6 +2,7 @@
  * Views: what a VM's process needs to know of its VM, resolved. */
 #include "actors/registry/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,7 +66,8 @@ static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view 
     } else if (ask_feature(&r->known, vm_qid(vm), CHAIN_OWN, SPAN_LITERAL("prohibit-start"), &reason) == 1 &&
                reason.len > 0) {
         reason.len = reason.len < 400 ? reason.len : 400;
-        (void)text_copy(view->refusal, sizeof view->refusal, reason);
+        snprintf(view->refusal, sizeof view->refusal, "Qube start is prohibited. Rationale: %.*s",
+                 (int)reason.len, reason.at);
         strcpy(view->refusal_class, "prohibit-start");
     } else if (ask_tag(&r->known, vm_qid(vm), SPAN_LITERAL("backup-restore-in-progress"))) {
         strcpy(view->refusal, "Restore of this qube from a backup is not finished");
