@@ -104,6 +104,10 @@ static void pause_begin(struct vm *vm, struct out *out)
         r = fault_set(&why, ERR_VM_NOT_RUNNING, "%s is not running", vm->view.name);
     if (r == 0) {
         (void)VM_SAY(vm, out, {.name = "domain-pre-paused"});
+        if (vm->seen.state == VIRT_PAUSED) {
+            vm_errand_end(vm, out, 0, NULL); /* as it should be already */
+            return;
+        }
         vm->step = 1;
         r = vm_task_begin(vm, out, VM_SUSPEND_TASK, &why);
     }
