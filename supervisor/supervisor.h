@@ -22,7 +22,7 @@ enum { PATH_ROOM = 512, OPTIONS_MAX = 48 };
 
 /* Where things are and how they are run: supervisor_settings.c. */
 struct settings {
-    char run[PATH_ROOM], state[PATH_ROOM], libexec[PATH_ROOM];
+    char run[PATH_ROOM], state[PATH_ROOM], libexec[PATH_ROOM], userdb[PATH_ROOM];
     bool jail_required;
     /* "key=value" for every child: places and options. */
     char option[OPTIONS_MAX][PATH_ROOM];
@@ -60,7 +60,7 @@ struct supervisor {
     struct settings settings;
     struct child *children, *router;
     struct status_page *status;
-    int epoll, signals, notes;
+    int epoll, signals, notes, userdb;
     int sockets[SOCKETS];
     uint64_t now, last_incarnation, watchdog_every, watchdog_at, pinged_at;
     bool stopping, announced;
@@ -107,6 +107,10 @@ void notes_wake(struct supervisor *s);
 int sockets_open(struct supervisor *s, struct fault *why);
 void sockets_hand(struct supervisor *s, const struct child *c);
 void sockets_remove(struct supervisor *s);
+
+/* supervisor_userdb.c */
+int userdb_open(struct supervisor *s, struct fault *why);
+void userdb_publish(struct supervisor *s, const struct child *c);
 
 /* supervisor_status.c */
 int status_open(struct supervisor *s, struct fault *why);

@@ -157,6 +157,7 @@ int child_start(struct supervisor *s, struct child *c, struct fault *why)
         return r;
     if (control_pair(ends) < 0)
         return fault_set(why, ERR_IO, "cannot make a control line: %s", strerror(errno));
+    userdb_publish(s, c);
     c->incarnation = ++s->last_incarnation;
     c->sent = c->heard = c->waiting = c->ready_at = 0;
     c->heard_at = c->started_at = s->now;

@@ -77,6 +77,8 @@ static int prepare(struct supervisor *s, struct fault *why)
     if (r == 0)
         r = notes_open(s, why);
     if (r == 0)
+        r = userdb_open(s, why);
+    if (r == 0)
         r = status_open(s, why);
     return r < 0 ? r : sockets_open(s, why);
 }

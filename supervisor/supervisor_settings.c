@@ -44,7 +44,9 @@ static void usage(void)
          "  --dir DIR          a private instance: sockets in DIR/run, store in DIR/state\n"
          "                     (else /run/bulkhead and /var/lib/bulkhead)\n"
          "  --jail=best        start where layers of the jail cannot be had, and say which\n"
-         "  --libexec DIR      the actors' programs");
+         "  --libexec DIR      the actors' programs\n"
+         "  --userdb DIR       where to publish our uids for libvirtd, /run/userdb under systemd; else "
+         "nowhere");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         printf("  %-16s %s%s%s\n", rows[i].flag, rows[i].help, rows[i].value != NULL ? "; else " : "",
                rows[i].value != NULL ? rows[i].value : "");
@@ -77,6 +79,8 @@ static int take_argument(struct settings *s, bool *given, char **argv)
 {
     if (strcmp(argv[0], "--dir") == 0)
         return take_dir(s, argv[1]) ? 2 : 0;
+    if (strcmp(argv[0], "--userdb") == 0)
+        return take_path(s->userdb, argv[1]) ? 2 : 0;
     if (strcmp(argv[0], "--libexec") == 0)
         return take_path(s->libexec, argv[1]) ? 2 : 0;
     if (strcmp(argv[0], "--jail=require") == 0 || strcmp(argv[0], "--jail=best") == 0) {
