@@ -43,21 +43,22 @@ static json_t *layers_json(uint64_t layers)
 }
 
 /* "all", "none", or what is missing: "-landlock". */
-static void layers_text(struct text *out, uint64_t layers)
+static void layers_text(struct text *out, const char *kind, uint64_t layers)
 {
     if ((layers & (LAYER_BIT(LAYER_COUNT) - 1)) == 0) {
         text_add(out, "none");
         return;
     }
     for (int i = 0; i < LAYER_COUNT; i++)
-        if ((layers & LAYER_BIT(i)) == 0)
+        if ((layers & LAYER_BIT(i)) == 0 &&
+            (layer_is_wanted(kind, (enum layer)i) || !layer_is_mandatory((enum layer)i)))
             text_format(out, "%s-%s", out->len > 0 ? "," : "", layer_name((enum layer)i));
     if (out->len == 0)
         text_add(out, "all");
 }
 
 struct row {
-    const char *actor, *vm, *state;
+    const char *actor, *kind, *vm, *state;
     int32_t pid;
     uint32_t uid;
     uint64_t restarts, layers, depth, age;
@@ -68,15 +69,16 @@ static void print_row(const struct cli *cli, const struct row *r, json_t *all)
 {
     AUTO_TEXT jail = TEXT_WITH_LIMIT(512);
     if (cli->json) {
-        json_array_append_new(
-            all, json_pack("{s:s, s:s, s:i, s:I, s:s, s:I, s:o, s:I, s:I}", "actor", r->actor, "vm", r->vm,
-                           "pid", (int)r->pid, "uid", (json_int_t)r->uid, "state", r->state, "restarts",
-                           (json_int_t)r->restarts, "jail", layers_json(r->jailed ? r->layers : 0), "depth",
-                           (json_int_t)r->depth, "age", (json_int_t)r->age));
+        json_array_append_new(all, json_pack("{s:s, s:s?, s:i, s:I, s:s, s:I, s:o, s:I, s:I}", "actor",
+                                             r->actor, "vm", r->vm[0] != '\0' ? r->vm : NULL, "pid",
+                                             (int)r->pid, "uid", (json_int_t)r->uid, "state", r->state,
+                                             "restarts", (json_int_t)r->restarts, "jail",
+                                             layers_json(r->jailed ? r->layers : 0), "depth",
+                                             (json_int_t)r->depth, "age", (json_int_t)r->age));
         return;
     }
     if (r->jailed)
-        layers_text(&jail, r->layers);
+        layers_text(&jail, r->kind, r->layers);
     fprintf(cli->out, "%-14s %-16s %7d %6u %-12s %-16s %6llu %8llu %llu\n", r->actor,
             r->vm[0] != '\0' ? r->vm : "-", r->pid, r->uid, r->state, r->jailed ? jail.at : "-",
             (unsigned long long)r->depth, (unsigned long long)r->restarts, (unsigned long long)r->age);
@@ -99,7 +101,7 @@ void show_ps(const struct cli *cli, const struct status_page *page, uint64_t now
         fprintf(cli->out, "%-14s %-16s %7s %6s %-12s %-16s %6s %8s %s\n", "ACTOR", "VM", "PID", "UID",
                 "STATE", "JAIL", "DEPTH", "RESTARTS", "AGE");
     print_row(cli,
-              &(struct row){"supervisor", "", state, page->supervisor_pid, 0, 0, 0, 0,
+              &(struct row){"supervisor", "supervisor", "", state, page->supervisor_pid, 0, 0, 0, 0,
                             age(page->started_at, now), false},
               all);
     for (uint32_t i = 0; i < count && i < STATUS_ENTRIES; i++) {
@@ -107,8 +109,8 @@ void show_ps(const struct cli *cli, const struct status_page *page, uint64_t now
             continue;
         address_print((struct address){(uint8_t)e.kind, e.instance}, name);
         print_row(cli,
-                  &(struct row){name, e.title, e.state, e.pid, e.uid, e.restarts, e.layers, e.depth,
-                                e.pid != 0 ? age(e.started_at, now) : 0, true},
+                  &(struct row){name, kind_name(e.kind), e.title, e.state, e.pid, e.uid, e.restarts, e.layers,
+                                e.depth, e.pid != 0 ? age(e.started_at, now) : 0, true},
                   all);
     }
     if (cli->json) {

@@ -136,3 +136,9 @@ const char *call_set_text(enum call_set set)
 {
     return (unsigned)set < CALLS_COUNT ? call_sets[set].text : "?";
 }
+
+bool layer_is_wanted(const char *kind, enum layer layer)
+{
+    bool asked = layer != LAYER_PIDNS || effects_have(effects_table(), kind, EFFECT_NAMESPACE, LAYER_PIDNS);
+    return layer_is_mandatory(layer) && asked;
+}

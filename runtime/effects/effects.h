@@ -82,6 +82,8 @@ const char *place_text(enum place place);
 const char *layer_name(enum layer layer);
 const char *layer_text(enum layer layer);
 bool layer_is_mandatory(enum layer layer);
+/* Mandatory for this kind: the pid namespace is only where a row asks for it. */
+bool layer_is_wanted(const char *kind, enum layer layer);
 const char *call_set_name(enum call_set set);
 const char *call_set_text(enum call_set set);
 
