@@ -204,7 +204,7 @@ static int dialect_of(const char *domain_type, enum vm_dialect *dialect, struct 
 
 int vm_xml_render(const struct domain_spec *vm, const char *domain_type, struct text *out, struct fault *why)
 {
-    enum vm_dialect dialect;
+    enum vm_dialect dialect = VM_DIALECT_XEN;
     int r = dialect_of(domain_type, &dialect, why);
     if (r < 0)
         return r;
