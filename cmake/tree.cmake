@@ -59,10 +59,16 @@ add_fuzz(route actor_router)
 add_fuzz(devbus_pci actor_devbus_pci)
 add_fuzz(api_request actor_api)
 
-# Measuring programs; run by hand.
-foreach(bench store qubes_xml)
+# Measuring programs; run by hand, or by tests/bench/run.
+foreach(bench store qubes_xml read write restart start isolate)
   add_executable(bench_${bench} ${PROJECT_SOURCE_DIR}/tests/bench/bench_${bench}.c)
   set_target_properties(bench_${bench} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bench)
 endforeach()
 target_link_libraries(bench_store PRIVATE door_db)
 target_link_libraries(bench_qubes_xml PRIVATE actor_registry)
+add_library(bench_client STATIC ${PROJECT_SOURCE_DIR}/tests/bench/client.c)
+target_link_libraries(bench_client PUBLIC bulkhead_flags pthread)
+foreach(bench read write restart start isolate)
+  target_link_libraries(bench_${bench} PRIVATE bench_client)
+endforeach()
+target_link_libraries(bench_write PRIVATE nng)
