@@ -72,9 +72,8 @@ class House:
             print(self.log()[-8000:], file=sys.stderr)
         self.end()
 
-    def up(self) -> None:
-        arguments = ['up', str(self.dir)] + ([] if self.state_mount else ['--empty'])
-        self.tool(*arguments)
+    def up(self, empty: bool = True) -> None:
+        self.tool('up', str(self.dir), *(['--empty'] if empty and not self.state_mount else []))
 
     def tool(self, *arguments: str) -> None:
         done = subprocess.run([TREE / 'tools/instance', *arguments], env=self.environment, timeout=60,
@@ -244,6 +243,8 @@ class Listener(threading.Thread):
         self.records: list[Record] = []
         self.token = ''
         self.breaks: list[str] = []  # epoch-changed, gap: where the stream said that something may lack
+        self.windows: list[list[float]] = []  # from when until when that may have been
+        self.heard_at = time.monotonic()
         self.resumes = 0
         self.ending = False
         self.doubled: list[str] = []
@@ -253,10 +254,14 @@ class Listener(threading.Thread):
         if record.name in ('epoch-changed', 'gap'):
             self.breaks.append(record.name)
             self.records.append(record)
+            self.windows.append([self.heard_at, float('inf')])
             self.token = ''
             return
         self.token = record.arguments.get('number', self.token)
+        self.heard_at = time.monotonic()
         if record.name == 'connection-established':
+            if self.windows:
+                self.windows[-1][1] = min(self.windows[-1][1], self.heard_at)
             return
         if self.token in self.seen:
             self.doubled.append(f'{record} {self.token}')
@@ -279,6 +284,10 @@ class Listener(threading.Thread):
                     return
                 for record in cut.feed(data):
                     self.take(record)
+
+    def may_lack(self, since: float, until: float) -> bool:
+        """Whether what happened then may be missing, because the stream said so."""
+        return any(since <= last and until >= first - 0.3 for first, last in self.windows)
 
     def run(self) -> None:
         while not self.ending:
