@@ -46,6 +46,7 @@ add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciid
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)
 add_unit_tests(host actor_host)
+add_unit_tests(guest actor_guest)
 add_unit_tests(vm actor_vm door_domain PkgConfig::LIBXML2)
 add_unit_tests(devbus-pci actor_devbus_pci)
 target_compile_definitions(unit_devbus-pci_devbus_pci_test PRIVATE CONFORMANCE="${PROJECT_SOURCE_DIR}/tests/conformance")
@@ -57,6 +58,9 @@ add_fuzz(wire room_proto msgpackc)
 add_fuzz(messages room_proto)
 add_fuzz(route actor_router)
 add_fuzz(devbus_pci actor_devbus_pci)
+add_fuzz(vm_mailbox actor_vm)
+add_fuzz(host_mailbox actor_host)
+add_fuzz(guest_mailbox actor_guest)
 add_fuzz(api_request actor_api)
 
 # Measuring programs; run by hand, or by tests/bench/run.

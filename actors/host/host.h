@@ -56,6 +56,7 @@ struct host {
     size_t event_count;
     char qubes_dir[HOST_QUBES_DIR];
     bool has_roster, roster_asked, connected, looking, look_wanted, told;
+    unsigned hung; /* tasks past their deadline that have not come back: with two there is no thread left */
     uint64_t epoch, back_off, refused;
 };
 

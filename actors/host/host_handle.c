@@ -45,7 +45,7 @@ static void reconnect_later(struct host *h, struct out *out)
 
 static void connect_now(struct host *h, struct out *out)
 {
-    if (h->looking || h->connected)
+    if (h->looking || h->connected || h->hung > 1)
         return;
     h->looking = true;
     give(out, HOST_CONNECT, out->now + CONNECT_MOST);
@@ -171,9 +171,12 @@ static void done(void *self, struct out *out, const struct done *d)
     struct host_task *t = (struct host_task *)d->task;
     if (d->overdue) {
         h->looking = false;
+        h->hung++;
         failed(h, out, &late);
     } else if (d->cleared) {
+        h->hung -= h->hung > 0;
         free(t->domains); /* of a connection that was given up */
+        connect_now(h, out);
     } else {
         h->looking = false;
         if (t->task.r < 0)

@@ -12,7 +12,7 @@
 #include "doors/virt_thread.h"
 #include "runtime/program.h"
 
-/* What the door's thread has heard; full, it drops the oldest: the look that follows tells all. */
+/* What the door's thread has heard; full, it drops what comes: the look that follows tells all. */
 static struct ear {
     pthread_mutex_t lock;
     struct hostwatch_event events[HOST_EVENTS_MAX];

@@ -23,9 +23,10 @@ static errand_step *const errands[ERRANDS] = {
 struct context vm_context(const struct vm *vm, struct out *out, unsigned seconds)
 {
     struct context c = context_about_vm(vm->qid, vm->generation);
-    if (vm->job.owed) {
-        c.op = vm->job.request.context.op;
-        c.caller = vm->job.request.context.caller;
+    const struct vm_request *asker = vm->job.owed ? &vm->job : vm->waiting > 0 ? &vm->waiters[0] : NULL;
+    if (asker != NULL) {
+        c.op = asker->request.context.op;
+        c.caller = asker->request.context.caller;
     } else if (vm->note.step != STEP_NONE && vm->note.step != STEP_LIVING) {
         c.op = vm->note.op; /* what it finishes or undoes */
         c.caller = vm->note.caller;

@@ -3,12 +3,21 @@
  * say together what is finished and what is undone. Then the VM is halted or it lives. */
 #include "actors/vm/vm.h"
 
-#include "base/own.h"
+#include <string.h>
 
 /* How long a call that an earlier incarnation left hanging may still make its domain. */
 enum { UNWANTED_SECONDS = 60, CLAIM_SECONDS = 5 };
 
 typedef void act(struct vm *vm, struct out *out);
+
+/* The guest's own process may have ended with ours. */
+static void open_guest(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, CLAIM_SECONDS);
+    struct guest_open m = {.domid = (uint32_t)vm->seen.domid};
+    memcpy(m.name, vm->view.name, sizeof m.name);
+    ASK(out, guest_open, ((struct address){KIND_GUEST, vm->qid}), &context, 0, &m);
+}
 
 void vm_adopt(struct vm *vm, struct out *out)
 {
@@ -20,6 +29,7 @@ void vm_adopt(struct vm *vm, struct out *out)
     vm_note_step(vm, out, STEP_LIVING);
     vm_facts(vm, out);
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+    open_guest(vm, out);
     vm_errand_end(vm, out, 0, NULL);
 }
 
