@@ -19,6 +19,8 @@ struct mailbox {
     struct task *task; /* in the worker's hands */
     uint64_t tags[64]; /* questions that are open */
     unsigned asked;
+    struct span good;                                 /* an answer as it should be; may be empty */
+    void (*complete)(struct task *task, uint8_t how); /* what the worker found out; may be NULL */
 };
 
 static int mailbox_send(void *shell, struct envelope *e)
@@ -103,14 +105,16 @@ static void mailbox_answer(struct mailbox *m, struct span body)
     m->actor->answered(m->core, &m->out, &a);
 }
 
-/* The task ends with this result; nothing was seen. */
-static void mailbox_end_task(struct mailbox *m, int r)
+/* The task ends with this result. */
+static void mailbox_end_task(struct mailbox *m, int r, uint8_t how)
 {
     struct task *task = TAKE(m->task);
     if (task == NULL)
         return;
     struct done d = {.task = task, .what = task->what};
     task->r = r;
+    if (m->complete != NULL)
+        m->complete(task, how);
     if (r < 0)
         fault_set(&task->why, (enum err) - r, "the fuzzer wants it");
     m->actor->done(m->core, &m->out, &d);
@@ -148,9 +152,11 @@ static void mailbox_play(struct mailbox *m, const uint8_t *data, size_t size)
         if (data[0] == 255)
             mailbox_answer(m, body);
         else if (data[0] >= 250)
-            mailbox_end_task(m, data[0] == 250 ? 0 : -ERR_HYPERVISOR);
-        else if (data[0] >= 246)
-            m->actor->timer(m->core, &m->out, data[0] - 246u);
+            mailbox_end_task(m, data[0] < 253 ? 0 : -ERR_HYPERVISOR, data[1]);
+        else if (data[0] == 249)
+            mailbox_answer(m, m->good);
+        else if (data[0] >= 245)
+            m->actor->timer(m->core, &m->out, data[0] - 245u);
         else
             mailbox_hear(m, data[0], body);
         assert(m->answers <= m->requests);
