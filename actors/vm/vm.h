@@ -57,17 +57,16 @@ enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS };
 
 struct vm {
     uint32_t qid, generation;
-    bool greeted, is_ready;
+    bool greeted, is_ready, has_view;
+    bool paused_said; /* subscribers believe that it is paused */
 
     enum vm_life life;
     struct domain_seen seen; /* the last look */
-    bool paused_said;        /* subscribers believe that it is paused */
     uint64_t resumed_until;  /* our own resume: an older `paused` may still arrive until then */
     uint64_t start_time;     /* seconds since the epoch; 0: not known */
 
     struct vm_view view; /* its lists lie in view_bytes */
     struct text view_bytes;
-    bool has_view;
 
     struct vm_note note; /* as last written */
     uint64_t seq;        /* number of the last message of events */
@@ -76,15 +75,15 @@ struct vm {
     unsigned step;
     struct vm_request job; /* whom the errand is for */
     struct fault failure;  /* why it is being undone */
-    bool created;          /* the failed start had its domain made */
-    bool task_busy;        /* the worker has a task of ours, not overdue */
     uint64_t asked;        /* tag of the answer that is waited for; 0: none */
     uint64_t tags;
+    uint64_t hung_until; /* what was left hanging is forgotten then, at the latest */
     unsigned hung;       /* tasks past their deadline that have not come back */
     bool look_hangs;     /* one of them only looks: libvirt as a whole hangs */
-    bool hung_before;    /* the incarnation before left a call hanging, maybe until... */
-    uint64_t hung_until; /* ... then, at the latest */
+    bool hung_before;    /* the incarnation before left a call hanging */
     bool unwanted;       /* a start that was given up may still make its domain */
+
+    bool created; /* the start has made its domain */
 
     bool look_wanted, kill_wanted;
     bool owes_pair, owes_clean;        /* of the end of a life: what has still to be said and done */

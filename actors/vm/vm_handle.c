@@ -181,12 +181,13 @@ static bool do_one(struct vm *vm, struct out *out)
 {
     bool may_try = out->now >= vm->again_at;
     bool asked = vm->queued > 0 || vm->waiting > 0 || vm->looking > 0;
-    if (vm->life == VM_UNKNOWN && (may_try || asked))
-        go(vm, out, ERRAND_BEGIN, NULL);
-    else if (vm->owes_clean && may_try)
-        go(vm, out, ERRAND_CLEAN, NULL);
-    else if (vm->life == VM_UNKNOWN || vm->owes_clean)
+    bool waits = vm->life == VM_UNKNOWN ? !may_try && !asked : vm->owes_clean && !may_try;
+    if (waits)
         return false;
+    if (vm->life == VM_UNKNOWN)
+        go(vm, out, ERRAND_BEGIN, NULL);
+    else if (vm->owes_clean)
+        go(vm, out, ERRAND_CLEAN, NULL);
     else if (vm->kill_wanted)
         kill_now(vm, out);
     else if ((vm->look_wanted && may_try && vm_task_may(vm, VM_LOOK_TASK)) || vm->looking > 0)
@@ -414,7 +415,6 @@ static void task_ended(struct vm *vm, struct out *out, const struct vm_task *tas
     struct vm_result result = {.r = task->task.r, .task = task};
     if (task->task.r < 0)
         result.why = task->task.why;
-    vm->task_busy = false;
     errands[vm->errand](vm, out, &result);
 }
 

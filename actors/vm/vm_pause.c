@@ -86,11 +86,10 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
 
 void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
 {
+    bool is_news = vm->life == VM_STARTING ? m->active == 0 && vm->created : m->active != 0;
     if (vm->life == VM_LIVING)
         hears_living(vm, out, m);
-    else if (vm->life != VM_STARTING && m->active != 0)
-        vm->look_wanted = true;
-    else if (vm->life == VM_STARTING && m->active == 0 && vm->created)
+    else if (is_news)
         vm->look_wanted = true;
     if (vm->life == VM_UNKNOWN)
         vm->again_at = 0;

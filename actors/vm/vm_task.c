@@ -54,14 +54,12 @@ int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct
         return fault_set(why, ERR_NOMEM, "no memory for a call to libvirt");
     t->task.deadline = out->now + rows[what].seconds * SECONDS;
     vm_progress(vm, out, &vm->job, rows[what].seconds);
-    vm->task_busy = true;
     out_task(out, &t->task);
     return 0;
 }
 
 void vm_task_overdue(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why)
 {
-    vm->task_busy = false;
     vm->hung++;
     vm->look_hangs = vm->look_hangs || what == VM_LOOK_TASK;
     vm->unwanted = vm->unwanted || what == VM_CREATE_TASK;

@@ -32,7 +32,7 @@ struct vm_doors {
     const char *kernels; /* the directory of kernels */
 };
 
-/* runtime's perform_task: `doors` is a struct vm_doors. May block. */
-void vm_perform(void *doors, struct task *task);
+/* runtime's perform_task: `arg` is a struct vm_doors. May block. */
+void vm_perform(void *arg, struct task *task);
 
 #endif

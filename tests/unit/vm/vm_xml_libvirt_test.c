@@ -12,18 +12,18 @@ static void every_mode_is_defined_and_started_by_the_test_driver(void **state)
                                              {.source = "/dev/b", .read_only = true}};
     static const struct vm_pci pci[] = {{.bus = 4, .no_strict_reset = true}};
     struct domain_spec vm = {.name = "rendered",
-                         .uuid = "11111111-2222-4333-8444-555555555505",
-                         .memory_mib = 400,
-                         .maxmem_mib = 4000,
-                         .memory_hotplug = true,
-                         .vcpus = 2,
-                         .kernel = "/boot/vmlinuz",
-                         .cmdline = "ro quiet",
-                         .volumes = volumes,
-                         .volume_count = COUNT(volumes),
-                         .net = {.netvm = "net", .mac = "00:16:3e:5e:6c:00", .ip = "10.137.0.21"},
-                         .pci = pci,
-                         .pci_count = COUNT(pci)};
+                             .uuid = "11111111-2222-4333-8444-555555555505",
+                             .memory_mib = 400,
+                             .maxmem_mib = 4000,
+                             .memory_hotplug = true,
+                             .vcpus = 2,
+                             .kernel = "/boot/vmlinuz",
+                             .cmdline = "ro quiet",
+                             .volumes = volumes,
+                             .volume_count = COUNT(volumes),
+                             .net = {.netvm = "net", .mac = "00:16:3e:5e:6c:00", .ip = "10.137.0.21"},
+                             .pci = pci,
+                             .pci_count = COUNT(pci)};
     struct domain_door *opened = NULL;
     struct fault why = {0};
     (void)state;

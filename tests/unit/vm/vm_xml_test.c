@@ -165,13 +165,13 @@ static struct domain_spec hvm_view(void)
 static struct domain_spec pv_view(void)
 {
     return (struct domain_spec){.name = "old-pv",
-                            .uuid = "9a8e3a51-31dc-4f1b-bb0a-64a1c6c7d803",
-                            .virt_mode = VM_PV,
-                            .memory_mib = 512,
-                            .maxmem_mib = 2048,
-                            .vcpus = 1,
-                            .kernel = "/var/lib/qubes/vm-kernels/6.12-1/vmlinuz",
-                            .cmdline = "custom=1"};
+                                .uuid = "9a8e3a51-31dc-4f1b-bb0a-64a1c6c7d803",
+                                .virt_mode = VM_PV,
+                                .memory_mib = 512,
+                                .maxmem_mib = 2048,
+                                .vcpus = 1,
+                                .kernel = "/var/lib/qubes/vm-kernels/6.12-1/vmlinuz",
+                                .cmdline = "custom=1"};
 }
 
 static void check_meaning(const struct domain_spec *vm, const char *type, const char *document)
