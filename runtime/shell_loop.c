@@ -19,8 +19,10 @@
 #define HEARD_EVERY (200 * MILLISECONDS)
 /* Messages taken in a row before the other descriptors get their turn. */
 enum { BURST = 64 };
-/* How long a dial may take: the router listens before we are started. */
-enum { DIAL_PATIENCE_MS = 3000 };
+/* How often and how long a socket is dialled that refuses. Its router may have died since: then the
+ * order to dial the next one's comes on the control line, which is heard in between. */
+#define DIAL_EVERY (1 * MILLISECONDS)
+#define DIAL_MOST  (3 * SECONDS)
 
 uint64_t shell_now(void)
 {
@@ -62,19 +64,30 @@ void shell_want_send(struct shell *s, bool wanted)
     (void)watch(s, bus_send_fd(s->bus), wanted ? EPOLLIN : 0);
 }
 
-void shell_dial(struct shell *s, struct span name)
+static void dial(struct shell *s)
 {
-    char path[256];
     struct fault why;
-    shell_bus_lost(s);
-    snprintf(path, sizeof path, "%s/%.*s", s->bus_directory, (int)name.len, name.at);
-    if (bus_dial(path, DIAL_PATIENCE_MS, &s->bus, &why) < 0) {
+    if (bus_dial(s->bus_path, 0, &s->bus, &why) < 0) {
+        s->dial_at = shell_now() + DIAL_EVERY;
+        if (s->dial_at < s->dial_until)
+            return;
         log_line(LOG_ERROR, "%s", why.text);
-        return; /* the supervisor hears no READY and tries again */
+        s->ending = true; /* what can be wrong is its own jail, or a router that is no more */
+        s->status = EXIT_FRESH_JAIL;
+        return;
     }
+    s->dial_at = 0;
     s->sends_wanted = false;
     (void)watch(s, bus_fd(s->bus), EPOLLIN);
     (void)watch(s, bus_peer_fd(s->bus), EPOLLIN);
+}
+
+void shell_dial(struct shell *s, struct span name)
+{
+    shell_bus_lost(s);
+    snprintf(s->bus_path, sizeof s->bus_path, "%s/%.*s", s->bus_directory, (int)name.len, name.at);
+    s->dial_until = shell_now() + DIAL_MOST;
+    dial(s);
 }
 
 /* The router is gone: every open question has its answer now. */
@@ -146,8 +159,15 @@ void shell_hear_control(struct shell *s)
 
 int shell_connect(struct shell *s, struct fault *why)
 {
+    struct pollfd line = {s->control, POLLIN, 0};
     while (!s->begun && !s->ending)
         shell_hear_control(s);
+    while (s->bus == NULL && s->dial_at != 0 && !s->ending) {
+        if (poll(&line, 1, DIAL_EVERY / MILLISECONDS) > 0)
+            shell_hear_control(s);
+        else
+            dial(s);
+    }
     if (s->bus == NULL)
         return fault_set(why, ERR_NO_CONNECTION, "no line to the router");
     return watch(s, s->control, EPOLLIN);
@@ -251,6 +271,8 @@ static int patience(struct shell *s)
         next = overdue;
     if (tell != 0 && (next == 0 || tell < next))
         next = tell;
+    if (s->dial_at != 0 && (next == 0 || s->dial_at < next))
+        next = s->dial_at;
     if (next == 0)
         return -1;
     uint64_t now = shell_now();
@@ -262,6 +284,8 @@ static void due(struct shell *s)
 {
     uint64_t number;
     s->out.now = shell_now();
+    if (s->dial_at != 0 && s->dial_at <= s->out.now)
+        dial(s);
     shell_answer_failed(s);
     if (s->tasks_count > 0)
         shell_tasks_overdue(s);

@@ -45,6 +45,8 @@ struct shell {
     void (*handed)(void *self, struct shell *shell, uint32_t what, struct control_fds *fds);
 
     struct bus *bus; /* NULL between two routers */
+    char bus_path[256];
+    uint64_t dial_at, dial_until; /* when the socket is tried again, 0: not; and for how long */
     struct parts *parts;
     struct waiting *outbox, **outbox_end;
     size_t outbox_bytes;
@@ -71,7 +73,7 @@ void shell_outbox_clear(struct shell *s);
 void shell_outbox_flush(struct shell *s);
 /* Takes one record, waiting for it. */
 void shell_hear_control(struct shell *s);
-/* Dials the router's socket of this name. */
+/* The router's socket of this name is the one to dial from now on. */
 void shell_dial(struct shell *s, struct span name);
 void shell_bus_lost(struct shell *s);
 void shell_task_begin(struct shell *s, struct task *task);

@@ -8,6 +8,7 @@
 struct guest {
     bool open; /* its VM lives, as this domain */
     uint32_t domid;
+    char name[32]; /* of the VM, while it is open */
     uint64_t refused;
 };
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 #include <nng/nng.h>
-#include <nng/protocol/pair0/pair.h>
+#include <nng/protocol/pair1/pair.h>
 
 #include "base/own.h"
 #include "tests/jail/prison.h"
@@ -33,7 +33,7 @@ struct bus {
 
 static int open_pair(nng_socket *s)
 {
-    int r = nng_pair0_open(s);
+    int r = nng_pair1_open(s);
     if (r == 0)
         r = nng_socket_set_ms(*s, NNG_OPT_RECVTIMEO, PATIENCE_MS);
     if (r == 0)
