@@ -11,6 +11,8 @@
 enum { REGISTRY_QUEUE_MAX = 4096 };
 /* Facts of the host that it keeps: short texts. */
 enum { REGISTRY_FACT_TEXT = 256 };
+/* Questions that may wait for the store to be read; the next is answered BUSY. */
+enum { REGISTRY_EARLY_MAX = 8 };
 
 /* Where an operation is. */
 enum operation_step { STEP_WAITING, STEP_PREPARING, STEP_COMMITTING };
@@ -44,6 +46,8 @@ struct registry {
     bool loaded, greeted, settled, published, stopping, export_due, exporting, committing;
     struct pending_operation *operations;
     unsigned operation_count;
+    struct request early[REGISTRY_EARLY_MAX]; /* asked what only the store knows, before it was read */
+    unsigned early_count;
     struct life_claim claims[QID_MAX + 1];
     char host_fact[FACTS][REGISTRY_FACT_TEXT];
     bool host_fact_known[FACTS];

@@ -34,11 +34,42 @@ static void settle(struct registry *r, struct out *out)
     operate_go_on(r, out);
 }
 
+static void tell_roster(struct registry *r, struct out *out, const struct request *to)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(4 << 20);
+    struct roster_reply reply = {0};
+    for (size_t i = 0; i < model_vm_count(r->model); i++) {
+        const struct vm *vm = model_vm_at(r->model, i);
+        struct roster_item item = {.qid = vm_qid(vm), .generation = vm_generation(vm)};
+        if (vm_uuid(vm) == NULL || text_copy(item.uuid, sizeof item.uuid, span_of(vm_uuid(vm))) < 0 ||
+            text_copy(item.name, sizeof item.name, span_of(vm_name(vm))) < 0)
+            continue;
+        roster_item_add(&reply.vms, &elements, &item);
+    }
+    (void)REPLY(out, roster, to, &reply);
+}
+
+static void tell(struct registry *r, struct out *out, const struct request *to)
+{
+    if (to->type == MESSAGE_roster)
+        tell_roster(r, out, to);
+    else
+        publish_snapshot(r, out, to);
+}
+
+static void tell_early(struct registry *r, struct out *out)
+{
+    for (unsigned i = 0; i < r->early_count; i++)
+        tell(r, out, &r->early[i]);
+    r->early_count = 0;
+}
+
 /* Both the store and the router are there. */
 static void go(struct registry *r, struct out *out)
 {
     if (!r->loaded || !r->greeted)
         return;
+    tell_early(r, out);
     publish_all(r, out);
     out_ready(out);
     if (!r->settled)
@@ -189,15 +220,23 @@ static void end(void *arg)
     model_free(r->model);
 }
 
+/* Before the store is read the question waits: asking again costs the asker a pause. */
+static void tell_or_keep(struct registry *r, struct out *out, const struct envelope *e)
+{
+    struct request request = request_of(e);
+    if (r->loaded)
+        tell(r, out, &request);
+    else if (r->early_count < REGISTRY_EARLY_MAX)
+        r->early[r->early_count++] = request;
+    else
+        reply_error(out, &request, -ERR_BUSY, NULL);
+}
+
 static void on_snapshot(struct registry *r, struct out *out, const struct envelope *e,
                         const struct snapshot *m)
 {
-    struct request request = request_of(e);
     (void)m;
-    if (r->loaded)
-        publish_snapshot(r, out, &request);
-    else
-        reply_error(out, &request, -ERR_BUSY, NULL);
+    tell_or_keep(r, out, e);
 }
 
 static void on_operate(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
@@ -274,23 +313,8 @@ static void on_host_facts(struct registry *r, struct out *out, const struct enve
 
 static void on_roster(struct registry *r, struct out *out, const struct envelope *e, const struct roster *m)
 {
-    AUTO_TEXT elements = TEXT_WITH_LIMIT(4 << 20);
-    struct request request = request_of(e);
-    struct roster_reply reply = {0};
     (void)m;
-    if (!r->loaded) {
-        reply_error(out, &request, -ERR_BUSY, NULL);
-        return;
-    }
-    for (size_t i = 0; i < model_vm_count(r->model); i++) {
-        const struct vm *vm = model_vm_at(r->model, i);
-        struct roster_item item = {.qid = vm_qid(vm), .generation = vm_generation(vm)};
-        if (vm_uuid(vm) == NULL || text_copy(item.uuid, sizeof item.uuid, span_of(vm_uuid(vm))) < 0 ||
-            text_copy(item.name, sizeof item.name, span_of(vm_name(vm))) < 0)
-            continue;
-        roster_item_add(&reply.vms, &elements, &item);
-    }
-    (void)REPLY(out, roster, &request, &reply);
+    tell_or_keep(r, out, e);
 }
 
 #define MAILBOX "proto/registry.def"

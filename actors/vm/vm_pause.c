@@ -3,7 +3,7 @@
  * The events follow levels: subscribers believe it paused or not, and hear when that changes. */
 #include "actors/vm/vm.h"
 
-/* How long after our own resume an older look may still say `paused`. */
+/* How long after our own resume an older look may still say `paused`, and the other way round. */
 enum { STALE_SECONDS = 5 };
 
 static void say_paused(struct vm *vm, struct out *out)
@@ -22,7 +22,15 @@ static void say_unpaused(struct vm *vm, struct out *out)
 void vm_resumed_by_us(struct vm *vm, struct out *out)
 {
     vm->resumed_until = out->now + STALE_SECONDS * SECONDS;
+    vm->paused_until = 0;
     vm->paused_said = false;
+}
+
+/* What host still has to tell may be older: of a resume before this. */
+static void paused_by_us(struct vm *vm, struct out *out)
+{
+    vm->paused_until = out->now + STALE_SECONDS * SECONDS;
+    vm->resumed_until = 0;
 }
 
 static bool is_stale(const struct vm *vm, struct out *out)
@@ -79,6 +87,10 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
         out_timer(out, TIMER_AGAIN, vm->resumed_until);
         return;
     }
+    if (m->state != VIRT_PAUSED && vm->seen.state == VIRT_PAUSED && out->now < vm->paused_until) {
+        vm->look_wanted = true; /* an old look, or somebody has resumed it: ours decides */
+        return;
+    }
     seen.state = (enum virt_state)m->state;
     take_seen(vm, out, &seen);
     follow(vm, out, seen.state);
@@ -123,6 +135,8 @@ void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *resul
     }
     if (result->task != NULL && result->task->is_seen && result->task->seen.active)
         take_seen(vm, out, &result->task->seen);
+    if (result->r == 0)
+        paused_by_us(vm, out);
     vm->look_wanted = vm->look_wanted || result->r < 0;
     vm_errand_end(vm, out, result->r, &result->why);
 }

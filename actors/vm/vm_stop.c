@@ -64,7 +64,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->seen = (struct domain_seen){.domid = VIRT_NO_DOMID, .state = VIRT_SHUTOFF};
     vm->start_time = 0;
     vm->paused_said = false;
-    vm->resumed_until = 0;
+    vm->resumed_until = vm->paused_until = 0;
     vm->created = false;
     vm->owes_pair = pair;
     vm->owes_clean = true;

@@ -52,6 +52,44 @@ static void a_word_of_the_host_that_comes_too_late_pauses_nothing(void **state)
     bench_end(&b);
 }
 
+static void a_word_of_the_host_that_comes_too_late_resumes_nothing(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    unsigned from = b.events;
+    BENCH_HEAR(&b, vm_pause, 0);
+    bench_run(&b);
+    BENCH_HEAR(&b, observed, .active = 1, .domid = (uint32_t)b.world.domid, .state = VIRT_RUNNING,
+               .event = VIRT_EVENT_RESUMED);
+    assert_string_equal(b.power_state, "Paused");
+    uint64_t unpause = BENCH_HEAR(&b, vm_unpause, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, unpause), 0);
+    assert_string_equal(b.power_state, "Running");
+    BENCH_HEARD(&b, from, "domain-pre-paused", "domain-paused", "domain-pre-unpaused", "domain-unpaused");
+    bench_end(&b);
+}
+
+static void a_resume_by_others_soon_after_our_pause_is_told(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    unsigned from = b.events;
+    BENCH_HEAR(&b, vm_pause, 0);
+    bench_run(&b);
+    bench_observe(&b, VIRT_EVENT_SUSPENDED);
+    b.world.paused = false;
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    bench_run(&b);
+    assert_string_equal(b.power_state, "Running");
+    BENCH_HEARD(&b, from, "domain-pre-paused", "domain-paused", "domain-unpaused");
+    bench_end(&b);
+}
+
 static void a_pause_of_the_start_itself_is_not_told(void **state)
 {
     struct bench b;
@@ -121,6 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(our_own_pause_and_unpause_are_told_once),
         cmocka_unit_test(a_word_of_the_host_that_comes_too_late_pauses_nothing),
+        cmocka_unit_test(a_word_of_the_host_that_comes_too_late_resumes_nothing),
+        cmocka_unit_test(a_resume_by_others_soon_after_our_pause_is_told),
         cmocka_unit_test(a_pause_of_the_start_itself_is_not_told),
         cmocka_unit_test(what_others_pause_and_resume_is_told),
         cmocka_unit_test(a_pause_that_fails_changes_nothing),
