@@ -62,6 +62,7 @@ struct supervisor {
     struct status_page *status;
     int epoll, signals, notes, userdb;
     int sockets[SOCKETS];
+    bool made[SOCKETS]; /* by us; systemd keeps its own */
     uint64_t now, last_incarnation, watchdog_every, watchdog_at, pinged_at;
     bool stopping, announced;
 };

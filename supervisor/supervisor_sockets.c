@@ -86,6 +86,7 @@ static int make(struct supervisor *s, int i, struct fault *why)
     if (qubes != NULL && chown(address.sun_path, (uid_t)-1, qubes->gr_gid) < 0)
         log_line(LOG_WARN, "cannot give %s to the group qubes: %s", address.sun_path, strerror(errno));
     s->sockets[i] = fd;
+    s->made[i] = true;
     return 0;
 }
 
@@ -119,6 +120,6 @@ void sockets_remove(struct supervisor *s)
 {
     struct sockaddr_un address;
     for (int i = 0; i < SOCKETS; i++)
-        if (path_of(s, i, &address, NULL) == 0)
+        if (s->made[i] && path_of(s, i, &address, NULL) == 0)
             unlink(address.sun_path);
 }

@@ -62,6 +62,8 @@ static int by_port(const void *a_, const void *b_)
 static int open_doors(struct pci_doors *doors, struct fault *why)
 {
     struct fault names;
+    if (doors->sysfs < 0)
+        return fault_set(why, ERR_IO, "sysfs cannot be opened; PCI devices have no names without it");
     if (doors->ids == NULL && pciids_open(doors->ids_file, &doors->ids, &names) < 0)
         log_line(LOG_WARN, "PCI classes stay without names: %s", names.text);
     return doors->nodedev != NULL ? 0 : nodedev_open_libvirt(doors->uri, &doors->nodedev, why);

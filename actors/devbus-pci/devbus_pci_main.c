@@ -30,7 +30,8 @@ static void *open_doors(void *arg)
         return NULL;
     d->uri = settings.uri;
     d->ids_file = settings.ids_file;
-    d->sysfs = open(settings.sysfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* Only what lies below is granted, and Landlock refuses to open the folder itself for reading. */
+    d->sysfs = open(settings.sysfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return d;
 }
 
