@@ -24,9 +24,11 @@ int notes_open(struct supervisor *s, struct fault *why)
     return s->notes < 0 ? fault_set(why, ERR_IO, "cannot open %s: %s", path, strerror(errno)) : 0;
 }
 
+/* With the generation: a VM that has an earlier one's qid must not find its note, and after a restart
+ * of the supervisor nobody else knows yet for which one a note was written. */
 static void name_of(const struct child *c, char name[64])
 {
-    snprintf(name, 64, "%s+%u", kind_name(c->key.kind), c->key.instance);
+    snprintf(name, 64, "%s+%u+%u", kind_name(c->key.kind), c->key.instance, c->generation);
 }
 
 static int write_note(int dir, const char *name, struct span note)
@@ -63,16 +65,18 @@ struct control notes_get(struct supervisor *s, const struct child *c)
 
 static void wake_owner(struct supervisor *s, const char *name)
 {
-    struct span instance, kind = span_split(span_of(name), '+', &instance);
+    struct span rest, kind = span_split(span_of(name), '+', &rest);
+    struct span instance = span_split(rest, '+', &rest);
     struct address who = {0};
-    uint64_t number;
+    uint64_t number, generation;
     struct fault why;
     while (who.kind < KINDS && !span_is(kind, kind_name(who.kind)))
         who.kind++;
-    if (who.kind == KINDS || text_number(instance, 0, UINT32_MAX, &number) < 0 || kind_is_single(who.kind))
+    if (who.kind == KINDS || text_number(instance, 0, UINT32_MAX, &number) < 0 ||
+        text_number(rest, 0, UINT32_MAX, &generation) < 0 || kind_is_single(who.kind))
         return;
     who.instance = (uint32_t)number;
-    struct child *c = child_make(s, who, 0, &why);
+    struct child *c = child_make(s, who, (uint32_t)generation, &why);
     if (c != NULL)
         life_event(s, c, LIFE_WANTED);
 }

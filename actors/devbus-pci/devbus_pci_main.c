@@ -30,7 +30,8 @@ static void *open_doors(void *arg)
         return NULL;
     d->uri = settings.uri;
     d->ids_file = settings.ids_file;
-    d->sysfs = open(settings.sysfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* A root for names alone: Landlock lets nobody read /sys itself. */
+    d->sysfs = open(settings.sysfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return d;
 }
 
