@@ -81,6 +81,14 @@ static int empty_root(void)
     return take_fd(&root);
 }
 
+/* libvirt's client looks for its daemon below /var/run, which is /run by another name. */
+static int link_var_run(int root)
+{
+    if (mkdirat(root, "run", 0755) < 0 || mkdirat(root, "var", 0755) < 0)
+        return -1;
+    return symlinkat("../run", root, "var/run");
+}
+
 /* Makes the directories above `path` (relative to root), and it itself as a directory or an empty file. */
 static int make_mount_point(int root, const char *path, bool directory)
 {
@@ -125,7 +133,7 @@ static int build(const struct jail *j, struct pieces *p)
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || pieces_open(j, p) < 0)
         return -1;
     AUTO_FD root = empty_root();
-    if (root < 0)
+    if (root < 0 || link_var_run(root) < 0)
         return -1;
     for (size_t i = 0; i < p->count; i++)
         if (piece_place(root, &p->at[i]) < 0)

@@ -17,7 +17,8 @@ bulkhead_push() {
 # The kernel pool's one kernel is the bed's guest.
 bulkhead_kernel() {
     dom0 'mkdir -p /var/lib/qubes/vm-kernels/bed && cd /var/lib/qubes/vm-kernels/bed &&
-        ln -f /guest/vmlinux vmlinuz && ln -f /guest/initrd initramfs'
+        ln -f /guest/vmlinux vmlinuz && ln -f /guest/initrd initramfs &&
+        chown 69002:69002 /var/lib/qubes' # where registry exports to
 }
 bulkhead_start() {
     dom0 'mkdir -p /run/bulkhead /var/lib/bulkhead /var/log
