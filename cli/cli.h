@@ -50,6 +50,6 @@ void show_ps(const struct cli *cli, const struct status_page *page, uint64_t now
 struct text;
 struct span;
 /* One record of a trace: the router's copy of a message. */
-void show_trace(const struct cli *cli, struct span message);
+void show_trace(const struct cli *cli, struct span bytes);
 
 #endif

@@ -2,6 +2,7 @@
  * model_apply: one change is taken over whole, or refused with nothing moved. */
 #include "model/model.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "model/model_inside.h"
@@ -135,6 +136,7 @@ static int apply_VM(struct model *m, const struct change *c, struct fault *why)
 static int put_indexed(struct index *x, struct vm *vm, char **slot, const struct change *c, struct fault *why)
 {
     struct vm *other = index_find(x, c->value);
+    assert(vm != NULL); /* put_property has found it */
     if (vm->class == CLASS_AdminVM || c->value.len == 0 || span_is(c->value, ADMIN_NAME) ||
         span_is(c->value, ADMIN_UUID))
         return fault_set(why, ERR_BAD, "VM %u cannot be called that", (unsigned)vm->qid);

@@ -93,7 +93,7 @@ static int format_six(const uint8_t bytes[16], char *out)
     uint16_t group[8];
     int len, at = 0;
     for (int i = 0; i < 8; i++)
-        group[i] = (uint16_t)(bytes[2 * i] << 8 | bytes[2 * i + 1]);
+        group[i] = (uint16_t)(bytes[(size_t)2 * (size_t)i] << 8 | bytes[(size_t)2 * (size_t)i + 1]);
     int run = zero_run(group, &len);
     for (int i = 0; i < 8; i++) {
         if (len > 0 && i == run) {

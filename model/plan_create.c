@@ -302,11 +302,14 @@ static int create(struct doing *d, struct wish *w)
         put_property(d, vm.qid, PROPERTY_dispid, plan_format(d->p, "%u", (unsigned)dispid));
     if (r >= 0)
         r = furnish(d, &vm, w);
-    if (r < 0)
-        return r;
-    announce(d, &vm);
-    r = tag_creator(d, &vm, "created-by-");
-    return r < 0 ? r : make_disk(d, &vm, w);
+    if (r >= 0) {
+        announce(d, &vm);
+        r = tag_creator(d, &vm, "created-by-");
+    }
+    if (r >= 0)
+        r = make_disk(d, &vm, w);
+    d->k.newborn = NULL; /* it ends with this call */
+    return r;
 }
 
 int plan_vm_create(const struct known *k, uint32_t actor, enum vm_class class, struct span template_name,

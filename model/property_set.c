@@ -102,7 +102,8 @@ static char *lower(struct setting *s)
     if (text == NULL)
         return NULL;
     for (size_t i = 0; i < s->raw.len; i++)
-        text[i] = s->raw.at[i] >= 'A' && s->raw.at[i] <= 'Z' ? (char)(s->raw.at[i] + 32) : s->raw.at[i];
+        text[i] =
+            s->raw.at[i] >= 'A' && s->raw.at[i] <= 'Z' ? (char)(s->raw.at[i] - 'A' + 'a') : s->raw.at[i];
     text[s->raw.len] = '\0';
     *s->out = (struct span){text, s->raw.len};
     return text;
@@ -278,6 +279,8 @@ static int set_template(struct setting *s)
     int r = find_vm(s, &vm);
     if (r < 0)
         return r;
+    if (self == NULL || vm == NULL)
+        return refuse(s, "a VM needs a template");
     if (self->class == CLASS_AppVM && vm->class != CLASS_TemplateVM)
         return refuse(s, "an AppVM is based on a TemplateVM");
     if (self->class == CLASS_DispVM && !offers_itself(&s->d->k, vm))

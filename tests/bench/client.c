@@ -38,7 +38,7 @@ struct call call_of(const char *socket, const char *service, const char *dest, c
     snprintf(c.socket, sizeof c.socket, "%s", socket);
     int header = snprintf(c.bytes, sizeof c.bytes, "%s dom0 name %s", service, dest);
     int payload_len = snprintf(c.bytes + header + 1, sizeof c.bytes - (size_t)header - 1, "%s", payload);
-    c.len = (size_t)(header + 1 + payload_len);
+    c.len = (size_t)header + 1 + (size_t)payload_len;
     return c;
 }
 

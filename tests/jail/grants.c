@@ -153,9 +153,9 @@ static int sqlite_works(const struct inmate *me)
 
 static int libvirt_works(const struct inmate *me)
 {
-    int ends[2];
+    uid_t real, effective, saved;
     (void)me;
-    return pipe2(ends, O_CLOEXEC);
+    return getresuid(&real, &effective, &saved) == 0 ? 0 : -1;
 }
 
 int no_host_files(const struct inmate *me)

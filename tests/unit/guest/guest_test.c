@@ -16,6 +16,7 @@ struct bench {
     struct guest core;
     struct out out;
     unsigned replies, errors;
+    char note[64];
     bool ready, retired;
     uint64_t timer;
     char title[32];
@@ -50,8 +51,13 @@ static void take_title(void *shell, const char *title)
     (void)text_copy(((struct bench *)shell)->title, 32, span_of(title));
 }
 
+static void take_note(void *shell, struct span note)
+{
+    (void)text_copy(((struct bench *)shell)->note, 64, note);
+}
+
 static const struct out_ops out_ops = {
-    .send = take_said, .ready = take_ready, .retire = take_retire, .timer = take_timer, .title = take_title};
+    .send = take_said, .note = take_note, .ready = take_ready, .retire = take_retire, .timer = take_timer, .title = take_title};
 
 static void setup(struct bench *b)
 {

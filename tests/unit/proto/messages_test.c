@@ -260,9 +260,9 @@ static void only_a_request_has_an_answer_and_only_an_event_is_for_all(void **sta
     for (size_t i = 0; i < count; i++) {
         struct envelope e = {
             .version = 1, .type = rules[i].type, .class = rules[i].class, .part = 1, .parts = 1};
-        for (uint8_t from = 0; from < KINDS; from++)
+        for (int from = 0; from < KINDS; from++)
             for (e.to_kind = 0; e.to_kind < KINDS; e.to_kind++) {
-                struct address source = {from, 0};
+                struct address source = {(uint8_t)from, 0};
                 e.subject_kind = KIND_VM;
                 e.to_instance = 0;
                 bool rows_allow = (rules[i].from & 1u << from) != 0 && (rules[i].to & 1u << e.to_kind) != 0;

@@ -110,7 +110,7 @@ static void fake_live(struct fake *f, struct address who, uint32_t generation, u
 
 static void fake_say_as(struct fake *f, struct address who, uint64_t incarnation, const struct envelope *e)
 {
-    AUTO_TEXT bytes = TEXT_WITH_LIMIT(2 * ENVELOPE_MAX);
+    AUTO_TEXT bytes = TEXT_WITH_LIMIT((size_t)2 * ENVELOPE_MAX);
     envelope_write(&bytes, e);
     route_hear(f->route, who, incarnation, bytes.at, bytes.len, f->now);
 }

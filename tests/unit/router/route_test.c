@@ -539,6 +539,7 @@ static void an_event_sent_before_a_reply_arrives_before_it(void **state)
     f->full = 0;
     route_writable(f->route, api);
     assert_int_equal(f->delivered.count, 2);
+    assert_non_null(f->delivered.list);
     assert_int_equal(f->delivered.list[0].e.type, MESSAGE_happened);
     assert_int_equal(f->delivered.list[1].e.class, CLASS_REPLY);
 }
