@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "base/own.h"
 
 static const struct row {
     const char *file;
@@ -27,6 +29,8 @@ static const struct row {
 
 /* Long enough that 64 clients at once never meet a full queue. */
 enum { BACKLOG = 4096 };
+/* How long a killed supervisor's children may take to die. */
+enum { DYING_MS = 1000 };
 
 static void take_from_systemd(struct supervisor *s)
 {
@@ -53,16 +57,25 @@ static int path_of(const struct supervisor *s, int i, struct sockaddr_un *addres
     return 0;
 }
 
-/* A socket that nobody answers at is left over from a killed supervisor. */
+static bool is_answered(const struct sockaddr_un *address, int *error)
+{
+    AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int r = connect(fd, (const struct sockaddr *)address, sizeof *address);
+    *error = r < 0 ? errno : 0;
+    return *error == 0 || *error == EAGAIN;
+}
+
+/* A socket that nobody answers at is left over from a killed supervisor. The children of one that
+ * was killed a moment ago hold theirs until they have died too. */
 static int remove_stale(const struct sockaddr_un *address, struct fault *why)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int r = connect(fd, (const struct sockaddr *)address, sizeof *address);
-    int error = errno;
-    close(fd);
-    if (r == 0 || error == EAGAIN)
-        return fault_set(why, ERR_EXISTS, "%s is served by another process; end that one first",
-                         address->sun_path);
+    int error;
+    for (int i = 0; is_answered(address, &error); i++) {
+        if (i == DYING_MS)
+            return fault_set(why, ERR_EXISTS, "%s is served by another process; end that one first",
+                             address->sun_path);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
     if (error == ECONNREFUSED)
         unlink(address->sun_path);
     return 0;

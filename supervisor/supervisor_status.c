@@ -19,23 +19,25 @@ uint64_t boot_time(void)
     return (uint64_t)t.tv_sec * SEC + (uint64_t)t.tv_nsec;
 }
 
+/* Made aside and then put in its place: whoever looks finds the former page or a whole one. */
 int status_open(struct supervisor *s, struct fault *why)
 {
-    char path[PATH_ROOM];
+    char path[PATH_ROOM], made[PATH_ROOM];
     snprintf(path, sizeof path, "%.480s/status", s->settings.run);
-    unlink(path);
-    AUTO_FD fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    snprintf(made, sizeof made, "%.480s/status~", s->settings.run);
+    unlink(made);
+    AUTO_FD fd = open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0 || ftruncate(fd, sizeof(struct status_page)) < 0)
-        return fault_set(why, ERR_IO, "cannot make %s: %s", path, strerror(errno));
+        return fault_set(why, ERR_IO, "cannot make %s: %s", made, strerror(errno));
     void *at = mmap(NULL, sizeof(struct status_page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED)
-        return fault_set(why, ERR_NOMEM, "cannot map %s: %s", path, strerror(errno));
+        return fault_set(why, ERR_NOMEM, "cannot map %s: %s", made, strerror(errno));
     s->status = at;
     s->status->version = STATUS_VERSION;
     s->status->supervisor_pid = getpid();
     s->status->started_at = boot_time();
     __atomic_store_n(&s->status->magic, STATUS_MAGIC, __ATOMIC_RELEASE);
-    return 0;
+    return rename(made, path) < 0 ? fault_set(why, ERR_IO, "cannot make %s: %s", path, strerror(errno)) : 0;
 }
 
 void status_supervisor(struct supervisor *s, const char *state)
