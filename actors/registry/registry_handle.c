@@ -159,13 +159,22 @@ static void export_now(struct registry *r, struct out *out)
     out_task(out, &t->task);
 }
 
-static void exported(struct registry *r, struct out *out, const struct store_task *t)
+/* Told to finish: what is being committed is told, and the last export holds it. */
+static void leave_when_done(struct registry *r, struct out *out)
+{
+    if (!r->stopping || r->exporting || r->committing)
+        return;
+    if (r->export_due)
+        export_now(r, out);
+    if (!r->exporting)
+        out_leave(out);
+}
+
+static void exported(struct registry *r, const struct store_task *t)
 {
     r->exporting = false;
     if (t->task.r < 0)
         log_line(LOG_WARN, "qubes.xml was not exported: %s", t->task.why.text);
-    if (r->stopping)
-        out_leave(out);
 }
 
 static void done(void *arg, struct out *out, const struct done *d)
@@ -183,10 +192,11 @@ static void done(void *arg, struct out *out, const struct done *d)
         operate_committed(r, out, t);
         break;
     case STORE_EXPORT:
-        exported(r, out, t);
+        exported(r, t);
         break;
     }
     store_task_free_content(t);
+    leave_when_done(r, out);
 }
 
 static void timer(void *arg, struct out *out, uint64_t number)
@@ -202,10 +212,7 @@ static void stop(void *arg, struct out *out)
 {
     struct registry *r = self_of(arg);
     r->stopping = true;
-    if (r->export_due && !r->exporting)
-        export_now(r, out);
-    if (!r->exporting)
-        out_leave(out);
+    leave_when_done(r, out);
 }
 
 static void answered(void *arg, struct out *out, const struct answer *a)

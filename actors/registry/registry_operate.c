@@ -156,7 +156,8 @@ static void give_find(struct registry *r, struct out *out, struct pending_operat
 
 static void refuse(struct registry *r, struct out *out, struct pending_operation *o, int e)
 {
-    publish_early(r, out, &o->request.context, &o->plan, o->plan.events);
+    if (!o->prepared) /* else it was announced when the VM was asked */
+        publish_early(r, out, &o->request.context, &o->plan, o->plan.events);
     reply_error(out, &o->request, e, &o->why);
     finish(r, o);
 }
@@ -241,7 +242,7 @@ static bool must_wait(const struct registry *r, const struct pending_operation *
 void operate_go_on(struct registry *r, struct out *out)
 {
     struct pending_operation *o, *next;
-    if (!r->loaded || !r->settled)
+    if (!r->loaded || !r->settled || r->stopping) /* the router answers for what never began */
         return;
     DL_FOREACH_SAFE(r->operations, o, next)
     {

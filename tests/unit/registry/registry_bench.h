@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT
+ * A bench for registry's core: its tasks run against a simulated disk, what it says is kept in order.
+ * It begins with the store of a fresh installation; no libvirt, no router, no clock. */
+#ifndef TESTS_UNIT_REGISTRY_REGISTRY_BENCH_H
+#define TESTS_UNIT_REGISTRY_REGISTRY_BENCH_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "actors/registry/registry.h"
+#include "actors/registry/registry_file.h"
+#include "base/own.h"
+#include "doors/db_sim.h"
+
+enum { BENCH_SAID = 256, BENCH_TASKS = 64 };
+
+/* A message that the core sent or asked; its body is the bench's copy. */
+struct said {
+    struct envelope e;
+    uint64_t tag;
+    bool asks;
+};
+
+struct bench {
+    struct registry *core;
+    struct out out;
+    struct db_disk *disk;
+    struct store store;
+    struct said said[BENCH_SAID];
+    unsigned count;
+    struct task *task[BENCH_TASKS];
+    unsigned tasks;
+    bool hold_tasks, ready, left;
+    uint64_t timer[4], last_operation;
+};
+
+/* ---- what the core says ---- */
+
+static inline void bench_keep(struct bench *b, const struct envelope *e, uint64_t tag, bool asks)
+{
+    assert_true(b->count < BENCH_SAID);
+    struct said *s = &b->said[b->count++];
+    *s = (struct said){*e, tag, asks};
+    char *body = malloc(e->body.len + 1);
+    assert_non_null(body);
+    memcpy(body, e->body.at != NULL ? e->body.at : "", e->body.len);
+    s->e.body.at = body;
+}
+
+static inline int bench_send(void *shell, struct envelope *e)
+{
+    bench_keep(shell, e, 0, false);
+    return 0;
+}
+
+static inline int bench_ask(void *shell, struct envelope *e, uint64_t tag)
+{
+    bench_keep(shell, e, tag, true);
+    return 0;
+}
+
+static inline void bench_task(void *shell, struct task *task)
+{
+    struct bench *b = shell;
+    assert_true(b->tasks < BENCH_TASKS);
+    b->task[b->tasks++] = task;
+}
+
+static inline void bench_timer(void *shell, uint64_t timer, uint64_t at)
+{
+    ((struct bench *)shell)->timer[timer] = at;
+}
+
+static inline void bench_ready(void *shell)
+{
+    ((struct bench *)shell)->ready = true;
+}
+
+static inline void bench_leave(void *shell)
+{
+    ((struct bench *)shell)->left = true;
+}
+
+static inline void bench_forget(struct bench *b)
+{
+    for (unsigned i = 0; i < b->count; i++)
+        free((char *)(uintptr_t)b->said[i].e.body.at);
+    b->count = 0;
+}
+
+/* ---- its worker ---- */
+
+static inline void bench_do_one(struct bench *b)
+{
+    struct task *task = b->task[0];
+    memmove(b->task, b->task + 1, --b->tasks * sizeof *b->task);
+    store_perform(&b->store, task);
+    registry_actor.done(b->core, &b->out, &(struct done){.task = task, .what = task->what});
+    free(task);
+}
+
+static inline void bench_work(struct bench *b)
+{
+    while (b->tasks > 0 && !b->hold_tasks)
+        bench_do_one(b);
+}
+
+static inline int bench_open_store(struct store *s, struct fault *why)
+{
+    return db_sim_open((struct db_disk *)(uintptr_t)s->directory, &s->db, why);
+}
+
+/* ---- its world ---- */
+
+static inline enum kernel_state bench_kernel(void *arg, const char *name)
+{
+    (void)arg, (void)name;
+    return KERNEL_INSTALLED;
+}
+
+static inline const char *bench_kernel_file(void *arg, const char *name, const char *file)
+{
+    (void)arg, (void)name, (void)file;
+    return NULL;
+}
+
+static inline uint32_t bench_random(void *arg)
+{
+    static uint32_t last;
+    (void)arg;
+    return last += 0x9e3779b9;
+}
+
+/* ---- its life ---- */
+
+static inline void bench_begin(struct bench *b)
+{
+    static const struct out_ops ops = {.send = bench_send,
+                                       .ask = bench_ask,
+                                       .task = bench_task,
+                                       .timer = bench_timer,
+                                       .ready = bench_ready,
+                                       .leave = bench_leave};
+    static const struct life life = {.self = {KIND_REGISTRY, 0}};
+    b->core = calloc(1, sizeof *b->core);
+    assert_non_null(b->core);
+    b->out = (struct out){&ops, b, 10 * SECONDS};
+    b->ready = b->left = false;
+    assert_int_equal(registry_actor.begin(b->core, &b->out, &life), 0);
+    b->core->world.kernel = bench_kernel;
+    b->core->world.kernel_file = bench_kernel_file;
+    b->core->world.random = bench_random;
+}
+
+/* The router greets, nothing runs: changes are taken from now on. */
+static inline void bench_greet(struct bench *b, uint64_t last_correlation)
+{
+    registry_actor.hello(b->core, &b->out, 1, last_correlation);
+    bench_work(b);
+    if (b->timer[TIMER_SETTLE] != 0)
+        registry_actor.timer(b->core, &b->out, TIMER_SETTLE);
+    bench_work(b);
+}
+
+static inline void bench_up(struct bench *b)
+{
+    *b = (struct bench){.disk = db_disk_new()};
+    assert_non_null(b->disk);
+    b->store = (struct store){.open = bench_open_store,
+                              .directory = (const char *)b->disk,
+                              .qubes_lib = -1,
+                              .group = REGISTRY_NO_GROUP,
+                              .pool_dir = "/var/lib/qubes"};
+    bench_begin(b);
+    bench_greet(b, 0);
+    assert_true(b->ready);
+    bench_forget(b);
+}
+
+/* SIGKILL: what it was doing is lost, what it said stays said. */
+static inline void bench_kill(struct bench *b)
+{
+    while (b->tasks > 0) {
+        struct task *task = b->task[--b->tasks];
+        store_task_free_content((struct store_task *)task);
+        free(task);
+    }
+    registry_actor.end(b->core);
+    free(b->core);
+    b->core = NULL;
+    if (b->store.db != NULL)
+        db_sim_kill(&b->store.db);
+    b->store.db = NULL;
+}
+
+static inline void bench_down(struct bench *b)
+{
+    bench_kill(b);
+    bench_forget(b);
+    db_disk_free(b->disk);
+}
+
+/* ---- what it hears ---- */
+
+static inline void bench_hear(struct bench *b, struct envelope e, const struct text *body)
+{
+    e.version = ENVELOPE_VERSION;
+    e.part = e.parts = 1;
+    e.to_kind = KIND_REGISTRY;
+    e.body = text_span(body);
+    registry_actor.hear(b->core, &b->out, &e);
+    bench_work(b);
+}
+
+/* An operation of dom0's through api/0; its id and its correlation are the same number. */
+static inline void bench_operate_as(struct bench *b, uint64_t number, enum operation operation,
+                                    uint32_t target, const char *key, const char *value)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct operate m = {
+        .operation = operation, .target = target, .key = span_of(key), .value = span_of(value)};
+    strcpy(m.method, "admin.test");
+    operate_encode(&body, &m);
+    bench_hear(b,
+               (struct envelope){.type = MESSAGE_operate,
+                                 .class = CLASS_REQUEST,
+                                 .source_kind = KIND_API,
+                                 .correlation = number,
+                                 .op_high = 7,
+                                 .op_low = number},
+               &body);
+}
+
+static inline uint64_t bench_operate(struct bench *b, enum operation operation, uint32_t target,
+                                     const char *key, const char *value)
+{
+    bench_operate_as(b, ++b->last_operation, operation, target, key, value);
+    return b->last_operation;
+}
+
+static inline void bench_create(struct bench *b, const char *name)
+{
+    char payload[64];
+    snprintf(payload, sizeof payload, "name=%s label=red", name);
+    bench_operate(b, OPERATION_vm_create, QID_GLOBAL, "StandaloneVM", payload);
+    assert_non_null(model_named(b->core->model, span_of(name)));
+    bench_forget(b);
+}
+
+/* vm/<qid> says one of its messages without fields but `purpose`. */
+static inline void bench_vm_says(struct bench *b, uint32_t qid, uint16_t type, uint32_t purpose)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    if (type == MESSAGE_claim)
+        claim_encode(&body, &(struct claim){.purpose = purpose});
+    else
+        release_encode(&body, NO_MESSAGE(release));
+    bench_hear(b,
+               (struct envelope){.type = type,
+                                 .class = CLASS_REQUEST,
+                                 .source_kind = KIND_VM,
+                                 .source_instance = qid,
+                                 .subject_kind = KIND_VM,
+                                 .subject_instance = qid,
+                                 .subject_generation = vm_generation(model_vm(b->core->model, qid)),
+                                 .correlation = 1000 + qid},
+               &body);
+}
+
+/* ---- what was said ---- */
+
+/* The place of the first message of this type from `from` on, or -1. */
+static inline int bench_find(const struct bench *b, uint16_t type, unsigned from)
+{
+    for (unsigned i = from; i < b->count; i++)
+        if (b->said[i].e.type == type)
+            return (int)i;
+    return -1;
+}
+
+static inline unsigned bench_count(const struct bench *b, uint16_t type)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < b->count; i++)
+        count += b->said[i].e.type == type;
+    return count;
+}
+
+/* The answer to the question of this correlation: 0 or -ERR_; every question has at most one. */
+static inline int bench_answer(const struct bench *b, uint64_t correlation)
+{
+    int r = 1;
+    for (unsigned i = 0; i < b->count; i++) {
+        const struct envelope *e = &b->said[i].e;
+        struct error m = {0};
+        if (e->class != CLASS_REPLY || e->correlation != correlation)
+            continue;
+        assert_int_equal(r, 1);
+        if (e->type == MESSAGE_error)
+            assert_int_equal(error_decode(&m, e->body), 0);
+        r = -(int)m.code;
+    }
+    return r; /* 1: none yet */
+}
+
+#endif
