@@ -56,8 +56,12 @@ static void take_note(void *shell, struct span note)
     (void)text_copy(((struct bench *)shell)->note, 64, note);
 }
 
-static const struct out_ops out_ops = {
-    .send = take_said, .note = take_note, .ready = take_ready, .retire = take_retire, .timer = take_timer, .title = take_title};
+static const struct out_ops out_ops = {.send = take_said,
+                                       .note = take_note,
+                                       .ready = take_ready,
+                                       .retire = take_retire,
+                                       .timer = take_timer,
+                                       .title = take_title};
 
 static void setup(struct bench *b)
 {
