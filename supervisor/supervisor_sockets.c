@@ -4,6 +4,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static void take_from_systemd(struct supervisor *s)
     for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
         struct sockaddr_un address = {0};
         socklen_t len = sizeof address;
+        (void)fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK); /* systemd's block, and would hold up api's loop */
         if (getsockname(fd, (struct sockaddr *)&address, &len) < 0 || address.sun_family != AF_UNIX)
             continue;
         const char *slash = strrchr(address.sun_path, '/');
