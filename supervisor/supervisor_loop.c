@@ -90,6 +90,7 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
     case CONTROL_HEARD:
         c->heard = r->number;
         c->heard_at = s->now;
+        status_show(s, c);
         break;
     case CONTROL_NOTE:
         notes_put(s, c, (struct span){r->text, r->len});
