@@ -13,6 +13,8 @@
 
 /* Messages to the router that wait for room in its socket, in bytes. */
 enum { OUTBOX_MAX = 32 << 20 };
+/* When what the start took is given back, after READY: there is a process per VM. */
+#define TRIM_AFTER SECONDS
 
 struct waiting {
     struct waiting *next;
@@ -128,9 +130,11 @@ static void op_ready(void *shell)
 {
     struct shell *s = shell;
     struct control c = {.what = CONTROL_READY, .number = s->layers};
-    if (!s->is_ready)
-        (void)control_send(s->control, &c, NULL);
+    if (s->is_ready)
+        return;
+    (void)control_send(s->control, &c, NULL);
     s->is_ready = true;
+    s->trim_at = s->out.now + TRIM_AFTER;
 }
 
 static void op_retire(void *shell)

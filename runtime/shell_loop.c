@@ -3,6 +3,7 @@
 #include "runtime/shell_parts.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,17 +263,19 @@ static void tell_heard(struct shell *s)
     s->heard_told_at = s->out.now;
 }
 
+/* The earlier of two times of which 0 is never. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 /* Milliseconds until something is due by itself; -1 for never. */
 static int patience(struct shell *s)
 {
-    uint64_t next = timers_next(&s->timers), overdue = s->tasks_count > 0 ? shell_tasks_next(s) : 0;
+    uint64_t overdue = s->tasks_count > 0 ? shell_tasks_next(s) : 0;
     uint64_t tell = s->heard != s->heard_told ? s->heard_told_at + HEARD_EVERY : 0;
-    if (overdue != 0 && (next == 0 || overdue < next))
-        next = overdue;
-    if (tell != 0 && (next == 0 || tell < next))
-        next = tell;
-    if (s->dial_at != 0 && (next == 0 || s->dial_at < next))
-        next = s->dial_at;
+    uint64_t next = earlier(earlier(timers_next(&s->timers), overdue), tell);
+    next = earlier(next, earlier(s->dial_at, s->trim_at));
     if (next == 0)
         return -1;
     uint64_t now = shell_now();
@@ -294,6 +297,10 @@ static void due(struct shell *s)
     shell_answer_failed(s);
     if (s->heard != s->heard_told && s->out.now - s->heard_told_at >= HEARD_EVERY)
         tell_heard(s);
+    if (s->trim_at != 0 && s->out.now >= s->trim_at) {
+        s->trim_at = 0;
+        (void)malloc_trim(0);
+    }
 }
 
 /* Says goodbye once; what arrives first takes it back. */
