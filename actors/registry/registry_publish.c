@@ -85,8 +85,9 @@ static void say_exists(struct registry *r, struct out *out)
 void publish_all(struct registry *r, struct out *out)
 {
     struct context nobody = {0};
-    say_exists(r, out);
+    /* First, for changes wait for its answer; the rest is told meanwhile. */
     (void)EVENT(out, host_tell, the_host, &nobody, NO_MESSAGE(host_tell));
+    say_exists(r, out);
     (void)EVENT(out, vm_tell, ((struct address){KIND_VM, EVERY_INSTANCE}), &nobody, NO_MESSAGE(vm_tell));
     if (r->last_correlation != 0)
         return;
