@@ -256,21 +256,47 @@ static void a_living_vm_is_not_removed(void **state)
     bench_down(&b);
 }
 
+static void ask_snapshot(struct bench *b)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    snapshot_encode(&body, NO_MESSAGE(snapshot));
+    bench_hear(
+        b,
+        (struct envelope){
+            .type = MESSAGE_snapshot, .class = CLASS_REQUEST, .source_kind = KIND_API, .correlation = 5},
+        &body);
+}
+
+static void who_asks_before_the_store_is_read_is_answered_when_it_is(void **state)
+{
+    struct bench b;
+    struct snapshot_reply m;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    uint64_t version = b.core->version;
+    bench_forget(&b);
+    bench_kill(&b);
+    bench_begin(&b);
+    ask_snapshot(&b);
+    assert_int_equal(b.count, 0);
+    bench_greet(&b, version);
+    assert_int_equal(b.said[0].e.correlation, 5);
+    assert_int_equal(snapshot_reply_decode(&m, b.said[0].e.body), 0);
+    assert_int_equal(m.version, version);
+    bench_down(&b);
+}
+
 static void a_snapshot_is_the_model(void **state)
 {
     struct bench b;
     struct snapshot_reply m;
     struct change_item item;
-    AUTO_TEXT body = TEXT_WITH_LIMIT(64), shown = TEXT_WITH_LIMIT(1 << 20);
+    AUTO_TEXT shown = TEXT_WITH_LIMIT(1 << 20);
     (void)state;
     bench_up(&b);
     bench_create(&b, "work");
-    snapshot_encode(&body, NO_MESSAGE(snapshot));
-    bench_hear(
-        &b,
-        (struct envelope){
-            .type = MESSAGE_snapshot, .class = CLASS_REQUEST, .source_kind = KIND_API, .correlation = 5},
-        &body);
+    ask_snapshot(&b);
     assert_int_equal(snapshot_reply_decode(&m, b.said[0].e.body), 0);
     assert_int_equal(m.version, b.core->version);
     struct reader in = list_reader(&m.changes);
@@ -437,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_removal_that_fails_gives_the_vm_back),
         cmocka_unit_test(a_living_vm_is_not_removed),
         cmocka_unit_test(a_snapshot_is_the_model),
+        cmocka_unit_test(who_asks_before_the_store_is_read_is_answered_when_it_is),
         cmocka_unit_test(a_successor_tells_what_was_committed_and_not_told),
         cmocka_unit_test(killed_while_committing_it_begins_from_the_store),
         cmocka_unit_test(told_to_stop_it_exports_first),
