@@ -11,7 +11,7 @@ from house import BUILD, House, Silence, scenario, wait
 MISDEEDS = [
     ('a change in the name of registry', None),
     ('facts about another VM', 'spoke of a VM that is not its own'),
-    ('a message of 256 KiB', None),
+    ('a message of 256 KiB', 'lost its line to the router'),
     ('heads of arrays with four billion elements', None),
     ('starts of ten thousand VMs', None),
     ('answers that nobody asked for', None),
