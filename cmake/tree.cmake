@@ -76,3 +76,8 @@ foreach(bench read write restart start isolate)
   target_link_libraries(bench_${bench} PRIVATE bench_client)
 endforeach()
 target_link_libraries(bench_write PRIVATE nng)
+
+# A compromised actor, for tests/scenario/hostile_actor.sh.
+add_executable(scenario_rogue ${PROJECT_SOURCE_DIR}/tests/scenario/rogue.c)
+set_target_properties(scenario_rogue PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/scenario OUTPUT_NAME rogue)
+target_link_libraries(scenario_rogue PRIVATE room_runtime room_proto room_base)

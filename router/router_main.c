@@ -119,7 +119,7 @@ static void tell_depths(struct router *r)
 
 static int patience(const struct router *r, uint64_t late)
 {
-    int most = r->busy ? (int)(DEPTH_EVERY / 1000000) : -1;
+    int most = r->busy || r->lost_at != 0 ? (int)(DEPTH_EVERY / 1000000) : -1;
     if (late == 0)
         return most;
     uint64_t now = monotonic();
@@ -143,6 +143,7 @@ static void serve(struct router *r)
         }
         peers_bury(r);
         late = route_due(r->route, r->now);
+        peers_check_lost(r);
         tell_depths(r);
     }
 }

@@ -159,12 +159,33 @@ static void hear(struct router *r, struct peer *p)
     }
 }
 
+/* The end of a process is told by the supervisor; the loss of its line is seen first. */
+void peers_check_lost(struct router *r)
+{
+    struct peer *p, *next;
+    if (r->lost_at == 0 || r->now - r->lost_at < PEER_LOST_FOR)
+        return;
+    r->lost_at = 0;
+    HASH_ITER(hh, r->peers, p, next)
+    {
+        if (p->lost_at != 0)
+            accuse(p, "lost its line to the router, as an oversize message loses it");
+    }
+}
+
+static void note_loss(struct router *r, struct peer *p)
+{
+    if (p->lost_at == 0 && p->live && bus_peer(p->bus).was_lost)
+        p->lost_at = r->lost_at = r->now;
+}
+
 /* Which of its descriptors it was is asked of each: they are few and the answers are cheap. */
 void peer_ready(struct router *r, struct peer *p)
 {
     if (p->dead)
         return;
     bus_peer_changed(p->bus);
+    note_loss(r, p);
     if (!is_itself(r, p))
         return;
     hear(r, p);

@@ -49,7 +49,8 @@ static void pipe_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
         nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &pid);
     }
     pthread_mutex_lock(&bus->lock);
-    bus->peer.was_lost = event == NNG_PIPE_EV_REM_POST;
+    if (event == NNG_PIPE_EV_REM_POST && bus->peer.connected)
+        bus->peer.was_lost = 1;
     bus->peer.connected = event == NNG_PIPE_EV_ADD_POST;
     if (bus->peer.connected) {
         bus->peer.uid = (uint32_t)uid;

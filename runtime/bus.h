@@ -34,7 +34,7 @@ int bus_send(struct bus *bus, struct span bytes);
 /* The peer, once there is one: its uid and pid as the kernel told at connect. */
 struct bus_peer {
     int connected; /* 0 before and after */
-    int was_lost;  /* it was connected once and is gone */
+    int was_lost;  /* its line was lost once, and what was on it; it may have dialled again since */
     uint32_t uid;
     int64_t pid;
 };
