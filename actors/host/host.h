@@ -74,6 +74,8 @@ void host_take_domains(struct host *h, struct out *out, struct host_task *t);
 /* Everything that is known, to everybody: after a new router, or for who has just started. */
 void host_tell_all(struct host *h, struct out *out);
 void host_say_facts(struct host *h, struct out *out);
+/* To registry: every domain of the last look. */
+void host_say_observed_all(struct host *h, struct out *out);
 
 /* host_perform.c: on the worker's thread. */
 void host_perform(void *doors, struct task *task);

@@ -218,6 +218,8 @@ void host_lost(struct host *h, struct out *out)
 static void on_host_tell(struct host *h, struct out *out, const struct envelope *e, const struct host_tell *m)
 {
     (void)m;
+    if (e->source_kind == KIND_REGISTRY && h->connected)
+        host_say_observed_all(h, out); /* changes wait for this: before anything else */
     if (e->source_kind == KIND_REGISTRY)
         ask_roster(h, out); /* it may have missed changes of the roster: the answer tells all */
     host_say_facts(h, out);

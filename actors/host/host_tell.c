@@ -70,7 +70,7 @@ static void say_observed(struct out *out, const struct host_vm *vm, uint32_t eve
     (void)EVENT(out, observed, ((struct address){KIND_VM, vm->qid}), &c, &m);
 }
 
-static void say_observed_all(struct host *h, struct out *out)
+void host_say_observed_all(struct host *h, struct out *out)
 {
     AUTO_TEXT elements = TEXT_WITH_LIMIT(4 << 20);
     struct observed_all m = {0};
@@ -92,7 +92,7 @@ void host_tell_all(struct host *h, struct out *out)
     host_say_facts(h, out);
     if (!h->connected || !h->has_roster)
         return;
-    say_observed_all(h, out);
+    host_say_observed_all(h, out);
     HASH_ITER(hh, h->vms, vm, next)
     {
         if (vm->active)
