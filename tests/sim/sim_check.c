@@ -53,7 +53,7 @@ static void take_change(struct history_walk *w, uint64_t version, const struct c
         show(w, version, "R %s", w->name[c->qid]);
     if (c->gone)
         return;
-    if (c->kind == CHANGE_FEATURE)
+    if (c->kind == CHANGE_FEATURE && value > 0 && c->value.at[0] == 'u')
         show(w, version, "F %.*s=%.*s", key, c->key.at, value, c->value.at);
     if (c->kind == CHANGE_TAG && key > 1 && c->key.at[0] == 't')
         show(w, version, "T %.*s", key, c->key.at);
