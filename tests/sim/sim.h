@@ -226,6 +226,9 @@ void listener_hears(struct sim *s, struct span record);
 /* sim_fault.c */
 void faults_start(struct sim *s);
 
+/* sim_vm.c */
+const char *vm_words(const struct proc *p, char *words, size_t size);
+
 /* sim_check.c: at rest. */
 void sim_check(struct sim *s);
 

@@ -220,11 +220,13 @@ static void check_lives(struct sim *s, struct registry *r)
         const char *is = state_of(sim_find(s->hypervisor, vm_uuid(vm)));
         bool lives = strcmp(is, "Halted") != 0;
         const struct proc *p = s->vms[vm_qid(vm)];
+        char words[200];
         if (r->claims[vm_qid(vm)].living != lives)
             sim_broken(s, "%s is %s and the registry holds it for %s", vm_name(vm), is, lives ? "free" : "living");
         check_fact(s, vm, is);
         if (!lives && p != NULL && p->running)
-            sim_broken(s, "%s is at rest and vm/%u still runs", vm_name(vm), vm_qid(vm));
+            sim_broken(s, "%s is at rest and vm/%u still runs (%s)", vm_name(vm), vm_qid(vm),
+                       vm_words(p, words, sizeof words));
         if (lives && (p == NULL || !p->running))
             sim_broken(s, "%s lives and has no process", vm_name(vm));
     }
