@@ -59,6 +59,7 @@ struct vm {
     uint32_t qid, generation;
     bool greeted, is_ready, has_view;
     bool paused_said; /* subscribers believe that it is paused */
+    bool bygone; /* this generation of the VM was removed: nothing is left to do but to end */
 
     enum vm_life life;
     struct domain_seen seen; /* the last look */

@@ -253,12 +253,26 @@ static void looked(struct vm *vm, struct out *out, const struct vm_result *resul
     vm_reconcile(vm, out);
 }
 
+/* Registry knows no such VM, or the router none of this generation. */
+static bool is_removed(const struct vm_result *result)
+{
+    return result->r == -ERR_VM_NOT_FOUND || result->r == -ERR_REFUSED;
+}
+
+static void end_bygone(struct vm *vm, struct out *out)
+{
+    vm->bygone = true;
+    vm_errand_end(vm, out, -ERR_GONE, NULL);
+}
+
 void vm_begin_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     if (result == NULL && vm->has_view)
         begin_look(vm, out);
     else if (result == NULL)
         begin_view(vm, out);
+    else if (vm->step == BEGIN_VIEW && is_removed(result))
+        end_bygone(vm, out);
     else if (result->r < 0)
         begin_fails(vm, out, result->r, &result->why);
     else if (vm->step == BEGIN_VIEW)
