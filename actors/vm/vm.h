@@ -113,6 +113,8 @@ void vm_progress(struct vm *vm, struct out *out, struct vm_request *job, unsigne
 struct context vm_context(const struct vm *vm, struct out *out, unsigned seconds);
 /* The tag of the question that the errand now waits for. */
 uint64_t vm_ask_tag(struct vm *vm);
+/* Tells registry once more that the VM rests: it may have taken host's word for a life that has ended. */
+void vm_release_again(struct vm *vm, struct out *out);
 int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view);
 
 /* ---- each errand: begins with step 0 and no result, goes on with the result of what it began ---- */

@@ -316,11 +316,19 @@ static void on_prepare(struct vm *vm, struct out *out, const struct envelope *e,
     REPLY(out, prepare, &request, (&(struct prepare_reply){.nothing = 0}));
 }
 
+void vm_release_again(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, MARGIN_SECONDS);
+    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, 0, NO_MESSAGE(release));
+}
+
 static void claim_again(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, MARGIN_SECONDS);
     if (vm->life == VM_LIVING || vm->life == VM_STARTING)
         ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+    else if (vm->life == VM_HALTED)
+        vm_release_again(vm, out);
 }
 
 static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_tell *m)

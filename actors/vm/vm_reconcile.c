@@ -37,6 +37,7 @@ static void rest(struct vm *vm, struct out *out)
 {
     vm->life = VM_HALTED;
     vm_facts(vm, out);
+    vm_release_again(vm, out);
     vm_errand_end(vm, out, 0, NULL);
 }
 

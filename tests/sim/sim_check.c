@@ -272,7 +272,8 @@ void sim_check(struct sim *s)
     }
     for (size_t i = 0; i < SIM_CLIENTS; i++)
         if (s->clients[i].conn != 0)
-            sim_broken(s, "never answered: %s", s->clients[i].request);
+            sim_broken(s, "never answered, asked at %.3f s: %s", (double)s->clients[i].asked_at / 1e9 - 1000,
+                       s->clients[i].request);
     struct history_walk *w = sim_alloc(sizeof *w);
     w->s = s;
     (void)db_since(store->db, 0, take_row, w, NULL);
