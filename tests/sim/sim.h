@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The whole system in one process under a seed: every actor's core, the router's rules, a supervisor, a
- * hypervisor and a disk of memory, clients; in virtual time, without threads or sockets. Shared by sim_*.c. */
+ * hypervisor and a disk of memory, clients; in virtual time, without threads or sockets. Shared by sim_*.c.
+ */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
 
@@ -72,12 +73,12 @@ struct proc {
     struct parts *parts;
     struct failed_asks failed_asks;
     struct timers timers;
-    uint64_t heard, router;     /* the router that it is connected to; 0: none */
-    uint64_t tick_at;           /* the next look at its timers */
+    uint64_t heard, router;      /* the router that it is connected to; 0: none */
+    uint64_t tick_at;            /* the next look at its timers */
     uint64_t last_up, last_down; /* what was sent last arrives then */
-    unsigned flying, room;      /* messages in its socket, and how many fit */
+    unsigned flying, room;       /* messages in its socket, and how many fit */
     bool wants_room;
-    int cut; /* dies after so many words of its core; -1: not now */
+    int cut;                     /* dies after so many words of its core; -1: not now */
     struct hand hand[SIM_HANDS]; /* 0 works, 1 is parked */
     struct job *todo;
     uint64_t last_job;
@@ -132,6 +133,7 @@ struct sim_options {
     uint64_t seed;
     unsigned vms;
     bool faults, verbose;
+    bool orphans; /* libvirtd does what a killed process has asked of it, a while later */
 };
 
 struct sim {
@@ -145,7 +147,7 @@ struct sim {
     uint64_t sup_down, sup_up; /* last arrivals between supervisor and router */
     uint64_t last_incarnation, last_conn;
 
-    struct proc *procs[KINDS];   /* singles, and api/0 */
+    struct proc *procs[KINDS]; /* singles, and api/0 */
     struct proc *procs_api1;
     struct proc **vms, **guests; /* by qid; made when woken */
 
@@ -181,7 +183,8 @@ void sim_free(struct sim *s);
 /* sim_proc.c: a process as its shell makes it. */
 struct proc *proc_find(struct sim *s, struct address who);
 struct proc *proc_make(struct sim *s, struct address who);
-struct proc *proc_alive(struct sim *s, const struct sim_event *e); /* the incarnation of that event, or NULL */
+struct proc *proc_alive(struct sim *s,
+                        const struct sim_event *e); /* the incarnation of that event, or NULL */
 void proc_begin(struct proc *p);
 void proc_kill(struct proc *p);
 void proc_release(struct proc *p);
@@ -201,6 +204,7 @@ void doors_close(struct proc *p, void *doors);
 /* sim_router.c */
 void router_start(struct sim *s);
 void router_kill(struct sim *s);
+void router_meet(struct proc *p);
 void router_send(struct proc *p, struct span bytes);
 void router_order(struct sim *s, void (*happen)(struct sim *, struct sim_event *), struct address who,
                   uint64_t incarnation, uint64_t number);

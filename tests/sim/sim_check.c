@@ -31,7 +31,8 @@ struct history_walk {
     char name[10001][32];
 };
 
-static void show(struct history_walk *w, uint64_t version, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void show(struct history_walk *w, uint64_t version, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void show(struct history_walk *w, uint64_t version, const char *format, ...)
 {
@@ -108,8 +109,8 @@ static void check_operations(struct sim *s, const struct history_walk *w)
         if (rows < done)
             sim_broken(s, "'%s' was acknowledged %u times and happened %u times", op->identity, done, rows);
         if (rows > done + maybe)
-            sim_broken(s, "'%s' happened %u times; %u were acknowledged and %u are in doubt", op->identity, rows, done,
-                       maybe);
+            sim_broken(s, "'%s' happened %u times; %u were acknowledged and %u are in doubt", op->identity,
+                       rows, done, maybe);
     }
 }
 
@@ -142,8 +143,8 @@ static void check_events(struct sim *s, const struct history_walk *w)
         if (heard[1] > 0)
             sim_broken(s, "the event of '%s' was heard twice", row->identity);
         if (heard[0] == 0 && !may_have_missed(s, at))
-            sim_broken(s, "the event of '%s' (version %llu, committed at %.3f s) was never heard", row->identity,
-                       (unsigned long long)row->version, (double)at / 1e9 - 1000);
+            sim_broken(s, "the event of '%s' (version %llu, committed at %.3f s) was never heard",
+                       row->identity, (unsigned long long)row->version, (double)at / 1e9 - 1000);
     }
 }
 
@@ -152,8 +153,9 @@ static void check_events(struct sim *s, const struct history_walk *w)
 static int describe(void *arg, const struct change *c)
 {
     struct text *t = arg;
-    text_format(t, "%u %u %.*s=%.*s\n", (unsigned)c->kind, c->qid, (int)c->key.len, c->key.at != NULL ? c->key.at : "",
-                (int)c->value.len, c->value.at != NULL ? c->value.at : "");
+    text_format(t, "%u %u %.*s=%.*s\n", (unsigned)c->kind, c->qid, (int)c->key.len,
+                c->key.at != NULL ? c->key.at : "", (int)c->value.len,
+                c->value.at != NULL ? c->value.at : "");
     return t->failed;
 }
 
@@ -180,7 +182,8 @@ static void check_models(struct sim *s, struct registry *r, struct db *db)
     AUTO(model) *stored = model_new();
     uint64_t version;
     struct fault why = {0};
-    if (db_load(db, &version, refold, stored, &why) < 0 || version != r->version || !same_models(stored, r->model))
+    if (db_load(db, &version, refold, stored, &why) < 0 || version != r->version ||
+        !same_models(stored, r->model))
         sim_broken(s, "the registry's model (version %llu) is not its store (version %llu) %s",
                    (unsigned long long)r->version, (unsigned long long)version, why.text);
     for (uint32_t i = 0; i < 2; i++) {
@@ -199,8 +202,8 @@ static void check_models(struct sim *s, struct registry *r, struct db *db)
 static const char *state_of(const struct sim_domain *d)
 {
     return d == NULL || d->xml == NULL || d->domid == VIRT_NO_DOMID ? "Halted"
-           : d->state == VIRT_PAUSED                               ? "Paused"
-                                                                   : "Running";
+           : d->state == VIRT_PAUSED                                ? "Paused"
+                                                                    : "Running";
 }
 
 static void check_fact(struct sim *s, const struct vm *vm, const char *is)
@@ -222,7 +225,8 @@ static void check_lives(struct sim *s, struct registry *r)
         const struct proc *p = s->vms[vm_qid(vm)];
         char words[200];
         if (r->claims[vm_qid(vm)].living != lives)
-            sim_broken(s, "%s is %s and the registry holds it for %s", vm_name(vm), is, lives ? "free" : "living");
+            sim_broken(s, "%s is %s and the registry holds it for %s", vm_name(vm), is,
+                       lives ? "free" : "living");
         check_fact(s, vm, is);
         if (!lives && p != NULL && p->running)
             sim_broken(s, "%s is at rest and vm/%u still runs (%s)", vm_name(vm), vm_qid(vm),
@@ -257,7 +261,8 @@ static void check_router(struct sim *s)
     HASH_ITER(hh, s->route->boxes, box, next)
     {
         if (box->waiting > 0)
-            sim_broken(s, "%u messages wait for %s/%u", box->waiting, kind_name(box->key.kind), box->key.instance);
+            sim_broken(s, "%u messages wait for %s/%u", box->waiting, kind_name(box->key.kind),
+                       box->key.instance);
     }
 }
 

@@ -19,7 +19,9 @@ static void create(struct sim *s, struct wish *w, unsigned vm)
 {
     bool app = vm % 4 != 0 && sim_chance(s, 500);
     snprintf(w->header, sizeof w->header, "admin.vm.Create.%s dom0 name dom0",
-             vm % 4 == 0 ? "TemplateVM" : app ? "AppVM+vm0" : "StandaloneVM");
+             vm % 4 == 0 ? "TemplateVM"
+             : app       ? "AppVM+vm0"
+                         : "StandaloneVM");
     snprintf(w->payload, sizeof w->payload, "name=vm%u label=red", vm);
     snprintf(w->identity, sizeof w->identity, "N vm%u", vm);
 }
@@ -69,10 +71,11 @@ static void set_network(struct sim *s, struct wish *w, unsigned vm)
 
 static void life(struct sim *s, struct wish *w, unsigned vm)
 {
-    static const char *const methods[] = {"admin.vm.Start",        "admin.vm.Start",   "admin.vm.Start",
-                                          "admin.vm.Kill",         "admin.vm.Pause",   "admin.vm.Unpause",
-                                          "admin.vm.Shutdown",     "admin.vm.Unpause", "admin.vm.Shutdown+force+wait",
-                                          "admin.vm.CurrentState", "admin.vm.Kill",    "admin.vm.property.GetAll"};
+    static const char *const methods[] = {
+        "admin.vm.Start",        "admin.vm.Start",   "admin.vm.Start",
+        "admin.vm.Kill",         "admin.vm.Pause",   "admin.vm.Unpause",
+        "admin.vm.Shutdown",     "admin.vm.Unpause", "admin.vm.Shutdown+force+wait",
+        "admin.vm.CurrentState", "admin.vm.Kill",    "admin.vm.property.GetAll"};
     snprintf(w->header, sizeof w->header, "%s dom0 name vm%u", methods[sim_random(s, COUNT(methods))], vm);
 }
 
@@ -86,8 +89,8 @@ static void look(struct sim *s, struct wish *w, unsigned vm)
 static const struct {
     wisher *make;
     unsigned weight;
-} wishes[] = {{create, 12},        {destroy, 5},   {set_feature, 14}, {set_tag, 8},
-              {set_kernelopts, 8}, {set_netvm, 5}, {set_network, 3},  {life, 45}, {look, 4}};
+} wishes[] = {{create, 12},   {destroy, 5},     {set_feature, 14}, {set_tag, 8}, {set_kernelopts, 8},
+              {set_netvm, 5}, {set_network, 3}, {life, 45},        {look, 4}};
 
 static void next_wish(struct sim *s, struct wish *w)
 {

@@ -46,7 +46,8 @@ static void libvirtd_restarts(struct sim *s)
 static void call_fails(struct sim *s)
 {
     static const enum sim_trouble kinds[] = {SIM_FAIL, SIM_HANG, SIM_LATE};
-    sim_hypervisor_trouble(s->hypervisor, kinds[sim_random(s, COUNT(kinds))], (unsigned)sim_between(s, 1, 20));
+    sim_hypervisor_trouble(s->hypervisor, kinds[sim_random(s, COUNT(kinds))],
+                           (unsigned)sim_between(s, 1, 20));
 }
 
 static void disk_fails(struct sim *s)
@@ -77,7 +78,7 @@ static void guests_change_mind(struct sim *s)
 static const struct {
     void (*happen)(struct sim *s);
     unsigned weight;
-} rows[] = {{kill_single, 20}, {kill_vm, 30},   {libvirtd_restarts, 4},  {call_fails, 15},
+} rows[] = {{kill_single, 20}, {kill_vm, 30},   {libvirtd_restarts, 4}, {call_fails, 15},
             {disk_fails, 8},   {guest_ends, 8}, {guests_change_mind, 4}};
 
 static void something(struct sim *s, struct sim_event *e)

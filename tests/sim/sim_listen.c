@@ -24,8 +24,8 @@ static void comes(struct sim *s, struct sim_event *e)
         (void)sim_at(s, s->now + 30 * MILLISECONDS, comes);
         return;
     }
-    int len = snprintf(request, sizeof request, "bulkhead.Events%s%s dom0 name dom0", l->token[0] != '\0' ? "+" : "",
-                       l->token);
+    int len = snprintf(request, sizeof request, "bulkhead.Events%s%s dom0 name dom0",
+                       l->token[0] != '\0' ? "+" : "", l->token);
     l->conn = ++s->last_conn;
     l->last_arrival = s->now;
     api->out.now = s->now;
@@ -128,11 +128,13 @@ static void take_token(struct sim *s, const struct record_text *r)
         sim_broken(s, "the subscriber got the token %s", r->token);
     bool same = span_is(epoch, l->epoch);
     bool established = strcmp(r->event, "connection-established") == 0;
-    if (same && !established && (n < l->number || (n == l->number && index <= l->index && l->index != UINT32_MAX)))
+    if (same && !established &&
+        (n < l->number || (n == l->number && index <= l->index && l->index != UINT32_MAX)))
         sim_broken(s, "the subscriber hears %s after %s.%llu.%u: twice or out of order", r->token, l->epoch,
                    (unsigned long long)l->number, l->index);
     if (!same && l->token[0] != '\0')
-        sim_broken(s, "the subscriber hears %s after %s and was not told of the new epoch", r->token, l->token);
+        sim_broken(s, "the subscriber hears %s after %s and was not told of the new epoch", r->token,
+                   l->token);
     (void)text_copy(l->epoch, sizeof l->epoch, epoch);
     (void)text_copy(l->token, sizeof l->token, span_of(r->token));
     l->number = n;
@@ -168,7 +170,8 @@ static void arrives(struct sim *s, struct sim_event *e)
     }
     struct record_text r = read_record(bytes);
     if (s->options.verbose)
-        fprintf(stderr, "%.6f event %s %s %s\n", (double)s->now / 1e9, r.subject, r.event, r.token != NULL ? r.token : "");
+        fprintf(stderr, "%.6f event %s %s %s\n", (double)s->now / 1e9, r.subject, r.event,
+                r.token != NULL ? r.token : "");
     if (strcmp(r.event, "epoch-changed") == 0 || strcmp(r.event, "gap") == 0) {
         told_of_gap(s);
         return;

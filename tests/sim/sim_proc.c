@@ -322,6 +322,8 @@ void proc_begin(struct proc *p)
     p->room = (unsigned)sim_between(s, 2, 64);
     p->cut = -1;
     p->router = s->route != NULL ? s->router : 0;
+    if (p->router != 0)
+        router_meet(p);
     p->hand[0].doors = doors_open(p);
     prepare(p);
     char note[CONTROL_TEXT];
@@ -330,8 +332,6 @@ void proc_begin(struct proc *p)
     if (p->actor->begin(p->core, &p->out, &p->life) < 0)
         sim_broken(s, "%s/%u does not begin", p->actor->name, p->who.instance);
     p->life.note = (struct span){NULL, 0};
-    if (p->router != 0)
-        router_order(s, order_live, p->who, p->incarnation, 0);
     proc_after(p);
 }
 

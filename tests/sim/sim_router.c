@@ -203,6 +203,15 @@ void order_ended(struct sim *s, struct sim_event *e)
 
 /* ---- its own life ---- */
 
+/* What it says before the router knows it for who it is waits in its socket. */
+void router_meet(struct proc *p)
+{
+    struct sim *s = p->sim;
+    router_order(s, order_live, p->who, p->incarnation, 0);
+    p->last_up = s->sup_down;
+    p->last_down = 0;
+}
+
 static void dial(struct sim *s, struct sim_event *e)
 {
     struct proc *p = proc_alive(s, e);
@@ -214,8 +223,7 @@ static void dial(struct sim *s, struct sim_event *e)
     p->heard = 0;
     p->flying = 0;
     p->wants_room = false;
-    p->last_up = p->last_down = 0;
-    router_order(s, order_live, p->who, p->incarnation, 0);
+    router_meet(p);
     proc_after(p);
 }
 

@@ -89,7 +89,8 @@ static void restart(struct proc *p)
         return;
     }
     router_order(p->sim, order_ended, p->who, p->incarnation, ENDING_RESTARTS);
-    wait_before(p, p->crashes <= 1 ? 0 : (10 * MILLISECONDS) << (2 * (p->crashes - 2 < 3 ? p->crashes - 2 : 3)));
+    wait_before(p,
+                p->crashes <= 1 ? 0 : (10 * MILLISECONDS) << (2 * (p->crashes - 2 < 3 ? p->crashes - 2 : 3)));
 }
 
 static void reaped(struct sim *s, struct sim_event *e)

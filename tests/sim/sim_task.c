@@ -221,7 +221,8 @@ static void begin_next(struct proc *p)
 void task_give(struct proc *p, struct task *task)
 {
     struct job *job = sim_alloc(sizeof *job), **end = &p->todo;
-    *job = (struct job){.task = task, .what = task->what, .deadline = task->deadline, .number = ++p->last_job};
+    *job =
+        (struct job){.task = task, .what = task->what, .deadline = task->deadline, .number = ++p->last_job};
     while (*end != NULL)
         end = &(*end)->next;
     *end = job;
@@ -286,7 +287,8 @@ static void orphan(struct sim *s, struct sim_event *e)
 static void drop(struct proc *p, struct job *job)
 {
     struct sim *s = p->sim;
-    if (p->who.kind == KIND_VM && job->started && !job->performed && sim_chance(s, 500)) {
+    if (p->who.kind == KIND_VM && job->started && !job->performed && s->options.orphans &&
+        sim_chance(s, 500)) {
         struct sim_event *e = sim_at(s, s->now + sim_between(s, 1, 2000) * MILLISECONDS, orphan);
         e->data = job->task;
         e->who = p->who;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * sim_test [--seed N] [--seeds COUNT] [--vms N] [--calm] [--verbose]: runs the simulator under seeds and says
- * which promise broke under which. Without --seed: those of seeds.txt first, then as many as fit in a minute. */
+ * sim_test [--seed N] [--seeds COUNT] [--vms N] [--calm] [--orphans] [--verbose]: runs the simulator under
+ * seeds and says which promise broke under which. Without --seed: those of seeds.txt first, then as many as
+ * fit in a minute. */
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
@@ -48,8 +49,8 @@ static void report(bool ok, const char *sentence, const struct sim_options *opti
     tests++;
     failures += !ok;
     printf("%sok %u - %s (seed %" PRIu64 ", %u VMs%s): %u requests, %u done, %u kills, %" PRIu64 " events\n",
-           ok ? "" : "not ", tests, sentence, options->seed, options->vms, options->faults ? "" : ", nothing fails",
-           o->requests, o->acknowledged, o->kills, o->events);
+           ok ? "" : "not ", tests, sentence, options->seed, options->vms,
+           options->faults ? "" : ", nothing fails", o->requests, o->acknowledged, o->kills, o->events);
     if (!ok)
         printf("# %s\n# again: sim_test --seed %" PRIu64 " --vms %u%s --verbose\n", o->broken, options->seed,
                options->vms, options->faults ? "" : " --calm");
@@ -117,6 +118,7 @@ int main(int argc, char **argv)
     struct sim_options o = {.seed = number(argc, argv, "--seed", 1),
                             .vms = (unsigned)number(argc, argv, "--vms", 0),
                             .faults = !is_given(argc, argv, "--calm"),
+                            .orphans = is_given(argc, argv, "--orphans"),
                             .verbose = is_given(argc, argv, "--verbose")};
     unsigned vms = o.vms;
     bool one = is_given(argc, argv, "--seed"), counted = is_given(argc, argv, "--seeds");

@@ -120,8 +120,11 @@ bool sim_run(struct sim *s, uint64_t until)
 
 static void place_devices(struct sim *s)
 {
-    static const struct pci_node node = {.name = "pci_0000_00_02_0", .slot = 2, .class_code = "030000",
-                                         .vendor_id = "0x8086", .product_id = "0x1234"};
+    static const struct pci_node node = {.name = "pci_0000_00_02_0",
+                                         .slot = 2,
+                                         .class_code = "030000",
+                                         .vendor_id = "0x8086",
+                                         .product_id = "0x1234"};
     (void)sim_devices(s->hypervisor, &node, 1);
 }
 
@@ -172,7 +175,8 @@ void sim_free(struct sim *s)
     route_free(s->route);
     sim_hypervisor_free(s->hypervisor);
     db_disk_free(s->disk);
-    void *const plain[] = {s->heap, s->vms, s->guests, s->ops, s->commits, s->listener.heard, s->listener.gaps};
+    void *const plain[] = {s->heap,           s->vms,          s->guests, s->ops, s->commits,
+                           s->listener.heard, s->listener.gaps};
     for (size_t i = 0; i < COUNT(plain); i++)
         free(plain[i]);
     free(s);
