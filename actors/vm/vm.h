@@ -59,7 +59,7 @@ struct vm {
     uint32_t qid, generation;
     bool greeted, is_ready, has_view;
     bool paused_said; /* subscribers believe that it is paused */
-    bool bygone; /* this generation of the VM was removed: nothing is left to do but to end */
+    bool bygone;      /* this generation of the VM was removed: nothing is left to do but to end */
 
     enum vm_life life;
     struct domain_seen seen; /* the last look */
@@ -133,6 +133,9 @@ void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 /* ---- vm_start.c ---- */
 /* The start has failed: says so and undoes what was done. `uncertain`: its domain may exist. */
 void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain);
+
+/* While nothing is known for certain: whether the note speaks of a life that may go on. */
+bool vm_may_live(const struct vm *vm);
 
 /* ---- vm_stop.c ---- */
 /* The domain is gone. With `pair` subscribers hear it; then all is cleaned up. */

@@ -325,7 +325,7 @@ void vm_release_again(struct vm *vm, struct out *out)
 static void claim_again(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, MARGIN_SECONDS);
-    if (vm->life == VM_LIVING || vm->life == VM_STARTING)
+    if (vm->life == VM_LIVING || vm->life == VM_STARTING || (vm->life == VM_UNKNOWN && vm_may_live(vm)))
         ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
     else if (vm->life == VM_HALTED)
         vm_release_again(vm, out);

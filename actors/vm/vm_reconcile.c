@@ -224,12 +224,19 @@ static void begin_look(struct vm *vm, struct out *out)
         begin_fails(vm, out, r, &why);
 }
 
+bool vm_may_live(const struct vm *vm)
+{
+    return vm->note.step != STEP_NONE && vm->note.step != STEP_STOPPED;
+}
+
+/* A life that is not known to have ended keeps its claim: registry may have begun anew, deaf to the
+ * hypervisor, and must not remove the VM meanwhile. */
 static void begin_view(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     vm->step = BEGIN_VIEW;
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct claim){.purpose = 1}));
+        (&(struct claim){.purpose = vm_may_live(vm) ? 0 : 1}));
 }
 
 static void viewed(struct vm *vm, struct out *out, const struct vm_result *result)
