@@ -87,13 +87,15 @@ function(add_fuzz name)
   add_dependencies(fuzzers fuzz_${name})
 endfunction()
 
-# add_programs(KIND LINKS...): each tests/KIND/*.c as one program build/PRESET/tests/KIND/NAME that prints TAP; for
-# the kinds sim and jail, whose programs the runner finds there.
+# add_programs(KIND LINKS...): each tests/KIND/*_test.c, with all other files of that folder, as one program
+# build/PRESET/tests/KIND/NAME that prints TAP; for the kinds sim and jail, whose programs the runner finds there.
 function(add_programs kind)
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/*.c)
+  file(GLOB parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/*_test.c)
+  list(REMOVE_ITEM parts ${sources} ".")
   foreach(source ${sources})
     get_filename_component(stem ${source} NAME_WE)
-    add_executable(${kind}_${stem} ${source})
+    add_executable(${kind}_${stem} ${source} ${parts})
     target_link_libraries(${kind}_${stem} PRIVATE ${ARGN})
     set_target_properties(${kind}_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${kind} OUTPUT_NAME ${stem})
     add_test(NAME ${kind}/${stem} COMMAND ${kind}_${stem})

@@ -114,7 +114,8 @@ int parts_send(const struct envelope *e, int (*send)(void *arg, const struct env
         size_t from = n * BODY_PART_MAX, len = e->body.len - from;
         part.part = (uint16_t)(n + 1);
         part.parts = (uint16_t)parts;
-        part.body = (struct span){e->body.at + from, len < BODY_PART_MAX ? len : BODY_PART_MAX};
+        part.body.len = len < BODY_PART_MAX ? len : BODY_PART_MAX;
+        part.body.at = from == 0 ? e->body.at : e->body.at + from; /* an empty body may be at NULL */
         r = send(arg, &part);
     }
     return r;

@@ -79,6 +79,7 @@ static void dial(struct shell *s)
     }
     s->dial_at = 0;
     s->sends_wanted = false;
+    s->heard = s->heard_told = 0; /* as the new router counts: else no goodbye agrees with it any more */
     (void)watch(s, bus_fd(s->bus), EPOLLIN);
     (void)watch(s, bus_peer_fd(s->bus), EPOLLIN);
 }

@@ -36,6 +36,7 @@ struct pending_operation {
 /* What registry knows of a VM's life. */
 struct life_claim {
     bool living, removing;
+    bool told; /* by its own process: host's list may be of a moment before that */
 };
 
 struct registry {

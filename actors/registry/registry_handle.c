@@ -272,7 +272,7 @@ static void on_claim(struct registry *r, struct out *out, const struct envelope 
         return;
     }
     if (m->purpose == 0)
-        r->claims[vm_qid(vm)].living = true;
+        r->claims[vm_qid(vm)].living = r->claims[vm_qid(vm)].told = true;
     int made = view_make(r, vm_qid(vm), &reply.view, &memory, &why);
     if (made < 0)
         reply_error(out, &request, made, &why);
@@ -285,8 +285,10 @@ static void on_release(struct registry *r, struct out *out, const struct envelop
 {
     struct request request = request_of(e);
     (void)m;
-    if (subject_of(r, e) != NULL)
+    if (subject_of(r, e) != NULL) {
         r->claims[e->subject_instance].living = false;
+        r->claims[e->subject_instance].told = true;
+    }
     (void)REPLY(out, release, &request, NO_MESSAGE(release_reply));
 }
 
@@ -298,7 +300,7 @@ static void on_observed_all(struct registry *r, struct out *out, const struct en
     (void)e;
     while (domain_item_next(&in, &domain) == 1) {
         const struct vm *vm = model_by_uuid(r->model, span_of(domain.uuid));
-        if (vm != NULL && vm_qid(vm) >= 1)
+        if (vm != NULL && vm_qid(vm) >= 1 && !r->claims[vm_qid(vm)].told)
             r->claims[vm_qid(vm)].living = true;
     }
     settle(r, out);

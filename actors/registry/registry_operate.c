@@ -287,8 +287,10 @@ static void take_over(struct registry *r, struct out *out, struct pending_operat
 {
     bool ends_vm = o->operation == OPERATION_vm_remove;
     r->version = t->version;
-    if (ends_vm)
+    if (ends_vm) {
         publish_roster(r, out, &o->plan);
+        r->claims[o->target] = (struct life_claim){0}; /* the next VM of this qid has told nothing yet */
+    }
     if (apply(r, &o->plan) < 0)
         out_leave(out); /* the store is right: begin anew from it */
     if (!ends_vm)

@@ -59,6 +59,7 @@ struct vm {
     uint32_t qid, generation;
     bool greeted, is_ready, has_view;
     bool paused_said; /* subscribers believe that it is paused */
+    bool bygone;      /* this generation of the VM was removed: nothing is left to do but to end */
 
     enum vm_life life;
     struct domain_seen seen; /* the last look */
@@ -112,6 +113,8 @@ void vm_progress(struct vm *vm, struct out *out, struct vm_request *job, unsigne
 struct context vm_context(const struct vm *vm, struct out *out, unsigned seconds);
 /* The tag of the question that the errand now waits for. */
 uint64_t vm_ask_tag(struct vm *vm);
+/* Tells registry once more that the VM rests: it may have taken host's word for a life that has ended. */
+void vm_release_again(struct vm *vm, struct out *out);
 int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view);
 
 /* ---- each errand: begins with step 0 and no result, goes on with the result of what it began ---- */
@@ -130,6 +133,9 @@ void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 /* ---- vm_start.c ---- */
 /* The start has failed: says so and undoes what was done. `uncertain`: its domain may exist. */
 void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain);
+
+/* While nothing is known for certain: whether the note speaks of a life that may go on. */
+bool vm_may_live(const struct vm *vm);
 
 /* ---- vm_stop.c ---- */
 /* The domain is gone. With `pair` subscribers hear it; then all is cleaned up. */

@@ -199,9 +199,23 @@ static bool do_one(struct vm *vm, struct out *out)
     return true;
 }
 
+/* Whatever waits here is for a VM that is no more, or for the next one of this qid, whose process begins
+ * when this one has ended. */
+static void end_bygone(struct vm *vm, struct out *out)
+{
+    vm_all_fail(vm, out, -ERR_GONE, NULL);
+    out_note(out, (struct span){NULL, 0});
+    out_timer(out, TIMER_AGAIN, 0);
+    out_retire(out);
+}
+
 void vm_next(struct vm *vm, struct out *out)
 {
     bool again = vm->greeted;
+    if (vm->bygone && vm->errand == ERRAND_NONE) {
+        end_bygone(vm, out);
+        return;
+    }
     while (again && vm->errand == ERRAND_NONE)
         again = do_one(vm, out);
     if (vm->greeted && (vm->errand == ERRAND_NONE || vm->life != VM_UNKNOWN))
@@ -302,11 +316,19 @@ static void on_prepare(struct vm *vm, struct out *out, const struct envelope *e,
     REPLY(out, prepare, &request, (&(struct prepare_reply){.nothing = 0}));
 }
 
+void vm_release_again(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, MARGIN_SECONDS);
+    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, 0, NO_MESSAGE(release));
+}
+
 static void claim_again(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, MARGIN_SECONDS);
-    if (vm->life == VM_LIVING || vm->life == VM_STARTING)
+    if (vm->life == VM_LIVING || vm->life == VM_STARTING || (vm->life == VM_UNKNOWN && vm_may_live(vm)))
         ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+    else if (vm->life == VM_HALTED)
+        vm_release_again(vm, out);
 }
 
 static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_tell *m)
@@ -389,12 +411,32 @@ static void core_hello(void *self, struct out *out, uint64_t epoch, uint64_t las
     vm_next(vm, out);
 }
 
+/* The router lets none pass but those about the VM that has this qid now: ours was removed. */
+static bool is_of_another_generation(const struct vm *vm, const struct envelope *e)
+{
+    return e->subject_kind == KIND_VM && e->subject_instance == vm->qid &&
+           e->subject_generation != vm->generation;
+}
+
+/* Asked again, it reaches the next VM's own process. */
+static void hear_bygone(struct vm *vm, struct out *out, const struct envelope *e)
+{
+    struct request request = request_of(e);
+    vm->bygone = true;
+    if (e->class == CLASS_REQUEST)
+        reply_error(out, &request, -ERR_GONE, NULL);
+    vm_next(vm, out);
+}
+
 static void core_hear(void *self, struct out *out, const struct envelope *e)
 {
     struct vm *vm = self;
     if (e->class == CLASS_CANCEL)
         return; /* what has begun is finished: its caller is gone, not its sense */
-    dispatch(vm, out, e, &vm->refused);
+    if (vm->bygone || is_of_another_generation(vm, e))
+        hear_bygone(vm, out, e);
+    else
+        dispatch(vm, out, e, &vm->refused);
 }
 
 static void core_answered(void *self, struct out *out, const struct answer *a)

@@ -37,6 +37,7 @@ static void rest(struct vm *vm, struct out *out)
 {
     vm->life = VM_HALTED;
     vm_facts(vm, out);
+    vm_release_again(vm, out);
     vm_errand_end(vm, out, 0, NULL);
 }
 
@@ -223,12 +224,19 @@ static void begin_look(struct vm *vm, struct out *out)
         begin_fails(vm, out, r, &why);
 }
 
+bool vm_may_live(const struct vm *vm)
+{
+    return vm->note.step != STEP_NONE && vm->note.step != STEP_STOPPED;
+}
+
+/* A life that is not known to have ended keeps its claim: registry may have begun anew, deaf to the
+ * hypervisor, and must not remove the VM meanwhile. */
 static void begin_view(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     vm->step = BEGIN_VIEW;
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct claim){.purpose = 1}));
+        (&(struct claim){.purpose = vm_may_live(vm) ? 0 : 1}));
 }
 
 static void viewed(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -253,12 +261,26 @@ static void looked(struct vm *vm, struct out *out, const struct vm_result *resul
     vm_reconcile(vm, out);
 }
 
+/* Registry knows no such VM, or the router none of this generation. */
+static bool is_removed(const struct vm_result *result)
+{
+    return result->r == -ERR_VM_NOT_FOUND || result->r == -ERR_REFUSED;
+}
+
+static void end_bygone(struct vm *vm, struct out *out)
+{
+    vm->bygone = true;
+    vm_errand_end(vm, out, -ERR_GONE, NULL);
+}
+
 void vm_begin_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     if (result == NULL && vm->has_view)
         begin_look(vm, out);
     else if (result == NULL)
         begin_view(vm, out);
+    else if (vm->step == BEGIN_VIEW && is_removed(result))
+        end_bygone(vm, out);
     else if (result->r < 0)
         begin_fails(vm, out, result->r, &result->why);
     else if (vm->step == BEGIN_VIEW)

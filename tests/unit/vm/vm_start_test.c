@@ -169,6 +169,23 @@ static void a_halted_vm_retires_and_a_living_one_does_not(void **state)
     bench_end(&b);
 }
 
+static void a_process_whose_vm_was_removed_ends_and_touches_nothing(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    bench_run(&b);
+    b.core->generation = BENCH_GENERATION - 1; /* what is said from now on is for the next VM of this qid */
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), -ERR_GONE);
+    assert_true(b.retired);
+    assert_false(b.world.defined);
+    assert_int_equal(b.events, 0);
+    assert_string_equal(b.note, "");
+    bench_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_failing_question_undoes_the_start),
         cmocka_unit_test(only_a_client_may_ask_its_netvm_to_start),
         cmocka_unit_test(a_halted_vm_retires_and_a_living_one_does_not),
+        cmocka_unit_test(a_process_whose_vm_was_removed_ends_and_touches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
