@@ -15,7 +15,7 @@
 /* Virtual time of requests and faults, and of coming to rest behind it. */
 #define BUSY_FOR (60 * SECONDS)
 #define REST_FOR (150 * SECONDS)
-enum { WALL_SECONDS = 60, SEEDS_MOST = 400, CALM_EVERY = 10 };
+enum { WALL_SECONDS = 60, SEEDS_MOST = 100, CALM_EVERY = 10 };
 
 struct outcome {
     uint64_t hash, events;
