@@ -37,6 +37,10 @@ static void on_traced(struct api *self, struct out *out, const struct envelope *
  * them can let its subscribers resume. */
 enum { HISTORY_WINDOW = 2048, SEEN_EVERY = 256 };
 
+/* Who lives says its facts again to a new router's api within that time. What the old router had not
+ * told of those at rest is lost with it. */
+#define FACTS_WITHIN (5 * SECONDS)
+
 void api_attach(struct api *self, const struct api_ops *ops, void *arg)
 {
     self->ops = ops;
@@ -66,8 +70,11 @@ static void hello(void *at, struct out *out, uint64_t epoch, uint64_t last_corre
     struct context nobody = {0};
     (void)last_correlation; /* this actor publishes nothing */
     self->now = out->now;
-    if (self->epoch != 0 && self->epoch != epoch)
+    if (self->epoch != 0 && self->epoch != epoch) {
         api_epoch_changed(self);
+        self->greeted_at = out->now;
+        out_timer(out, TIMER_FACTS, out->now + FACTS_WITHIN);
+    }
     if (self->epoch != epoch)
         self->last_number = self->acked = 0;
     self->epoch = epoch;
@@ -152,6 +159,8 @@ static void timer(void *at, struct out *out, uint64_t number)
     self->now = out->now;
     if (number == TIMER_RELOAD)
         api_load(self, out);
+    else if (number == TIMER_FACTS)
+        api_facts_forget_before(self, self->greeted_at);
     else
         give_up_waiting(self, out->now);
     api_set_waiting(self, out);

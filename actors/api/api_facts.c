@@ -57,6 +57,14 @@ void api_facts_forget(struct api *self, uint32_t qid)
     self->facts[qid] = NULL;
 }
 
+void api_facts_forget_before(struct api *self, uint64_t since)
+{
+    for (uint32_t qid = 0; qid <= QID_MAX; qid++)
+        if (self->facts[qid] != NULL && self->facts[qid]->at[FACT_power_state] < since)
+            api_facts_forget(self, qid);
+    api_changed(self);
+}
+
 void api_facts_free(struct api *self)
 {
     for (uint32_t qid = 0; qid <= QID_MAX; qid++)

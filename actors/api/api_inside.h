@@ -20,7 +20,7 @@ enum { PARKED_MOST = 1024, LATE_BYTES_MOST = 32 << 20, CALLS_MOST = 4096, SUBSCR
 /* What a reply may grow to. */
 enum { REPLY_MOST = 64 << 20 };
 
-enum api_timer { TIMER_RELOAD = 1, TIMER_WAITING };
+enum api_timer { TIMER_RELOAD = 1, TIMER_WAITING, TIMER_FACTS };
 
 /* A request that has passed the rules of its row. */
 struct asked {
@@ -106,7 +106,7 @@ struct api {
     void *ops_arg;
     uint64_t now; /* of the last call into the core */
     uint64_t epoch, version, last_number, acked;
-    uint64_t last_tag, snapshot_tag;
+    uint64_t last_tag, snapshot_tag, greeted_at;
     bool is_loaded, is_ready;
     struct model *model;
     struct world world;
@@ -152,6 +152,8 @@ void api_changed(struct api *self);
 struct world api_world(struct api *self);
 void api_facts_take(struct api *self, const struct envelope *e, const struct facts *m, uint64_t now);
 void api_facts_forget(struct api *self, uint32_t qid);
+/* Forgets of every VM what its process has not said again since then: it rests, and has no process. */
+void api_facts_forget_before(struct api *self, uint64_t since);
 void api_facts_free(struct api *self);
 /* The text that VM's present generation has, with its age if `age` is given; NULL: never observed. */
 const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint64_t *age);
