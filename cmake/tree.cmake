@@ -63,6 +63,8 @@ add_fuzz(devbus_pci actor_devbus_pci)
 add_fuzz(vm_mailbox actor_vm)
 add_fuzz(host_mailbox actor_host)
 add_fuzz(guest_mailbox actor_guest)
+add_fuzz(registry_mailbox actor_registry)
+add_fuzz(api_mailbox actor_api)
 add_fuzz(api_request actor_api)
 
 # Measuring programs; run by hand, or by tests/bench/run.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What the fuzz harnesses of mailboxes share: a row of messages, read from the fuzzer's bytes, heard by a
- * core that a harness has prepared; and a shell that counts answers and holds one task. */
+ * core that a harness has prepared; and a shell that counts answers and holds its tasks. */
 #ifndef TESTS_FUZZ_MAILBOX_H
 #define TESTS_FUZZ_MAILBOX_H
 
@@ -9,27 +9,29 @@
 
 #include "base/own.h"
 #include "proto/rules.h"
-#include "runtime/core.h"
+#include "runtime/post.h"
 
 struct mailbox {
     const struct actor *actor;
     void *core;
     struct out out;
     unsigned requests, answers;
-    struct task *task; /* in the worker's hands */
-    uint64_t tags[64]; /* questions that are open */
+    struct task *task[8]; /* in the worker's hands, in their order */
+    unsigned tasks;
+    struct subject subject; /* whom messages are about, where their row wants somebody */
+    uint64_t tags[64];      /* questions that are open */
     unsigned asked;
     struct span good;                                 /* an answer as it should be; may be empty */
     void (*complete)(struct task *task, uint8_t how); /* what the worker found out; may be NULL */
 };
 
-static int mailbox_send(void *shell, struct envelope *e)
+static inline int mailbox_send(void *shell, struct envelope *e)
 {
     ((struct mailbox *)shell)->answers += e->class == CLASS_REPLY;
     return 0;
 }
 
-static int mailbox_ask(void *shell, struct envelope *e, uint64_t tag)
+static inline int mailbox_ask(void *shell, struct envelope *e, uint64_t tag)
 {
     struct mailbox *m = shell;
     (void)e;
@@ -38,36 +40,36 @@ static int mailbox_ask(void *shell, struct envelope *e, uint64_t tag)
     return 0;
 }
 
-static void mailbox_task(void *shell, struct task *task)
+static inline void mailbox_task(void *shell, struct task *task)
 {
     struct mailbox *m = shell;
-    assert(m->task == NULL);
-    m->task = task;
+    assert(m->tasks < COUNT(m->task));
+    m->task[m->tasks++] = task;
 }
 
-static void mailbox_timer(void *shell, uint64_t timer, uint64_t at)
+static inline void mailbox_timer(void *shell, uint64_t timer, uint64_t at)
 {
     (void)shell, (void)timer, (void)at;
 }
 
-static void mailbox_note(void *shell, struct span note)
+static inline void mailbox_note(void *shell, struct span note)
 {
     (void)shell;
     assert(note.len <= 240);
 }
 
-static void mailbox_nothing(void *shell)
+static inline void mailbox_nothing(void *shell)
 {
     (void)shell;
 }
 
-static void mailbox_title(void *shell, const char *title)
+static inline void mailbox_title(void *shell, const char *title)
 {
     (void)shell, (void)title;
 }
 
 /* A core of this kind that has begun and knows its router. */
-static void mailbox_open(struct mailbox *m, const struct actor *actor)
+static inline void mailbox_open(struct mailbox *m, const struct actor *actor)
 {
     static const struct out_ops ops = {mailbox_send,    mailbox_ask,     mailbox_task,
                                        mailbox_timer,   mailbox_note,    mailbox_nothing,
@@ -81,16 +83,17 @@ static void mailbox_open(struct mailbox *m, const struct actor *actor)
         actor->hello(m->core, &m->out, 1, 0);
 }
 
-static void mailbox_close(struct mailbox *m)
+static inline void mailbox_close(struct mailbox *m)
 {
     if (m->actor->end != NULL)
         m->actor->end(m->core);
     free(m->core);
-    free(m->task);
+    for (unsigned i = 0; i < m->tasks; i++)
+        free(m->task[i]);
 }
 
 /* The oldest question is answered with this body, or with an error where there is none. */
-static void mailbox_answer(struct mailbox *m, struct span body)
+static inline void mailbox_answer(struct mailbox *m, struct span body)
 {
     struct envelope e = {.class = CLASS_REPLY, .body = body};
     struct answer a = {.e = &e};
@@ -105,12 +108,15 @@ static void mailbox_answer(struct mailbox *m, struct span body)
     m->actor->answered(m->core, &m->out, &a);
 }
 
-/* The task ends with this result. */
-static void mailbox_end_task(struct mailbox *m, int r, uint8_t how)
+/* The oldest task ends with this result. */
+static inline void mailbox_end_task(struct mailbox *m, int r, uint8_t how)
 {
-    struct task *task = TAKE(m->task);
-    if (task == NULL)
+    if (m->tasks == 0)
         return;
+    struct task *task = m->task[0];
+    m->tasks--;
+    for (unsigned i = 0; i < m->tasks; i++)
+        m->task[i] = m->task[i + 1];
     struct done d = {.task = task, .what = task->what};
     task->r = r;
     if (m->complete != NULL)
@@ -122,7 +128,7 @@ static void mailbox_end_task(struct mailbox *m, int r, uint8_t how)
 }
 
 /* A message of this mailbox's rows. */
-static void mailbox_hear(struct mailbox *m, unsigned row, struct span body)
+static inline void mailbox_hear(struct mailbox *m, unsigned row, struct span body)
 {
     size_t count;
     const struct message_rule *rules = message_rules(&count);
@@ -139,12 +145,17 @@ static void mailbox_hear(struct mailbox *m, unsigned row, struct span body)
                          .body = body};
     if ((rule->to & 1u << m->actor->kind) == 0)
         return;
+    if (rule->about != ABOUT_NOTHING) {
+        e.subject_kind = m->subject.kind;
+        e.subject_instance = m->subject.instance;
+        e.subject_generation = m->subject.generation;
+    }
     m->requests += rule->class == CLASS_REQUEST;
     m->actor->hear(m->core, &m->out, &e);
 }
 
 /* Each piece of the bytes: what happens, how long its body is, the body. */
-static void mailbox_play(struct mailbox *m, const uint8_t *data, size_t size)
+static inline void mailbox_play(struct mailbox *m, const uint8_t *data, size_t size)
 {
     while (size >= 2) {
         size_t len = data[1] < size - 2 ? data[1] : size - 2;

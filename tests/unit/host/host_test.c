@@ -395,6 +395,30 @@ static void a_vm_that_was_removed_is_told_nothing(void **state)
     finish(&b);
 }
 
+static void definitions_are_no_news(void **state)
+{
+    struct bench b;
+    (void)state;
+    settled(&b);
+    event(&b, UUID_A, VIRT_EVENT_DEFINED);
+    event(&b, UUID_A, VIRT_EVENT_UNDEFINED);
+    assert_null(b.task);
+    assert_int_equal(((struct host *)b.core)->event_count, 0);
+    finish(&b);
+}
+
+static void events_beyond_the_room_for_them_are_made_up_by_the_look(void **state)
+{
+    struct bench b;
+    (void)state;
+    settled(&b);
+    for (unsigned i = 0; i < HOST_EVENTS_MAX + 8; i++)
+        event(&b, UUID_A, VIRT_EVENT_RESUMED);
+    assert_int_equal(((struct host *)b.core)->event_count, HOST_EVENTS_MAX);
+    assert_non_null(b.task);
+    finish(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +433,8 @@ int main(void)
         cmocka_unit_test(a_new_router_hears_everything_again),
         cmocka_unit_test(a_roster_that_does_not_come_is_asked_for_again),
         cmocka_unit_test(a_vm_that_was_removed_is_told_nothing),
+        cmocka_unit_test(definitions_are_no_news),
+        cmocka_unit_test(events_beyond_the_room_for_them_are_made_up_by_the_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
