@@ -3,6 +3,7 @@
  * Spec: vm-model 2.2, 4.1 to 4.8; net 1. */
 #include "model/plan_inside.h"
 
+#include <ctype.h>
 #include <arpa/inet.h>
 #include <string.h>
 
