@@ -58,12 +58,6 @@ static void leave(struct sim *s, struct sim_event *e)
     (void)sim_at(s, s->now + sim_between(s, 200, 6000) * MILLISECONDS, leave);
 }
 
-void listener_start(struct sim *s)
-{
-    (void)sim_at(s, s->now + 200 * MILLISECONDS, comes);
-    (void)sim_at(s, s->now + 3 * SECONDS, leave);
-}
-
 /* ---- a record ---- */
 
 struct record_text {
@@ -197,4 +191,11 @@ void listener_hears(struct sim *s, struct span record)
     e->number = l->conn;
     e->data = copy;
     e->len = record.len;
+}
+
+void listener_start(struct sim *s)
+{
+    told_of_gap(s); /* what happens before it listens it need not hear */
+    (void)sim_at(s, s->now + 200 * MILLISECONDS, comes);
+    (void)sim_at(s, s->now + 3 * SECONDS, leave);
 }
