@@ -115,7 +115,8 @@ struct told_gap {
 };
 
 struct listener {
-    uint64_t conn;
+    uint64_t conn;      /* 0: not connected */
+    uint64_t last_conn; /* what was sent on it may still arrive */
     char token[64];
     uint64_t number; /* of the token, for the order */
     uint32_t index;

@@ -26,7 +26,7 @@ static void comes(struct sim *s, struct sim_event *e)
     }
     int len = snprintf(request, sizeof request, "bulkhead.Events%s%s dom0 name dom0",
                        l->token[0] != '\0' ? "+" : "", l->token);
-    l->conn = ++s->last_conn;
+    l->conn = l->last_conn = ++s->last_conn;
     l->last_arrival = s->now;
     api->out.now = s->now;
     api_hear_client(api->core, &api->out, l->conn, SOCKET_OWN, (struct span){request, (size_t)len + 1});
@@ -56,12 +56,6 @@ static void leave(struct sim *s, struct sim_event *e)
         proc_after(api);
     }
     (void)sim_at(s, s->now + sim_between(s, 200, 6000) * MILLISECONDS, leave);
-}
-
-void listener_start(struct sim *s)
-{
-    (void)sim_at(s, s->now + 200 * MILLISECONDS, comes);
-    (void)sim_at(s, s->now + 3 * SECONDS, leave);
 }
 
 /* ---- a record ---- */
@@ -159,10 +153,8 @@ static void told_of_gap(struct sim *s)
 static void arrives(struct sim *s, struct sim_event *e)
 {
     struct listener *l = &s->listener;
-    if (l->conn != e->number && l->conn != 0)
+    if (l->last_conn != e->number)
         return; /* of a connection that it has left */
-    if (l->conn == 0 && e->incarnation != 0)
-        return;
     const char *bytes = e->data;
     if (bytes[0] == '2') {
         sim_broken(s, "the subscriber is refused: %s", bytes + 3 + strlen(bytes + 2) + 1);
@@ -197,4 +189,11 @@ void listener_hears(struct sim *s, struct span record)
     e->number = l->conn;
     e->data = copy;
     e->len = record.len;
+}
+
+void listener_start(struct sim *s)
+{
+    told_of_gap(s); /* what happens before it listens it need not hear */
+    (void)sim_at(s, s->now + 200 * MILLISECONDS, comes);
+    (void)sim_at(s, s->now + 3 * SECONDS, leave);
 }
