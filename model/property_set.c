@@ -103,8 +103,7 @@ static char *lower(struct setting *s)
     if (text == NULL)
         return NULL;
     for (size_t i = 0; i < s->raw.len; i++)
-        text[i] =
-            s->raw.at[i] >= 'A' && s->raw.at[i] <= 'Z' ? (char)(s->raw.at[i] - 'A' + 'a') : s->raw.at[i];
+        text[i] = (char)tolower((unsigned char)s->raw.at[i]); /* ASCII: no locale is ever set */
     text[s->raw.len] = '\0';
     *s->out = (struct span){text, s->raw.len};
     return text;

@@ -51,7 +51,7 @@ static struct envelope about(struct address who, uint16_t type, uint8_t class, s
 
 static void send_envelope(struct out *out, const struct envelope *e)
 {
-    AUTO_TEXT bytes = TEXT_WITH_LIMIT(4 * ENVELOPE_MAX);
+    AUTO_TEXT bytes = TEXT_WITH_LIMIT((size_t)4 * ENVELOPE_MAX);
     envelope_write(&bytes, e);
     send_raw(out, text_span(&bytes));
 }

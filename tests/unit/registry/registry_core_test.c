@@ -301,8 +301,8 @@ static void a_snapshot_is_the_model(void **state)
     assert_int_equal(m.version, b.core->version);
     struct reader in = list_reader(&m.changes);
     while (change_item_next(&in, &item) == 1)
-        (void)add_line(
-            &shown, &(struct change){(enum change_kind)item.kind, item.qid, item.key, item.value, item.gone});
+        (void)add_line(&shown, &(struct change){(enum change_kind)item.kind, item.qid, item.key, item.value,
+                                                (int)item.gone});
     AUTO_TEXT model = model_text(&b);
     assert_string_equal(shown.at, model.at);
     bench_down(&b);
