@@ -10,7 +10,7 @@ import time
 from house import House, Listener, Silence, scenario, wait
 
 ROUNDS = int(os.environ.get('KILL_ROUNDS', '200'))
-ROUNDS_SUPERVISOR = int(os.environ.get('KILL_ROUNDS_SUPERVISOR', str(max(ROUNDS // 5, 1))))
+ROUNDS_SUPERVISOR = int(os.environ.get('KILL_ROUNDS_SUPERVISOR', str(ROUNDS)))
 KINDS = ['host', 'devbus-pci', 'guest', 'vm', 'api/1', 'registry', 'router', 'api/0', 'supervisor']
 # No client of dom0 needs these for a change: each change is acknowledged while they die.
 NEEDED_BY_NO_CHANGE = ['host', 'devbus-pci', 'guest', 'vm', 'api/1']
