@@ -226,14 +226,11 @@ static struct span gather(struct clients *c, struct conn *conn, size_t len)
     return text_span(&conn->text);
 }
 
-/* A client that has just connected is about to write, on the other processor: these few looks cost less
- * than to sleep and be woken for its bytes, and once more for its end. */
-enum { LOOKS = 24, PAUSES = 40 };
-
-/* Up to `most` bytes into the shared buffer, behind the *len that are there: 1 at the client's end, 0 if
- * more may come, negative if it is gone. */
+/* Up to `most` bytes into the shared buffer: 1 at the client's end, 0 if more may come, negative if it is
+ * gone. */
 static int read_some(struct clients *c, int fd, size_t most, size_t *len)
 {
+    *len = 0;
     while (*len < most) {
         ssize_t n = read(fd, c->buffer + *len, most - *len);
         if (n == 0)
@@ -247,22 +244,10 @@ static int read_some(struct clients *c, int fd, size_t most, size_t *len)
     return 0;
 }
 
-static int read_soon(struct clients *c, int fd, size_t most, size_t *len)
-{
-    int r = read_some(c, fd, most, len);
-    for (int look = 0; look < LOOKS && r == 0 && *len < most; look++) {
-        for (int i = 0; i < PAUSES; i++)
-            __builtin_ia32_pause();
-        r = read_some(c, fd, most, len);
-    }
-    return r;
-}
-
 static void read_request(struct clients *c, struct conn *conn)
 {
-    size_t len = 0, most = REQUEST_MAX + 1 - conn->text.len;
-    bool alone = c->count == 1;
-    int r = alone ? read_soon(c, fd_of(c, conn), most, &len) : read_some(c, fd_of(c, conn), most, &len);
+    size_t len, most = REQUEST_MAX + 1 - conn->text.len;
+    int r = read_some(c, fd_of(c, conn), most, &len);
     if (r < 0) {
         conn_close(c, conn);
         return;
@@ -282,7 +267,7 @@ static void read_request(struct clients *c, struct conn *conn)
 
 static void drain(struct clients *c, struct conn *conn)
 {
-    size_t len = 0;
+    size_t len;
     int r = read_some(c, fd_of(c, conn), REQUEST_MAX, &len);
     conn->drained += len;
     if (r != 0 || conn->drained > DRAIN_MOST)
