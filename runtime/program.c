@@ -81,6 +81,7 @@ static int start(const struct program_parts *parts, struct program *p, struct sh
         .bus_directory = p->place[PLACE_BUS],
         .doors = parts->doors,
         .handed = parts->handed,
+        .told = parts->told,
     };
     if (p->place[PLACE_BUS] == NULL)
         return fault_set(why, ERR_UNKNOWN, "no bus directory");

@@ -32,6 +32,7 @@ struct program_parts {
     int (*open)(const struct program *p, struct shell *shell, struct fault *why);
     const struct worker_doors *doors; /* may be NULL */
     void (*handed)(void *self, struct shell *shell, uint32_t what, struct control_fds *fds);
+    void (*told)(void *self, struct shell *shell, const struct control *record);
 };
 
 /* The whole life of the process; returns its exit status. */

@@ -175,6 +175,7 @@ int shell_new(const struct shell_parts *parts, struct shell **ret, struct fault 
     s->control = parts->control;
     s->bus_directory = parts->bus_directory;
     s->handed = parts->handed;
+    s->told = parts->told;
     s->doors = parts->doors;
     s->outbox_end = &s->outbox;
     s->out = (struct out){&shell_ops, s, shell_now()};
@@ -215,6 +216,11 @@ void *shell_core(struct shell *s)
 struct out *shell_out(struct shell *s)
 {
     return &s->out;
+}
+
+int shell_tell(struct shell *s, const struct control *record, const struct control_fds *fds)
+{
+    return control_send(s->control, record, fds);
 }
 
 void shell_layers(struct shell *s, uint64_t layers)

@@ -19,6 +19,8 @@ struct shell_parts {
     const struct worker_doors *doors; /* NULL: no worker */
     /* Descriptors handed down after the start; the receiver owns them. May be NULL. */
     void (*handed)(void *self, struct shell *shell, uint32_t what, struct control_fds *fds);
+    /* Records that only this kind understands (runtime/control/control.def). May be NULL. */
+    void (*told)(void *self, struct shell *shell, const struct control *record);
 };
 
 int shell_new(const struct shell_parts *parts, struct shell **ret, struct fault *why);
@@ -39,6 +41,10 @@ int shell_connect(struct shell *s, struct fault *why);
 /* Begins the core and serves until it retires, leaves, is stopped or loses the supervisor.
  * Returns the process's exit status (runtime/control/exits.h). */
 int shell_serve(struct shell *s);
+
+/* Says a record of the actor's own kind to the supervisor; as control_send. May block while the line
+ * is full, which the supervisor empties. */
+int shell_tell(struct shell *s, const struct control *record, const struct control_fds *fds);
 
 /* The layers that READY reports. */
 void shell_layers(struct shell *s, uint64_t layers);

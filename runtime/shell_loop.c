@@ -142,6 +142,8 @@ static void take_control(struct shell *s, const struct control *c, struct contro
             stop(s);
         break;
     default:
+        if (s->told != NULL)
+            s->told(s->core, s, c);
         break;
     }
 }

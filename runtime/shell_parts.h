@@ -43,6 +43,7 @@ struct shell {
     const char *bus_directory;
     const struct worker_doors *doors;
     void (*handed)(void *self, struct shell *shell, uint32_t what, struct control_fds *fds);
+    void (*told)(void *self, struct shell *shell, const struct control *record);
 
     struct bus *bus; /* NULL between two routers */
     char bus_path[256];

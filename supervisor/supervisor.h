@@ -23,6 +23,7 @@ enum { PATH_ROOM = 512, OPTIONS_MAX = 48 };
 /* Where things are and how they are run: supervisor_settings.c. */
 struct settings {
     char run[PATH_ROOM], state[PATH_ROOM], libexec[PATH_ROOM], userdb[PATH_ROOM];
+    char programs[PATH_ROOM]; /* other programs than the host's own, for tests; empty: none */
     bool jail_required;
     /* "key=value" for every child: places and options. */
     char option[OPTIONS_MAX][PATH_ROOM];
@@ -56,8 +57,18 @@ struct child {
     UT_hash_handle hh;
 };
 
+/* A program of the host that runs for launcher. */
+struct run {
+    uint64_t number; /* launcher's own */
+    pid_t pid;       /* 0: free */
+    int pidfd;
+    bool told; /* launcher knows of its end already */
+};
+enum { RUNS_MAX = 512 };
+
 struct supervisor {
     struct settings settings;
+    struct run run[RUNS_MAX];
     struct child *children, *router;
     struct status_page *status;
     int epoll, signals, notes, userdb;
@@ -118,10 +129,21 @@ int status_open(struct supervisor *s, struct fault *why);
 void status_show(struct supervisor *s, const struct child *c);
 void status_supervisor(struct supervisor *s, const char *state);
 
+/* supervisor_programs.c: may read the files of users and groups. */
+void programs_open(void);
+/* `files` stay the caller's. */
+void programs_run(struct supervisor *s, const struct child *asker, const struct control *r,
+                  const struct control_fds *files);
+void programs_kill(struct supervisor *s, const struct child *asker, uint64_t number);
+/* It has ended: takes its status and tells launcher. */
+void programs_reap(struct supervisor *s, struct run *run);
+
 /* supervisor_loop.c */
 int supervise(struct supervisor *s);
 int watch_child(struct supervisor *s, struct child *c);
 void unwatch_child(struct supervisor *s, struct child *c);
+void watch_run(struct supervisor *s, struct run *run);
+void unwatch_run(struct supervisor *s, struct run *run);
 /* What a child says on its line, up to its end. */
 void child_says(struct supervisor *s, struct child *c);
 

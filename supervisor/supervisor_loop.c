@@ -18,8 +18,8 @@
 /* How long an orderly end may take before what is left is killed. */
 #define STOP_MOST (8 * SEC)
 
-/* What an epoll event is about: the child's slot in the low bits, which descriptor above. */
-enum source { SOURCE_SIGNALS, SOURCE_CONTROL, SOURCE_END };
+/* What an epoll event is about: the slot of the child or run in the low bits, which descriptor above. */
+enum source { SOURCE_SIGNALS, SOURCE_CONTROL, SOURCE_END, SOURCE_RUN };
 
 static uint64_t tag(enum source source, const struct child *c)
 {
@@ -56,6 +56,17 @@ void unwatch_child(struct supervisor *s, struct child *c)
         (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->control, NULL);
 }
 
+void watch_run(struct supervisor *s, struct run *run)
+{
+    if (watch(s, run->pidfd, (uint64_t)SOURCE_RUN << 32 | (uint64_t)(run - s->run)) < 0)
+        log_line(LOG_ERROR, "the end of a program will not be heard");
+}
+
+void unwatch_run(struct supervisor *s, struct run *run)
+{
+    (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, run->pidfd, NULL);
+}
+
 static uint64_t monotonic(void)
 {
     struct timespec t;
@@ -79,7 +90,8 @@ static void announce(struct supervisor *s)
     sd_notify(0, "READY=1\nSTATUS=serving");
 }
 
-static void take_record(struct supervisor *s, struct child *c, const struct control *r)
+static void take_record(struct supervisor *s, struct child *c, const struct control *r,
+                        const struct control_fds *files)
 {
     switch (r->what) {
     case CONTROL_READY:
@@ -100,6 +112,12 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
                  r->text);
         status_show(s, c);
         break;
+    case CONTROL_RUN:
+        programs_run(s, c, r, files);
+        break;
+    case CONTROL_RUN_END:
+        programs_kill(s, c, r->number);
+        break;
     default:
         if (c == s->router)
             router_says(s, r);
@@ -110,8 +128,13 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
 void child_says(struct supervisor *s, struct child *c)
 {
     struct control r;
-    while (c->control >= 0 && control_receive(c->control, &r, NULL) == 1)
-        take_record(s, c, &r);
+    struct control_fds files = {0};
+    while (c->control >= 0 && control_receive(c->control, &r, &files) == 1) {
+        take_record(s, c, &r, &files);
+        for (int i = 0; i < files.count; i++)
+            close(files.fd[i]);
+        files.count = 0;
+    }
 }
 
 static void forget_line(struct supervisor *s, struct child *c)
@@ -148,6 +171,10 @@ static void take_event(struct supervisor *s, const struct epoll_event *e)
     enum source source = (enum source)(e->data.u64 >> 32);
     if (source == SOURCE_SIGNALS) {
         take_signal(s);
+        return;
+    }
+    if (source == SOURCE_RUN) {
+        programs_reap(s, &s->run[(uint32_t)e->data.u64 % RUNS_MAX]);
         return;
     }
     struct child *c = child_at(s, (uint32_t)e->data.u64);
@@ -213,8 +240,9 @@ static int open_signals(struct supervisor *s)
 
 static void start_all(struct supervisor *s)
 {
-    static const struct address first[] = {{KIND_ROUTER, 0}, {KIND_REGISTRY, 0}, {KIND_API, 0},
-                                           {KIND_API, 1},    {KIND_HOST, 0},     {KIND_DEVBUS_PCI, 0}};
+    static const struct address first[] = {{KIND_ROUTER, 0},  {KIND_REGISTRY, 0}, {KIND_API, 0},
+                                           {KIND_API, 1},     {KIND_HOST, 0},     {KIND_DEVBUS_PCI, 0},
+                                           {KIND_LAUNCHER, 0}};
     struct fault why;
     for (size_t i = 0; i < COUNT(first); i++) {
         struct child *c = child_make(s, first[i], 0, &why);

@@ -80,6 +80,7 @@ static int prepare(struct supervisor *s, struct fault *why)
         r = userdb_open(s, why);
     if (r == 0)
         r = status_open(s, why);
+    programs_open();
     return r < 0 ? r : sockets_open(s, why);
 }
 

@@ -45,6 +45,8 @@ static void usage(void)
          "                     (else /run/bulkhead and /var/lib/bulkhead)\n"
          "  --jail=best        start where layers of the jail cannot be had, and say which\n"
          "  --libexec DIR      the actors' programs\n"
+         "  --programs DIR     tests and try-outs: guests' daemons and their tools, instead of the host's "
+         "own\n"
          "  --userdb DIR       where to publish our uids for libvirtd, /run/userdb under systemd; else "
          "nowhere");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -81,6 +83,8 @@ static int take_argument(struct settings *s, bool *given, char **argv)
         return take_dir(s, argv[1]) ? 2 : 0;
     if (strcmp(argv[0], "--userdb") == 0)
         return take_path(s->userdb, argv[1]) ? 2 : 0;
+    if (strcmp(argv[0], "--programs") == 0)
+        return take_path(s->programs, argv[1]) ? 2 : 0;
     if (strcmp(argv[0], "--libexec") == 0)
         return take_path(s->libexec, argv[1]) ? 2 : 0;
     if (strcmp(argv[0], "--jail=require") == 0 || strcmp(argv[0], "--jail=best") == 0) {

@@ -87,6 +87,8 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
 void view_memory_free(struct view_memory *memory);
 /* Tells the living VMs whose view these changes touch. */
 void view_publish(struct registry *r, struct out *out, const struct plan *p);
+/* What the commands of a VM's daemons are filled with. */
+void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
 /* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
 void view_cmdline(struct registry *r, uint32_t qid, struct text *line);
 

@@ -326,6 +326,22 @@ static void on_roster(struct registry *r, struct out *out, const struct envelope
     tell_or_keep(r, out, e);
 }
 
+static void on_daemons(struct registry *r, struct out *out, const struct envelope *e, const struct daemons *m)
+{
+    struct request request = request_of(e);
+    struct daemons_reply reply = {0};
+    struct fault why;
+    const struct vm *vm = subject_of(r, e);
+    (void)m;
+    if (vm == NULL) {
+        fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed");
+        reply_error(out, &request, -ERR_VM_NOT_FOUND, &why);
+        return;
+    }
+    view_daemons(r, vm_qid(vm), &reply);
+    (void)REPLY(out, daemons, &request, &reply);
+}
+
 #define MAILBOX "proto/registry.def"
 #define SELF    struct registry
 #include "runtime/dispatch.h"

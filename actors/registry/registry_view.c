@@ -117,6 +117,30 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     return 0;
 }
 
+/* vm-model 4.7: a boot mode can bring a user of its own, even an empty one. */
+static void effective_user(struct registry *r, uint32_t qid, char *to, size_t size)
+{
+    char mode[256], name[320];
+    struct span value;
+    copy_text(r, qid, PROPERTY_default_user, to, size);
+    copy_text(r, qid, PROPERTY_bootmode, mode, sizeof mode);
+    snprintf(name, sizeof name, "boot-mode.default-user.%s", mode);
+    if (mode[0] != '\0' && strcmp(mode, "default") != 0 &&
+        ask_feature(&r->known, qid, CHAIN_TEMPLATE, span_of(name), &value) == 1)
+        (void)text_copy(to, size, value);
+}
+
+void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d)
+{
+    const struct vm *vm = model_vm(r->model, qid);
+    (void)text_copy(d->name, sizeof d->name, span_of(vm_name(vm)));
+    (void)text_copy(d->uuid, sizeof d->uuid, span_of(vm_uuid(vm) != NULL ? vm_uuid(vm) : ""));
+    effective_user(r, qid, d->user, sizeof d->user);
+    d->debug = property_true(&r->known, qid, PROPERTY_debug);
+    d->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
+    d->qrexec_timeout = number(r, qid, PROPERTY_qrexec_timeout, 60);
+}
+
 /* Whether a change of `qid` can show in the view of `other`. */
 static bool touches(struct registry *r, uint32_t qid, uint32_t other)
 {

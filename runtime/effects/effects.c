@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/own.h"
+#include "runtime/effects/programs.h"
 
 #define GIB (UINT64_C(1) << 30)
 
@@ -16,6 +17,7 @@
 #define MAY_CALL(set)            EFFECT_MAY_CALL, CALLS_##set, 0
 #define MAY_CONNECT(family)      EFFECT_MAY_CONNECT, AF_##family, 0
 #define MAY_CAP(capability)      EFFECT_MAY_CAP, capability, 0
+#define MAY_RUN(program)         EFFECT_MAY_RUN, PROGRAM_##program, 0
 #define NAMESPACE(layer)         EFFECT_NAMESPACE, LAYER_##layer, 0
 #define LIMIT(resource, value)   EFFECT_LIMIT, RLIMIT_##resource, value
 

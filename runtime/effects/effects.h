@@ -41,6 +41,7 @@ enum effect_what {
     EFFECT_MAY_CONNECT, /* subject: AF_*                                          */
     EFFECT_MAY_CAP,     /* subject: CAP_*                                           */
     EFFECT_NAMESPACE,   /* subject: enum layer                                      */
+    EFFECT_MAY_RUN,     /* subject: enum outside_program; by the supervisor's hand      */
     EFFECT_LIMIT,       /* subject: RLIMIT_*; amount: both limits                   */
 };
 

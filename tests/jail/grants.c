@@ -227,6 +227,7 @@ enum depth grant_check(const struct effect *row, int (**act)(const struct inmate
     case EFFECT_LIMIT:
         *act = limit_holds;
         return ENTERED;
+    case EFFECT_MAY_RUN: /* the supervisor's own check, not the kernel's */
     case EFFECT_MAY_CAP:
         break;
     }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * launcher: runs programs of the host for VMs' processes. It names a row of runtime/effects/programs.def and
+ * fills its values with what registry says of the VM; the supervisor runs the command. Spec:
+ * lifecycle 3.4, 3.5, 7, 8. */
+#ifndef ACTORS_LAUNCHER_LAUNCHER_H
+#define ACTORS_LAUNCHER_LAUNCHER_H
+
+#include "runtime/effects/programs.h"
+#include "runtime/post.h"
+
+enum {
+    JOBS_MAX = 256,
+    JOB_INPUT = 4096,   /* as proto/launcher.def */
+    JOB_OUTPUT = 32768, /* what is more is dropped */
+    JOB_SAID = 1023,
+};
+
+/* The side that has the pipes and the control line: the shell's (launcher_pipes.h) or a test's.
+ * Neither may block nor call the core. */
+struct launcher_ops {
+    /* 0: launcher_ran will be called once with this number. -ERR_: it will not. */
+    int (*run)(void *arg, uint64_t number, enum outside_program program, const struct program_values *v,
+               struct span input);
+    void (*kill)(void *arg, uint64_t number);
+};
+
+/* How a program ended. */
+struct program_end {
+    uint64_t number;
+    uint32_t status;          /* as a shell says it */
+    int error;                /* an errno: it could not be started */
+    struct span output, said; /* its standard output and error output; valid during the call */
+};
+
+struct job;
+
+struct launcher {
+    const struct launcher_ops *ops;
+    void *arg;
+    struct job *jobs;
+    unsigned count;
+    uint64_t next, refused;
+};
+
+extern const struct actor launcher_actor;
+
+/* Before begin. Both must outlive the core. */
+void launcher_attach(struct launcher *self, const struct launcher_ops *ops, void *arg);
+/* The asker is answered, unless it has its answer already. */
+void launcher_ran(struct launcher *self, struct out *out, const struct program_end *end);
+
+#endif
