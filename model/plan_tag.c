@@ -45,7 +45,7 @@ int do_tag_add(struct doing *d, uint32_t qid, struct span tag)
     if (ask_tag(&d->k, qid, tag))
         return 0;
     plan_change(d->p, CHANGE_TAG, qid, tag, SPAN_LITERAL(""));
-    if (span_starts(tag, "created-by-"))
+    if (span_starts(tag, "created-by-") && vm_is_local(ask_vm(&d->k, qid)))
         r = apply_creator(d, qid, (struct span){tag.at + 11, tag.len - 11});
     if (r >= 0)
         fire(d, "domain-tag-add:", qid, tag);

@@ -39,7 +39,7 @@ def sanitise(row, raw):
         return text
     if row.type == "bool":
         return boolean(text)
-    parser = {"int": int, "ipv4": ipaddress.IPv4Address, "ipv6": ipaddress.IPv6Address, "uuid": uuid.UUID}
+    parser = {"int": int, "ipv4": ipaddress.IPv4Address, "ipv6": ipaddress.IPv6Address, "uuid": plain_uuid}
     if row.type in parser:
         try:
             value = parser[row.type](text)
@@ -49,6 +49,13 @@ def sanitise(row, raw):
     if any(c not in string.printable for c in text):
         raise Refused(QVE)
     return text
+
+
+def plain_uuid(text):
+    """Braces, "urn:" and missing hyphens, which Python takes, end in an error of another class: ours refuses here."""
+    if not re.fullmatch("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
+        raise ValueError(text)
+    return uuid.UUID(text)
 
 
 def boolean(text):
@@ -145,7 +152,9 @@ def set_netvm(s, vm, value):
 
 
 def set_default_netvm(s, app, value):
+    """Of dom0 and RemoteVMs qubesd takes the name and then fails wherever it is read: ours refuses."""
     if value is not None:
+        refuse_unless(s.vms[value].is_qubes)
         for vm in s.sorted_vms():
             if s.has(vm, "netvm") and "netvm" not in vm.stored:
                 refuse_unless(value != vm.name and value not in s.clients(vm))
@@ -253,7 +262,8 @@ def icon(s, vm):
 
 
 def keyboard_layout(s, vm):
-    seen = {vm.name}
+    """VMs that show each other's windows have no end: then the layout of those without a GUI VM."""
+    seen = set()
     at = s.reference(vm, "guivm")
     while at is not None and s.has(at, "keyboard_layout") and at.name not in seen:
         if "keyboard_layout" in at.stored:

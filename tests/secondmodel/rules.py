@@ -105,8 +105,9 @@ class Operation:
                 self.feature_assign(s.vms[value], "service.clocksync", "1")
             if name == "default_netvm":
                 for vm in self.at_default("netvm"):
-                    self.tell(vm, "property-pre-set:netvm", name="netvm", newvalue=told(value), oldvalue=told(old))
-                    self.before_netvm(vm, value, old)
+                    was = s.get(vm, "netvm")  # None for a TemplateVM, whatever the default
+                    self.tell(vm, "property-pre-set:netvm", name="netvm", newvalue=told(value), oldvalue=told(was))
+                    self.before_netvm(vm, value, was)
         elif name == "netvm":
             self.before_netvm(holder, value, old)
         elif name == "template":
@@ -194,8 +195,9 @@ class Operation:
             self.feature_drop(s.vms[old], "service.clocksync")
         if name == "default_netvm":
             for vm in self.at_default("netvm"):
-                self.netvm_was_reset(vm, old)
-                self.tell(vm, "property-reset:netvm", name="netvm", oldvalue=told(old))
+                was = None if vm.klass == "TemplateVM" else old
+                self.netvm_was_reset(vm, was)
+                self.tell(vm, "property-reset:netvm", name="netvm", oldvalue=told(was))
         if name in ("default_guivm", "default_audiovm"):
             of_vm = name.removeprefix("default_")
             for vm in self.at_default(of_vm):
@@ -276,7 +278,7 @@ class Operation:
 
     def follow_tag(self, vm, name, value):
         wanted = f"{name}-{value}" if value is not None else None
-        for tag in sorted(t for t in vm.tags if t.startswith(name + "-")):
+        for tag in [t for t in vm.tags if t.startswith(name + "-")]:
             if name != "guivm" or tag != wanted:
                 self.tag_drop(vm, tag)
         if wanted is not None:
@@ -329,11 +331,11 @@ class Operation:
             raise Refused(QVE)
         if kind == "custom-persist" and _dot:
             self.check_persist(rest, value)
-        if name == "service.meminfo-writer" and vm.is_qubes:
+        if name == "service.meminfo-writer":
             if value:
                 self.property_reset(vm, "maxmem")
             else:
-                self.assign(vm, self.row(vm, "maxmem"), 0)
+                self.property_set(vm, "maxmem", b"0")
             self.feature_drop(vm, name)
         if name == "boot-mode.active" and vm.is_qubes and value != old and "bootmode" not in vm.stored:
             self.tell(vm, "property-reset:bootmode", name="bootmode")
@@ -385,7 +387,7 @@ class Operation:
         if tag in vm.tags:
             return
         self.change()
-        vm.tags.add(tag)
+        vm.tags[tag] = None
         if tag.startswith("created-by-") and vm.klass != "RemoteVM":
             self.created_by(vm, tag.removeprefix("created-by-"))
         self.tell(vm, "domain-tag-add:" + tag, tag=tag)
@@ -401,7 +403,7 @@ class Operation:
 
     def tag_drop(self, vm, tag):
         self.change()
-        vm.tags.remove(tag)
+        del vm.tags[tag]
         self.tell(vm, "domain-tag-delete:" + tag, tag=tag)
 
     # ---- labels
@@ -458,8 +460,9 @@ class Operation:
                 name_check(value)
             else:
                 self.check_label(value, True)
-            given[key] = value
-        if "name" not in given or given.get("label") not in self.s.labels:
+            if key == "name" or value in self.s.labels:
+                given[key] = value  # an unknown label counts as none
+        if "name" not in given or "label" not in given:
             raise Refused(PE)
         return given
 

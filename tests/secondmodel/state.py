@@ -22,13 +22,13 @@ class VM:
         self.qid, self.name, self.klass = qid, name, klass
         self.stored = {}    # property: value (None, bool, int, text; a VM is its name)
         self.features = {}  # in the order of their first setting
-        self.tags = set()
+        self.tags = {}      # the same; qubesd keeps no order, ours deletes several in this one
         self.pci = 0        # how many PCI devices are assigned
 
     def copy(self):
         other = VM(self.qid, self.name, self.klass)
         other.stored, other.features = dict(self.stored), dict(self.features)
-        other.tags, other.pci = set(self.tags), self.pci
+        other.tags, other.pci = dict(self.tags), self.pci
         return other
 
     @property
