@@ -52,8 +52,9 @@ class Draw:
 
     def step(self, state):
         kinds = {self.property_set: 45, self.property_reset: 10, self.feature_set: 20, self.feature_remove: 5,
-                 self.tag: 5, self.label: 3, self.create: 6, self.remove: 2, self.world: 8}
-        return self.random.choices(list(kinds), list(kinds.values()))[0](state)
+                 self.tag: 5, self.label: 3, self.create: 6, self.remove: 3, self.world: 8}
+        step = self.random.choices(list(kinds), list(kinds.values()))[0](state)
+        return (*step, self.some(state.vms)) if self.rarely(6) else step
 
     def some(self, values):
         return self.random.choice(list(values))
@@ -117,7 +118,7 @@ class Draw:
 
     def tag(self, state):
         vm = self.some(state.vms)
-        tags = [*TAGS, *state.vms[vm].tags]
+        tags = [*TAGS, *state.vms[vm].tags, "created-by-" + self.some(state.vms)]
         return (self.some(["tag_set", "tag_remove"]), vm, self.some(tags), b"")
 
     def label(self, state):

@@ -519,8 +519,11 @@ class Operation:
         for name, value in template.features.items():
             if not name.startswith("preload-dispvm"):
                 self.feature_assign(vm, name, value)
-        for tag in sorted(template.tags):
-            self.tag_add(vm, tag)
+        for tag in template.tags:
+            if tag.startswith("created-by-") and tag.removeprefix("created-by-") not in self.s.vms:
+                vm.tags[tag] = None  # qubesd fails here: no disposable of a VM whose maker is gone
+            else:
+                self.tag_add(vm, tag)
 
     def vm_remove(self, vm):
         s = self.s

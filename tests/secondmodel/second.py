@@ -82,14 +82,14 @@ class Pair:
         return self.state.vms[name].qid if name else -1
 
     def step(self, step):
-        kind, holder, key, value = step
-        if holder and holder not in self.state.vms:
+        kind, holder, key, value, actor = (*step, "dom0")[:5]
+        if (holder and holder not in self.state.vms) or actor not in self.state.vms:
             return  # what made it was shrunk away
         self.steps += 1
         if kind in ("host", "power", "pci"):
             getattr(self, kind)(holder, key, value)
         else:
-            self.operate(kind, holder, key, value)
+            self.operate(kind, holder, key, value, actor)
         self.same_state()
         if self.steps % self.kept_every == 0:
             answer = self.driver.ask("reload")
@@ -121,9 +121,9 @@ class Pair:
             vm.pci = 1 if key == "put" else 0
 
     # Operations.
-    def operate(self, kind, holder, key, value):
-        answer = self.driver.ask("operate", kind, 0, self.qid(holder), key, value)
-        operation = Operation(self.state)
+    def operate(self, kind, holder, key, value, actor):
+        answer = self.driver.ask("operate", kind, self.qid(actor), self.qid(holder), key, value)
+        operation = Operation(self.state, actor)
         refused = None
         try:
             self.perform(operation, kind, holder, key, value)
