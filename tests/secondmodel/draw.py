@@ -26,7 +26,7 @@ VALUES = {
 INTS = [b"0", b"1", b"-1", b" 12 ", b"1_000", b"+5", b"007", b"abc", b"", b"0x10", b"1__0", b"_1", b"99999999999999999999",
         b"400", b"1500", b"- 1", b"1.5", b"\n7\t", b"-0"]
 BOOLS = [b"True", b"False", b"1", b"0", b"yes", b"OFF", b"maybe", b"", b" 1"]
-POOLS = [b"varlibqubes", b"linux-kernel", b"nosuch", b"", b"default"]
+POOLS = [b"varlibqubes", b"nosuch", b"", b"default"]
 LABELS = ["mine", "mine2", "9", "10", "red", "8", "bad name", "", "l.a-b_c"]
 COLOURS = [b"0x00aacc", b" 0x00AACC\n", b"0x00aac", b"00aacc00", b"0xggaacc", b"", b"0x00aacc\xff", b"#00aacc"]
 FEATURES = {

@@ -199,6 +199,29 @@ static void a_label_has_a_name_and_a_colour_of_the_known_form(void **state)
     assert_int_equal(make_label(s, "4cyan", "0x010203"), 0);
 }
 
+static void names_on_a_remote_vm_mean_nothing_here(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(create(s, CLASS_RemoteVM, "", "name=far label=red"), 0);
+    assert_int_equal(feature(s, "work", "vm-config.1", "x"), -ERR_VALUE);
+    assert_int_equal(feature(s, "far", "vm-config.1", "x"), 0);
+    assert_int_equal(feature(s, "far", "service.", "1"), 0);
+    assert_int_equal(feature(s, "far", "service.meminfo-writer", "1"), 0);
+    assert_non_null(model_item(s->m, qid_of(s, "far"), CHANGE_FEATURE, span_of("service.meminfo-writer")));
+    assert_int_equal(tag(s, "work", "created-by-nobody"), -ERR_VALUE);
+    assert_int_equal(tag(s, "far", "created-by-nobody"), 0);
+}
+
+static void meminfo_writer_of_dom0_resets_what_cannot_be_set(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(feature(s, "dom0", "service.meminfo-writer", "1"), 0);
+    assert_non_null(strstr(s->text, "dom0 property-reset:maxmem name=maxmem,oldvalue=4096\n"));
+    assert_int_equal(feature(s, "dom0", "service.meminfo-writer", ""), -ERR_PROPERTY_VALUE);
+    assert_string_equal(s->text, "dom0 domain-feature-pre-set:service.meminfo-writer "
+                                 "feature=service.meminfo-writer,value=\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +236,8 @@ int main(void)
         SCENE_TEST(tags_are_listed_by_their_bytes),
         SCENE_TEST(labels_come_and_go_without_events),
         SCENE_TEST(a_label_has_a_name_and_a_colour_of_the_known_form),
+        SCENE_TEST(names_on_a_remote_vm_mean_nothing_here),
+        SCENE_TEST(meminfo_writer_of_dom0_resets_what_cannot_be_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
