@@ -32,7 +32,8 @@ add_actor(guest)
 add_actor(devbus-pci DOORS nodedev pciids sysfs)
 
 add_cli(room_proto room_runtime_effects room_base PkgConfig::JANSSON)
-add_reference(room_proto)
+add_reference(proto room_proto)
+add_reference(property room_model)
 
 add_unit_tests(base room_base)
 add_unit_tests(proto room_proto msgpackc)
