@@ -40,7 +40,7 @@ FEATURES = {
     "memory-hotplug": [b"1", b""], "supported-feature.memory-hotplug": [b"1"], "suspend-s0ix": [b"1", b""],
     "vm-config.a": [b"x"], "vm-config.1": [b"x"], "vm-config." + "a" * 53: [b"x"],
     "custom-persist.a": [b"/x", b"dir:u:g:0755:/x", b"dir:u:g:9:/x", b"x", b"file:u:g:7777:/a:b", b"file:u:g:10000:/"],
-    "custom-persist.": [b"/x"], "tag-created-vm-with": [b"one two", b""], "set-created-guivm": [b"dom0", b"work", b"nosuch", b""],
+    "custom-persist.": [b"/x"], "tag-created-vm-with": [b"one two", b"", b"created-by-net one", b"two  created-by-dom0", b"created-by-nosuch", b"a.b"], "set-created-guivm": [b"dom0", b"work", b"nosuch", b""],
     "deferred-netvm-original": [b"x"], "preload-dispvm": [b"x"], "bad name": [b"x"], "": [b"x"], "check-updates": [b"1", b""],
 }
 MORE_FEATURE_VALUES = [b"\xc3", b"\n", b"\x7f"]

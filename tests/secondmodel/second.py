@@ -26,7 +26,10 @@ CHAINS = ("own", "template", "netvm", "adminvm", "template_adminvm")
 HOST = {"host_hypervisor": "xen", "host_memory_kib": "16777216", "host_cpus": "8", "dom0_maxmem_mib": "4096"}
 START = [("vm_create", "", "TemplateVM+", b"name=tmpl label=black"), ("vm_create", "", "AppVM+tmpl", b"name=work label=red"),
          ("vm_create", "", "AppVM+tmpl", b"name=net label=blue"), ("property_set", "net", "provides_network", b"True"),
+         ("property_set", "net", "netvm", b""), ("property_set", "", "default_netvm", b"net"),
          ("vm_create", "", "AppVM+tmpl", b"name=dvm label=red"), ("property_set", "dvm", "template_for_dispvms", b"True"),
+         ("vm_create", "", "StandaloneVM+", b"name=dvm2 label=red"), ("property_set", "dvm2", "template_for_dispvms", b"True"),
+         ("property_set", "work", "management_dispvm", b"dvm2"), ("vm_create", "", "RemoteVM+", b"name=far label=red"),
          ("vm_create", "", "DispVM+dvm", b"name=disp label=red")]
 
 

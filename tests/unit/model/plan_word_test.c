@@ -222,6 +222,17 @@ static void meminfo_writer_of_dom0_resets_what_cannot_be_set(void **state)
                                  "feature=service.meminfo-writer,value=\n");
 }
 
+static void a_wished_tag_may_name_another_maker_with_wishes(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(feature(s, "net", "tag-created-vm-with", "one created-by-hvm"), 0);
+    assert_int_equal(feature(s, "hvm", "tag-created-vm-with", "two created-by-net"), 0);
+    assert_int_equal(tag(s, "work", "created-by-net"), 0);
+    assert_string_equal(s->text, "|\nwork domain-tag-add:one tag=one\nwork domain-tag-add:two tag=two\n"
+                                 "work domain-tag-add:created-by-hvm tag=created-by-hvm\n"
+                                 "work domain-tag-add:created-by-net tag=created-by-net\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +248,7 @@ int main(void)
         SCENE_TEST(labels_come_and_go_without_events),
         SCENE_TEST(a_label_has_a_name_and_a_colour_of_the_known_form),
         SCENE_TEST(names_on_a_remote_vm_mean_nothing_here),
+        SCENE_TEST(a_wished_tag_may_name_another_maker_with_wishes),
         SCENE_TEST(meminfo_writer_of_dom0_resets_what_cannot_be_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
