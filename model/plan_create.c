@@ -355,7 +355,10 @@ static int create_disposable(struct doing *d, struct wish *w)
     r = make_disk(d, &vm, w);
     if (r >= 0)
         r = tag_creator(d, &vm, "created-by-");
-    return r < 0 ? r : tag_creator(d, &vm, "disp-created-by-");
+    if (r >= 0)
+        r = tag_creator(d, &vm, "disp-created-by-");
+    d->k.newborn = NULL; /* it ends with this call */
+    return r;
 }
 
 int plan_disposable_create(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,

@@ -199,9 +199,9 @@ static void reload(struct driver *d, struct span *f)
     use(d, m);
 }
 
-static int hex(char c)
+static unsigned hex(char c)
 {
-    return c <= '9' ? c - '0' : c - 'a' + 10;
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
 /* Splits in place and decodes; every field is NUL-terminated. */
@@ -216,7 +216,10 @@ static void split(char *line, struct span f[DRIVER_FIELDS])
         char *to = field;
         for (const char *at = field; *at != '\0'; at++) {
             bool coded = *at == '%' && at[1] != '\0' && at[2] != '\0';
-            *to++ = coded ? (char)(hex(at[1]) * 16 + hex(at[2])) : *at;
+            if (coded)
+                *to++ = (char)(unsigned char)(hex(at[1]) * 16 + hex(at[2]));
+            else
+                *to++ = *at;
             at += coded ? 2 : 0;
         }
         *to = '\0';
