@@ -33,7 +33,8 @@ add_actor(launcher)
 add_actor(devbus-pci DOORS nodedev pciids sysfs)
 
 add_cli(room_proto room_runtime_effects room_base PkgConfig::JANSSON)
-add_reference(room_proto)
+add_reference(proto room_proto)
+add_reference(property room_model)
 
 add_unit_tests(base room_base)
 add_unit_tests(proto room_proto msgpackc)
@@ -88,3 +89,9 @@ target_link_libraries(bench_write PRIVATE nng)
 add_executable(scenario_rogue ${PROJECT_SOURCE_DIR}/tests/scenario/rogue.c)
 set_target_properties(scenario_rogue PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/scenario OUTPUT_NAME rogue)
 target_link_libraries(scenario_rogue PRIVATE room_runtime room_proto room_base)
+
+# The model under an independent second one: tests/secondmodel/second.py drives it.
+file(GLOB secondmodel CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/secondmodel/*.c)
+add_executable(secondmodel_driver ${secondmodel})
+set_target_properties(secondmodel_driver PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/secondmodel OUTPUT_NAME driver)
+target_link_libraries(secondmodel_driver PRIVATE actor_registry)

@@ -200,6 +200,16 @@ static void clone_properties(struct doing *d, const struct vm *vm, const struct 
     }
 }
 
+/* With what its maker wishes for the VMs that it makes, unless the maker is gone. */
+static int clone_tag(struct doing *d, const struct vm *vm, struct span tag)
+{
+    bool names_maker = span_starts(tag, "created-by-");
+    if (!names_maker || model_named(d->k.model, (struct span){tag.at + 11, tag.len - 11}) != NULL)
+        return do_tag_add(d, vm->qid, tag);
+    plan_change(d->p, CHANGE_TAG, vm->qid, tag, SPAN_LITERAL(""));
+    return 0;
+}
+
 static int clone_words(struct doing *d, const struct vm *vm, const struct vm *from)
 {
     int r = 0;
@@ -208,8 +218,8 @@ static int clone_words(struct doing *d, const struct vm *vm, const struct vm *fr
         if (strncmp(at->key, "preload-dispvm", 14) != 0)
             r = do_feature_set(d, vm->qid, (struct span){at->key, at->key_len},
                                (struct span){at->value, at->value_len});
-    for (at = model_items(d->k.model, from->qid, CHANGE_TAG); at != NULL; at = at->next)
-        plan_change(d->p, CHANGE_TAG, vm->qid, (struct span){at->key, at->key_len}, SPAN_LITERAL(""));
+    for (at = model_items(d->k.model, from->qid, CHANGE_TAG); at != NULL && r >= 0; at = at->next)
+        r = clone_tag(d, vm, (struct span){at->key, at->key_len});
     return r;
 }
 
@@ -220,12 +230,12 @@ static int furnish(struct doing *d, const struct vm *vm, const struct wish *w)
     size_t events = d->p->events;
     bool none;
     int r = 0;
-    if (vm->class == CLASS_DispVM) {
+    if (vm_is_qubes(vm) && !property_true(&d->k, QID_GLOBAL, PROPERTY_app_check_updates_vm))
+        plan_change(d->p, CHANGE_FEATURE, vm->qid, SPAN_LITERAL("check-updates"), SPAN_LITERAL(""));
+    if (vm->class == CLASS_DispVM) { /* what the template says itself counts more */
         clone_properties(d, vm, w->template);
         r = clone_words(d, vm, w->template);
     }
-    if (r >= 0 && vm_is_qubes(vm) && !property_true(&d->k, QID_GLOBAL, PROPERTY_app_check_updates_vm))
-        plan_change(d->p, CHANGE_FEATURE, vm->qid, SPAN_LITERAL("check-updates"), SPAN_LITERAL(""));
     if (r >= 0 && vm_is_qubes(vm)) {
         property_get(&d->k, vm->qid, PROPERTY_guivm, &v);
         struct span gui = keep_value(d, &v, &none);
@@ -345,7 +355,10 @@ static int create_disposable(struct doing *d, struct wish *w)
     r = make_disk(d, &vm, w);
     if (r >= 0)
         r = tag_creator(d, &vm, "created-by-");
-    return r < 0 ? r : tag_creator(d, &vm, "disp-created-by-");
+    if (r >= 0)
+        r = tag_creator(d, &vm, "disp-created-by-");
+    d->k.newborn = NULL; /* it ends with this call */
+    return r;
 }
 
 int plan_disposable_create(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,

@@ -127,10 +127,7 @@ static void fire(struct doing *d, const char *prefix, uint32_t qid, struct span 
 /* meminfo-writer is an old spelling of a maxmem: it is carried over and deletes itself. */
 static int move_meminfo_writer(struct doing *d, uint32_t qid, struct span name, struct span value)
 {
-    const struct vm *vm = ask_vm(&d->k, qid);
-    int r = 0;
-    if (vm_is_qubes(vm))
-        r = value.len > 0 ? do_property_reset(d, qid, PROPERTY_maxmem)
+    int r = value.len > 0 ? do_property_reset(d, qid, PROPERTY_maxmem)
                           : do_property_set(d, qid, PROPERTY_maxmem, SPAN_LITERAL("0"));
     return r < 0 ? r : do_feature_remove(d, qid, name);
 }
@@ -156,6 +153,8 @@ static int consequences(struct doing *d, uint32_t qid, struct span name, struct 
                         const struct span *old)
 {
     const struct vm *vm = ask_vm(&d->k, qid);
+    if (!vm_is_local(vm))
+        return 0;
     if (span_is(name, "service.meminfo-writer"))
         return move_meminfo_writer(d, qid, name, value);
     if (span_is(name, "boot-mode.active") && (old == NULL || !span_equal(*old, value)) &&
@@ -175,10 +174,11 @@ int do_feature_set(struct doing *d, uint32_t qid, struct span name, struct span 
         had = &old;
     }
     fire(d, "domain-feature-pre-set:", qid, name, &value, had);
-    int r = check_service(d, name);
-    if (r >= 0)
+    bool local = vm_is_local(ask_vm(&d->k, qid)); /* on another host, names mean what they mean there */
+    int r = local ? check_service(d, name) : 0;
+    if (r >= 0 && local)
         r = check_preload(d, qid, name, value);
-    if (r >= 0)
+    if (r >= 0 && local)
         r = check_late(d, name, value);
     if (r < 0)
         return r;

@@ -99,12 +99,21 @@ int pre_kernel(struct doing *d, const struct turn *t)
                      state == KERNEL_BROKEN ? "has no vmlinuz; install it again" : "is not installed");
 }
 
+/* Does a VM's kernel come from default_kernel: neither its own nor that of what it is based on? */
+static bool needs_default_kernel(const struct doing *d, const struct vm *vm)
+{
+    for (; vm != NULL; vm = ask_template(&d->k, vm->qid))
+        if (!vm_is_qubes(vm) || property_stored(&d->k, vm->qid, PROPERTY_kernel).at != NULL)
+            return false;
+    return true;
+}
+
 /* Every qube's kernel volume is named after its kernel, so the last source of one cannot go. */
 int pre_default_kernel_reset(struct doing *d, const struct turn *t)
 {
     for (size_t i = 0; i < model_vm_count(d->k.model); i++) {
         const struct vm *vm = model_vm_at(d->k.model, i);
-        if (vm_is_qubes(vm) && property_stored(&d->k, vm->qid, PROPERTY_kernel).at == NULL)
+        if (needs_default_kernel(d, vm))
             return fault_set(
                 d->why, ERR_PROPERTY_VALUE,
                 "default_kernel has no default of its own, and '%s' needs one; set another kernel or none",

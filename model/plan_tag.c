@@ -17,8 +17,11 @@ static void fire(struct doing *d, const char *prefix, uint32_t qid, struct span 
     plan_event(d->p, qid, prefix, tag, 1, &pair);
 }
 
-/* What the creator wishes for the VMs that it makes: more tags, and itself as their GUI VM. */
-static int apply_creator(struct doing *d, uint32_t qid, struct span creator_name)
+static int add_tag(struct doing *d, uint32_t qid, struct span tag, int depth);
+
+/* What the creator wishes for the VMs that it makes: more tags, and a GUI VM. A tag that is wished for may
+ * name another creator, whose wishes count as well. */
+static int apply_creator(struct doing *d, uint32_t qid, struct span creator_name, int depth)
 {
     const struct vm *creator = model_named(d->k.model, creator_name);
     struct span words;
@@ -29,8 +32,8 @@ static int apply_creator(struct doing *d, uint32_t qid, struct span creator_name
         while (words.len > 0 && r >= 0) {
             struct span word = span_split(words, ' ', &words);
             r = word.len > 0 ? tag_check(word, d->why) : 0;
-            if (r >= 0 && word.len > 0 && !span_starts(word, "created-by-"))
-                r = do_tag_add(d, qid, word);
+            if (r >= 0 && word.len > 0)
+                r = add_tag(d, qid, word, depth + 1);
         }
     }
     if (r >= 0 && known_item(&d->k, CHANGE_FEATURE, creator->qid, span_of("set-created-guivm"), &words) &&
@@ -39,17 +42,24 @@ static int apply_creator(struct doing *d, uint32_t qid, struct span creator_name
     return r;
 }
 
-int do_tag_add(struct doing *d, uint32_t qid, struct span tag)
+static int add_tag(struct doing *d, uint32_t qid, struct span tag, int depth)
 {
     int r = 0;
     if (ask_tag(&d->k, qid, tag))
         return 0;
+    if (depth > CREATED_BY_DEPTH_MOST)
+        return fault_set(d->why, ERR_VALUE, "creators name each other in tag-created-vm-with too often");
     plan_change(d->p, CHANGE_TAG, qid, tag, SPAN_LITERAL(""));
-    if (span_starts(tag, "created-by-"))
-        r = apply_creator(d, qid, (struct span){tag.at + 11, tag.len - 11});
+    if (span_starts(tag, "created-by-") && vm_is_local(ask_vm(&d->k, qid)))
+        r = apply_creator(d, qid, (struct span){tag.at + 11, tag.len - 11}, depth);
     if (r >= 0)
         fire(d, "domain-tag-add:", qid, tag);
     return r;
+}
+
+int do_tag_add(struct doing *d, uint32_t qid, struct span tag)
+{
+    return add_tag(d, qid, tag, 0);
 }
 
 int do_tag_remove(struct doing *d, uint32_t qid, struct span tag)

@@ -147,7 +147,8 @@ void dflt_uuid(struct asking *a)
 
 void dflt_qid(struct asking *a)
 {
-    say_format(a, "%u", (unsigned)a->qid);
+    if (a->vm->class == CLASS_AdminVM)
+        say_text(a, "0");
 }
 
 void dflt_updateable(struct asking *a)
@@ -212,14 +213,21 @@ void dflt_xid(struct asking *a)
     say_fact(a, FACT_xid, "-1");
 }
 
+/* Only hvm has a device model in a domain of its own. */
 void dflt_stubdom_xid(struct asking *a)
 {
-    say_fact(a, FACT_stubdom_xid, "-1");
+    if (property_text_is(a->k, a->qid, PROPERTY_virt_mode, "hvm"))
+        say_fact(a, FACT_stubdom_xid, "-1");
+    else
+        say_text(a, "-1");
 }
 
 void dflt_stubdom_uuid(struct asking *a)
 {
-    say_fact(a, FACT_stubdom_uuid, "");
+    if (property_text_is(a->k, a->qid, PROPERTY_stubdom_xid, "-1"))
+        say_text(a, "");
+    else
+        say_fact(a, FACT_stubdom_uuid, "");
 }
 
 void dflt_start_time(struct asking *a)

@@ -76,6 +76,8 @@ void dflt_kernelopts(struct asking *a)
     char name[PROPERTY_SCRATCH];
     property_get(a->k, a->qid, PROPERTY_kernel, &kernel);
     bool pci = ask_has_pci(a->k, a->qid);
+    if (!kernel.is_set)
+        return; /* a kernel that nobody named has no options either */
     if (kernel.text.len == 0 || text_copy(name, sizeof name, kernel.text) < 0) {
         say_text(a, "");
         return;

@@ -11,9 +11,9 @@ static bool provides(const struct asking *a)
     return property_true(a->k, a->qid, PROPERTY_provides_network);
 }
 
-static bool is_networked(const struct asking *a)
+static bool is_networked(const struct known *k, uint32_t qid)
 {
-    return provides(a) || ask_netvm(a->k, a->qid) != NULL;
+    return property_true(k, qid, PROPERTY_provides_network) || ask_netvm(k, qid) != NULL;
 }
 
 static bool has_ipv6(const struct asking *a)
@@ -30,7 +30,7 @@ static unsigned number_of(const struct asking *a)
 
 void dflt_dns(struct asking *a)
 {
-    if (is_networked(a))
+    if (is_networked(a->k, a->qid))
         say_text(a, "10.139.1.1 10.139.1.2");
     else
         say_none(a);
@@ -41,7 +41,7 @@ void dflt_ip(struct asking *a)
 {
     unsigned n = number_of(a), high = n >> 8, low = n & 255;
     const char *prefix = a->vm->class == CLASS_DispVM ? "10.138" : "10.137";
-    if (!is_networked(a)) {
+    if (!is_networked(a->k, a->qid)) {
         say_none(a);
         return;
     }
@@ -54,7 +54,7 @@ void dflt_ip(struct asking *a)
 
 void dflt_ip6(struct asking *a)
 {
-    if (is_networked(a) && has_ipv6(a))
+    if (is_networked(a->k, a->qid) && has_ipv6(a))
         say_format(a, "fd09:24ef:4179::%s:%x", a->vm->class == CLASS_DispVM ? "a8a" : "a89", number_of(a));
     else
         say_none(a);
@@ -112,7 +112,7 @@ void dflt_visible_netmask(struct asking *a)
     const struct vm *net = ask_netvm(a->k, a->qid);
     if (say_feature(a, CHAIN_TEMPLATE, "net.fake-netmask"))
         return;
-    if (net != NULL)
+    if (net != NULL && vm_is_qubes(net) && is_networked(a->k, net->qid))
         say_text(a, "255.255.255.255");
     else
         say_none(a);

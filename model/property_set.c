@@ -241,6 +241,8 @@ static int find_vm(struct setting *s, const struct vm **vm)
     if (s->raw.len == 0)
         return property_flags(s->p) & ALLOW_NONE ? 0 : refuse(s, "a VM must be given");
     *vm = model_named(s->d->k.model, s->raw);
+    if (*vm == NULL && s->d->k.newborn != NULL && span_is(s->raw, vm_name(s->d->k.newborn)))
+        *vm = s->d->k.newborn;
     if (*vm == NULL)
         return fault_set(s->d->why, ERR_PROPERTY_VALUE, "%s: there is no VM '%.*s'", property_name(s->p),
                          s->raw.len > 100 ? 100 : (int)s->raw.len, s->raw.at);

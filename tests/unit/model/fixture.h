@@ -23,7 +23,7 @@ struct scene {
     struct plan plan;
     struct fault why;
     char text[65536]; /* the last plan's events */
-    const char *hypervisor, *power[64];
+    const char *hypervisor, *stubdom, *power[64];
     uint32_t draws;
 };
 
@@ -34,6 +34,8 @@ static inline const char *scene_fact(void *arg, uint32_t qid, enum fact fact)
         return s->hypervisor;
     if (fact == FACT_host_memory_kib)
         return "16777216";
+    if (fact == FACT_stubdom_xid || fact == FACT_stubdom_uuid)
+        return s->stubdom;
     if (fact == FACT_host_cpus)
         return "8";
     return fact == FACT_power_state && qid < COUNT(s->power) ? s->power[qid] : NULL;

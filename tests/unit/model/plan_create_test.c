@@ -205,6 +205,41 @@ static void a_vm_goes_only_when_nobody_needs_it(void **state)
     assert_int_equal(take_out(s, "dvm"), 0);
 }
 
+static void a_disposables_own_words_come_first_and_its_templates_count_more(void **state)
+{
+    struct scene *s = *state;
+    struct span value;
+    assert_int_equal(feature(s, "dvm", "x", "1"), 0);
+    assert_int_equal(feature(s, "dvm", "check-updates", "1"), 0);
+    assert_int_equal(set(s, "", "check_updates_vm", "False"), 0);
+    assert_int_equal(create(s, CLASS_DispVM, "dvm", "name=once label=red"), 0);
+    assert_string_equal(model_items(s->m, qid_of(s, "once"), CHANGE_FEATURE)->key, "check-updates");
+    assert_int_equal(ask_feature(&s->k, qid_of(s, "once"), CHAIN_OWN, span_of("check-updates"), &value), 1);
+    assert_true(span_is(value, "1"));
+}
+
+static void a_disposable_gets_what_the_maker_of_its_template_wishes(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(tag(s, "dvm", "created-by-net"), 0);
+    assert_int_equal(feature(s, "net", "tag-created-vm-with", "wished"), 0);
+    assert_int_equal(create(s, CLASS_DispVM, "dvm", "name=once label=red"), 0);
+    assert_true(ask_tag(&s->k, qid_of(s, "once"), span_of("wished")));
+    assert_int_equal(take_out(s, "net"), 0);
+    assert_int_equal(create(s, CLASS_DispVM, "dvm", "name=twice label=red"), 0);
+    assert_true(ask_tag(&s->k, qid_of(s, "twice"), span_of("created-by-net")));
+    assert_false(ask_tag(&s->k, qid_of(s, "twice"), span_of("wished")));
+}
+
+static void a_maker_may_wish_that_a_vm_shows_its_own_windows(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(feature(s, "dom0", "set-created-guivm", "screen"), 0);
+    assert_int_equal(create(s, CLASS_AppVM, "tmpl", "name=other label=red"), -ERR_PROPERTY_VALUE);
+    assert_int_equal(create(s, CLASS_AppVM, "tmpl", "name=screen label=red"), 0);
+    assert_string_equal(get(s, "screen", "guivm"), "default=False type=vm screen");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +249,9 @@ int main(void)
         SCENE_TEST(a_creator_marks_what_it_creates),
         SCENE_TEST(a_disposable_copies_what_its_template_was_given),
         SCENE_TEST(a_vm_goes_only_when_nobody_needs_it),
+        SCENE_TEST(a_disposables_own_words_come_first_and_its_templates_count_more),
+        SCENE_TEST(a_disposable_gets_what_the_maker_of_its_template_wishes),
+        SCENE_TEST(a_maker_may_wish_that_a_vm_shows_its_own_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

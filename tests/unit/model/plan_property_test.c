@@ -232,6 +232,16 @@ static void a_new_template_gives_new_sources(void **state)
     assert_true(span_is(source, "vm-templates/base2/root"));
 }
 
+static void the_default_kernel_goes_when_every_vm_has_one_by_itself_or_its_template(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(reset(s, "", "default_kernel"), -ERR_PROPERTY_VALUE);
+    assert_string_equal(s->text, " property-pre-reset:default_kernel name=default_kernel,oldvalue=6.12.1\n");
+    assert_int_equal(set(s, "tmpl", "kernel", "6.6.9"), 0);
+    assert_int_equal(reset(s, "", "default_kernel"), 0);
+    assert_string_equal(get(s, "work", "kernel"), "default=True type=str 6.6.9");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +258,7 @@ int main(void)
         SCENE_TEST(default_gui_and_dispvm_reach_those_who_use_them),
         SCENE_TEST(a_veto_leaves_only_the_early_event),
         SCENE_TEST(a_new_template_gives_new_sources),
+        SCENE_TEST(the_default_kernel_goes_when_every_vm_has_one_by_itself_or_its_template),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,6 +199,40 @@ static void a_label_has_a_name_and_a_colour_of_the_known_form(void **state)
     assert_int_equal(make_label(s, "4cyan", "0x010203"), 0);
 }
 
+static void names_on_a_remote_vm_mean_nothing_here(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(create(s, CLASS_RemoteVM, "", "name=far label=red"), 0);
+    assert_int_equal(feature(s, "work", "vm-config.1", "x"), -ERR_VALUE);
+    assert_int_equal(feature(s, "far", "vm-config.1", "x"), 0);
+    assert_int_equal(feature(s, "far", "service.", "1"), 0);
+    assert_int_equal(feature(s, "far", "service.meminfo-writer", "1"), 0);
+    assert_non_null(model_item(s->m, qid_of(s, "far"), CHANGE_FEATURE, span_of("service.meminfo-writer")));
+    assert_int_equal(tag(s, "work", "created-by-nobody"), -ERR_VALUE);
+    assert_int_equal(tag(s, "far", "created-by-nobody"), 0);
+}
+
+static void meminfo_writer_of_dom0_resets_what_cannot_be_set(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(feature(s, "dom0", "service.meminfo-writer", "1"), 0);
+    assert_non_null(strstr(s->text, "dom0 property-reset:maxmem name=maxmem,oldvalue=4096\n"));
+    assert_int_equal(feature(s, "dom0", "service.meminfo-writer", ""), -ERR_PROPERTY_VALUE);
+    assert_string_equal(s->text, "dom0 domain-feature-pre-set:service.meminfo-writer "
+                                 "feature=service.meminfo-writer,value=\n");
+}
+
+static void a_wished_tag_may_name_another_maker_with_wishes(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(feature(s, "net", "tag-created-vm-with", "one created-by-hvm"), 0);
+    assert_int_equal(feature(s, "hvm", "tag-created-vm-with", "two created-by-net"), 0);
+    assert_int_equal(tag(s, "work", "created-by-net"), 0);
+    assert_string_equal(s->text, "|\nwork domain-tag-add:one tag=one\nwork domain-tag-add:two tag=two\n"
+                                 "work domain-tag-add:created-by-hvm tag=created-by-hvm\n"
+                                 "work domain-tag-add:created-by-net tag=created-by-net\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +247,9 @@ int main(void)
         SCENE_TEST(tags_are_listed_by_their_bytes),
         SCENE_TEST(labels_come_and_go_without_events),
         SCENE_TEST(a_label_has_a_name_and_a_colour_of_the_known_form),
+        SCENE_TEST(names_on_a_remote_vm_mean_nothing_here),
+        SCENE_TEST(a_wished_tag_may_name_another_maker_with_wishes),
+        SCENE_TEST(meminfo_writer_of_dom0_resets_what_cannot_be_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

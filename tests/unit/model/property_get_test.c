@@ -183,6 +183,53 @@ static void gui_vms_that_show_each_other_do_not_hang_a_read(void **state)
     assert_string_equal(get(s, "work", "keyboard_layout"), "default=True type=str de++");
 }
 
+static const char *default_of(struct scene *s, const char *vm, const char *name)
+{
+    static struct property_value v;
+    enum property p;
+    assert_int_equal(property_find(&s->k, qid_of(s, vm), span_of(name), &p, &s->why), 0);
+    property_default(&s->k, qid_of(s, vm), p, &v);
+    return v.is_set ? v.text.at : "unset";
+}
+
+static void a_qid_has_no_default_but_dom0s(void **state)
+{
+    struct scene *s = *state;
+    assert_string_equal(default_of(s, "work", "qid"), "unset");
+    assert_string_equal(default_of(s, "dom0", "qid"), "0");
+    assert_string_equal(get(s, "dom0", "qid"), "default=True type=int 0");
+}
+
+static void a_kernel_that_nobody_named_has_no_options(void **state)
+{
+    struct scene *s = *state;
+    assert_string_equal(default_of(s, "work", "kernelopts"), "swiotlb=2048");
+    struct change gone = {CHANGE_PROPERTY, QID_GLOBAL, SPAN_LITERAL("default_kernel"), {"", 0}, 1};
+    assert_int_equal(model_apply(s->m, &gone, &s->why), 0);
+    assert_string_equal(default_of(s, "work", "kernel"), "unset");
+    assert_string_equal(default_of(s, "work", "kernelopts"), "unset");
+    assert_string_equal(get(s, "work", "kernelopts"), "default=True type=str ");
+}
+
+static void a_netmask_comes_from_a_provider_that_is_on_a_network(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(set(s, "work", "netvm", "net"), 0);
+    assert_string_equal(get(s, "work", "visible_netmask"), "default=True type=str 255.255.255.255");
+    assert_int_equal(reset(s, "net", "provides_network"), 0);
+    assert_string_equal(get(s, "work", "visible_netmask"), "default=True type=str ");
+}
+
+static void only_hvm_has_a_device_model_in_a_domain(void **state)
+{
+    struct scene *s = *state;
+    s->stubdom = "7";
+    assert_string_equal(get(s, "hvm", "stubdom_xid"), "default=True type=int 7");
+    assert_string_equal(get(s, "hvm", "stubdom_uuid"), "default=True type=str 7");
+    assert_string_equal(get(s, "work", "stubdom_xid"), "default=True type=int -1");
+    assert_string_equal(get(s, "work", "stubdom_uuid"), "default=True type=str ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +241,10 @@ int main(void)
         SCENE_TEST(children_inherit_what_their_template_sets),
         SCENE_TEST(memory_is_balanced_only_where_the_hypervisor_can),
         SCENE_TEST(gui_vms_that_show_each_other_do_not_hang_a_read),
+        SCENE_TEST(a_qid_has_no_default_but_dom0s),
+        SCENE_TEST(a_kernel_that_nobody_named_has_no_options),
+        SCENE_TEST(a_netmask_comes_from_a_provider_that_is_on_a_network),
+        SCENE_TEST(only_hvm_has_a_device_model_in_a_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
