@@ -70,6 +70,19 @@ int plan_label_create(const struct known *k, struct span name, struct span colou
                       struct fault *why);
 int plan_label_remove(const struct known *k, struct span name, struct plan *p, struct fault *why);
 
+/* Rules as admin.vm.firewall.Set has them; the event alone; what has expired until now, -ERR_STATE for
+ * nothing. Notes as admin.vm.notes.Set has them. */
+int plan_firewall_set(const struct known *k, uint32_t actor, uint32_t qid, struct span payload,
+                      struct plan *p, struct fault *why);
+int plan_firewall_reload(const struct known *k, uint32_t actor, uint32_t qid, struct plan *p,
+                         struct fault *why);
+int plan_firewall_expire(const struct known *k, uint32_t actor, uint32_t qid, struct plan *p,
+                         struct fault *why);
+int plan_notes_set(const struct known *k, uint32_t actor, uint32_t qid, struct span payload, struct plan *p,
+                   struct fault *why);
+/* When the VM's next rule expires, Unix time; 0: none will. *due: one has, and is to be planned. */
+uint64_t firewall_next_expiry(const struct known *k, uint32_t qid, bool *due);
+
 /* admin.vm.Create.CLASS+template with its payload (admin-api-methods 4.2); in_pool: CreateInPool. */
 int plan_vm_create(const struct known *k, uint32_t actor, enum vm_class class, struct span template_name,
                    struct span payload, bool in_pool, struct plan *p, struct fault *why);

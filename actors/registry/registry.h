@@ -54,12 +54,14 @@ struct registry {
     bool host_fact_known[FACTS];
 };
 
-enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT };
+enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT, TIMER_EXPIRY };
 
 extern const struct actor registry_actor;
 
 /* registry_operate.c: operations, in the order of their arrival but for those whose VM waits. */
 void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m);
+/* What registry itself wants; nobody is answered. */
+void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target);
 void operate_go_on(struct registry *r, struct out *out);
 void operate_prepared(struct registry *r, struct out *out, const struct answer *a);
 void operate_committed(struct registry *r, struct out *out, const struct store_task *t);
@@ -89,6 +91,9 @@ void view_memory_free(struct view_memory *memory);
 void view_publish(struct registry *r, struct out *out, const struct plan *p);
 /* What the commands of a VM's daemons are filled with. */
 void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
+/* registry_expiry.c: firewall rules that hold until a moment. After these changes; when its timer rings. */
+void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
+void expiry_look(struct registry *r, struct out *out);
 /* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
 void view_cmdline(struct registry *r, uint32_t qid, struct text *line);
 

@@ -136,6 +136,7 @@ static void loaded(struct registry *r, struct out *out, const struct store_task 
     r->loaded = true;
     republish(r, out, t);
     go(r, out);
+    expiry_look(r, out);
 }
 
 static int copy_change(void *arg, const struct change *c)
@@ -204,6 +205,8 @@ static void timer(void *arg, struct out *out, uint64_t number)
     struct registry *r = self_of(arg);
     if (number == TIMER_SETTLE)
         settle(r, out);
+    else if (number == TIMER_EXPIRY)
+        expiry_look(r, out);
     else
         export_now(r, out);
 }

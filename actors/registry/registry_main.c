@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "actors/registry/registry.h"
 #include "actors/registry/registry_file.h"
@@ -40,6 +41,14 @@ static uint32_t random_bits(void *arg)
     return bits;
 }
 
+static uint64_t seconds(void *arg)
+{
+    struct timespec now;
+    (void)arg;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec;
+}
+
 static int open_registry(const struct program *p, struct shell *shell, struct fault *why)
 {
     struct registry *r = shell_core(shell);
@@ -56,6 +65,7 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     r->world.kernel = kernel;
     r->world.kernel_file = kernel_file;
     r->world.random = random_bits;
+    r->world.seconds = seconds;
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * answered. One commit at a time; only a VM that is being asked lets others overtake. */
 #include "actors/registry/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +35,8 @@ void operate_end(struct registry *r)
         finish(r, r->operations);
 }
 
-void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
+static void take_in(struct registry *r, struct out *out, struct request request, const struct operate *m)
 {
-    struct request request = request_of(e);
     struct pending_operation *o = r->operation_count < REGISTRY_QUEUE_MAX ? calloc(1, sizeof *o) : NULL;
     if (o == NULL) {
         reply_error(out, &request, -ERR_BUSY, NULL);
@@ -57,6 +57,21 @@ void operate_begin(struct registry *r, struct out *out, const struct envelope *e
         finish(r, o);
     }
     operate_go_on(r, out);
+}
+
+void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
+{
+    take_in(r, out, request_of(e), m);
+}
+
+/* The version makes the id: it was never used, and a repetition after a crash gets the same. */
+void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target)
+{
+    struct operate m = {.operation = operation, .target = target};
+    struct request own = {.type = MESSAGE_operate,
+                          .context.op = {(uint64_t)operation << 32 | target, r->version + 1}};
+    snprintf(m.method, sizeof m.method, "bulkhead.%s", operation_name(operation));
+    take_in(r, out, own, &m);
 }
 
 static struct pending_operation *find(struct registry *r, uint64_t number)
@@ -297,6 +312,7 @@ static void take_over(struct registry *r, struct out *out, struct pending_operat
         publish_roster(r, out, &o->plan);
     publish_delta(r, out, &o->request.context, t->version, &t->events);
     view_publish(r, out, &o->plan);
+    expiry_follow(r, out, &o->plan);
     if (!r->export_due) {
         r->export_due = true;
         out_timer(out, TIMER_EXPORT, out->now + SECONDS);

@@ -38,7 +38,7 @@ struct bench {
     struct task *task[BENCH_TASKS];
     unsigned tasks;
     bool hold_tasks, ready, left;
-    uint64_t timer[4], last_operation;
+    uint64_t timer[8], last_operation;
 };
 
 /* ---- what the core says ---- */
