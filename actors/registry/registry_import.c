@@ -53,7 +53,7 @@ void import_tell(struct import *im, enum import_severity severity, const struct 
         severity = IMPORT_WARNING;
     if (vm != NULL)
         remember(im, severity, vm, text);
-    struct import_problem problem = {severity, at != NULL ? xml_line(at) : 0,
+    struct import_problem problem = {severity, at != NULL ? xml_line(at) : 0, at != NULL ? xml_column(at) : 0,
                                      vm != NULL ? vm->qid : QID_GLOBAL, text};
     int r = im->to->problem(im->to->self, &problem);
     if (r < 0)
