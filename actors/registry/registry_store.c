@@ -246,7 +246,9 @@ static int export_all(struct store *s, struct store_task *t, struct fault *why)
     digest_sha256(text_span(&document), digest);
     /* First the digest, then the file: a crash between the two asks a question, it loses nothing. */
     r = db_meta_set(s->db, DIGEST_KEY, span_of(digest), why);
-    return r < 0 ? r : registry_file_replace(s->qubes_lib, "qubes.xml", s->group, text_span(&document), why);
+    return r < 0
+               ? r
+               : registry_file_replace(s->qubes_lib, "qubes.xml", s->group, 0660, text_span(&document), why);
 }
 
 void store_perform(void *doors, struct task *task)
