@@ -415,25 +415,53 @@ static void bring(struct outgo *o, uint32_t qid, const char *path, const struct 
     memcpy(e->have, want, sizeof want);
 }
 
-static void bring_home(struct outgo *o, const struct home *h, const struct sort *sort,
-                       const struct change *changes, size_t count, size_t *at)
+/* What the file of the VM at *at holds, and its path; *at moves behind its changes. 0: a VM without a home.
+ */
+static int render(const struct home *homes, size_t home_count, const struct sort *sort,
+                  const struct change *changes, size_t count, size_t *at, char path[PATH_ROOM],
+                  struct text *bytes, struct fault *why)
 {
     AUTO_TEXT kept = TEXT_WITH_LIMIT(LONG_TEXT_MAX);
-    AUTO_TEXT bytes = TEXT_WITH_LIMIT(FILE_MAX);
-    struct fault why = {0};
-    char path[PATH_ROOM];
-    uint32_t qid = changes[*at].qid;
-    for (; *at < count && changes[*at].kind == sort->kind && changes[*at].qid == qid; ++*at)
+    struct home wanted = {.qid = changes[*at].qid};
+    const struct home *h = bsearch(&wanted, homes, home_count, sizeof *homes, by_qid);
+    for (; *at < count && changes[*at].kind == sort->kind && changes[*at].qid == wanted.qid; ++*at)
         text_append(&kept, changes[*at].value);
     if (h == NULL || h->name.len == 0)
-        return;
+        return 0;
     path_of(h, sort, path);
-    int r = kept.failed < 0 ? fault_set(&why, ERR_TOO_BIG, "%s is too long", path)
-                            : sort->write(text_span(&kept), &bytes, &why);
-    if (r < 0)
-        failed(o, r, &why);
-    else
-        bring(o, qid, path, sort, text_span(&bytes));
+    int r = kept.failed < 0 ? fault_set(why, ERR_TOO_BIG, "%s is too long", path)
+                            : sort->write(text_span(&kept), bytes, why);
+    return r < 0 ? r : 1;
+}
+
+static const struct sort *sort_of(enum change_kind kind)
+{
+    for (size_t k = 0; k < COUNT(sorts); k++)
+        if (sorts[k].kind == kind)
+            return &sorts[k];
+    return NULL;
+}
+
+int beside_each(const struct change *changes, size_t count, struct text *to, struct fault *why)
+{
+    size_t homes, i = 0;
+    AUTO_MEMORY struct home *home = homes_of(changes, count, &homes);
+    int r = home == NULL ? fault_set(why, ERR_NOMEM, "no memory to export") : 0;
+    while (r >= 0 && i < count) {
+        AUTO_TEXT bytes = TEXT_WITH_LIMIT(FILE_MAX);
+        char path[PATH_ROOM];
+        const struct sort *sort = sort_of(changes[i].kind);
+        if (sort == NULL) {
+            i++;
+            continue;
+        }
+        r = render(home, homes, sort, changes, count, &i, path, &bytes, why);
+        if (r == 1) {
+            text_format(to, "%s\n%zu\n", path, bytes.len);
+            text_append(to, text_span(&bytes));
+        }
+    }
+    return r < 0 ? r : 0;
 }
 
 /* Whose VM is gone: the file goes, if it is ours, and the directory if that leaves it empty. */
@@ -485,15 +513,17 @@ int beside_export(int dir, gid_t group, const struct change *changes, size_t cou
     for (size_t i = 0; i < b->count; i++)
         b->at[i].seen = false;
     for (size_t i = 0; i < count;) {
-        const struct sort *sort = NULL;
-        for (size_t k = 0; k < COUNT(sorts); k++)
-            if (changes[i].kind == sorts[k].kind)
-                sort = &sorts[k];
-        struct home wanted = {.qid = changes[i].qid};
-        if (sort == NULL)
-            i++;
-        else
-            bring_home(&o, bsearch(&wanted, home, homes, sizeof *home, by_qid), sort, changes, count, &i);
+        AUTO_TEXT bytes = TEXT_WITH_LIMIT(FILE_MAX);
+        struct fault inner = {0};
+        char path[PATH_ROOM];
+        const struct sort *sort = sort_of(changes[i].kind);
+        uint32_t qid = changes[i].qid;
+        int r = sort != NULL ? render(home, homes, sort, changes, count, &i, path, &bytes, &inner) : 0;
+        i += sort == NULL;
+        if (r == 1)
+            bring(&o, qid, path, sort, text_span(&bytes));
+        else if (r < 0)
+            failed(&o, r, &inner);
     }
     if (how != BESIDE_LOOK)
         clean(&o);

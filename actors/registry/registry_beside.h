@@ -44,4 +44,7 @@ int beside_export(int dir, gid_t group, const struct change *changes, size_t cou
                   enum beside_how how, unsigned most, bool *more, bool *changed, beside_problem *problem,
                   void *self, struct fault *why);
 
+/* Appends the files of these changes to *to as "path LF length LF bytes". */
+int beside_each(const struct change *changes, size_t count, struct text *to, struct fault *why);
+
 #endif

@@ -59,6 +59,7 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     store.pool_dir = program_option(p, "pool-dir", "/var/lib/qubes");
     if (store.directory == NULL)
         return fault_set(why, ERR_UNKNOWN, "no directory for the store");
+    store.lib_path = lib;
     if (lib != NULL)
         store.qubes_lib = open(lib, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     kernels = kernels_new(program_place(p, PLACE_KERNELS));
