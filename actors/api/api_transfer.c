@@ -13,7 +13,10 @@ static int transferred(struct api *self, const struct call *c, const struct answ
         return a->r;
     if (transfer_reply_decode(&m, a->e->body) < 0)
         return fault_set(why, ERR_BAD, "registry's answer cannot be read");
-    text_append(reply, m.report);
+    struct reader in = list_reader(&m.report);
+    struct text_piece piece;
+    while (text_piece_next(&in, &piece) == 1)
+        text_append(reply, piece.bytes);
     return 0;
 }
 

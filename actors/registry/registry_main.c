@@ -2,11 +2,13 @@
  * The program registry: the core with its store, qubes.xml and the kernels' directory. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "actors/registry/registry.h"
 #include "actors/registry/registry_file.h"
+#include "actors/registry/registry_offline.h"
 #include "doors/kernels.h"
 #include "runtime/program.h"
 
@@ -75,6 +77,8 @@ int main(int argc, char **argv)
     static const struct worker_doors doors = {.arg = &store};
     static const struct program_parts parts = {
         .actor = &registry_actor, .open = open_registry, .doors = &doors};
+    if (argc > 1 && strcmp(argv[1], "--offline") == 0)
+        return registry_offline(argc, argv);
     store.group = registry_file_group();
     return program_run(&parts, argc, argv);
 }

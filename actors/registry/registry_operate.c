@@ -97,8 +97,7 @@ void operate_given(struct registry *r, struct out *out, const struct request *re
 void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target)
 {
     struct operate m = {.operation = operation, .target = target};
-    struct request own = {.type = MESSAGE_operate,
-                          .context.op = {(uint64_t)operation << 32 | target, r->version + 1}};
+    struct request own = {.context.op = {(uint64_t)operation << 32 | target, r->version + 1}};
     snprintf(m.method, sizeof m.method, "bulkhead.%s", operation_name(operation));
     take_in(r, out, own, &m);
 }

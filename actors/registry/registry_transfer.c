@@ -8,6 +8,7 @@
 #include "actors/registry/registry.h"
 #include "base/log.h"
 
+enum { PIECE = 32768 };
 enum { WHAT_CHECK, WHAT_IMPORT, WHAT_EXPORT, WHAT_DOCUMENT };
 
 static struct transfer_under_way *find(struct registry *r, uint64_t number)
@@ -78,16 +79,24 @@ void transfer_begin(struct registry *r, struct out *out, const struct envelope *
 
 static void reply(struct out *out, const struct request *to, struct span report)
 {
-    struct transfer_reply m = {.report = report.at != NULL ? report : SPAN_LITERAL("")};
-    (void)REPLY(out, transfer, to, &m);
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
+    struct transfer_reply m = {0};
+    while (report.len > 0) {
+        struct text_piece piece = {{report.at, report.len < PIECE ? report.len : PIECE}};
+        text_piece_add(&m.report, &elements, &piece);
+        report = (struct span){report.at + piece.bytes.len, report.len - piece.bytes.len};
+    }
+    if (elements.failed < 0)
+        reply_error(out, to, elements.failed, NULL);
+    else
+        (void)REPLY(out, transfer, to, &m);
 }
 
-/* What the model itself knows to be wrong. */
-static void add_known(const struct registry *r, struct text *report)
+void transfer_report_model(const struct model *m, struct text *report)
 {
-    for (size_t i = 0; i < model_vm_count(r->model); i++) {
-        const struct vm *vm = model_vm_at(r->model, i);
-        const struct item *note = model_item(r->model, vm_qid(vm), CHANGE_NOTE, SPAN_LITERAL("import"));
+    for (size_t i = 0; i < model_vm_count(m); i++) {
+        const struct vm *vm = model_vm_at(m, i);
+        const struct item *note = model_item(m, vm_qid(vm), CHANGE_NOTE, SPAN_LITERAL("import"));
         struct span rest =
             note != NULL ? (struct span){note->value, note->value_len} : (struct span){NULL, 0};
         if (vm_disabled(vm) != NULL)
@@ -114,7 +123,7 @@ void transfer_done(struct registry *r, struct out *out, struct store_task *t)
         reply(out, &u->request, text_span(&t->document));
     } else {
         if (u->what == WHAT_CHECK)
-            add_known(r, &t->report);
+            transfer_report_model(r->model, &t->report);
         reply(out, &u->request, text_span(&t->report));
     }
     release(u);

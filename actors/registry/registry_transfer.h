@@ -13,6 +13,10 @@ enum { TRANSFER_FORCE = 1, TRANSFER_IMPORTED = 2 };
 void transfer_report(struct text *report, const char *severity, struct span whom, unsigned line,
                      unsigned column, const char *text);
 
+/* What the model itself knows to be wrong: VMs that may not start, and what their import left out. */
+struct model;
+void transfer_report_model(const struct model *m, struct text *report);
+
 /* What the store's opening asks: was a file changed by another program? */
 void transfer_look(struct store *s, struct store_task *t);
 
@@ -31,5 +35,8 @@ int transfer_document(struct store *s, struct store_task *t, struct fault *why);
  * -ERR_UNKNOWN. */
 int transfer_take_in(int dir, struct change_list *list, struct beside *beside, struct text *report,
                      struct fault *why);
+
+/* A qubes.xml alone, by its path. */
+int transfer_take_file(const char *path, struct change_list *list, struct text *report, struct fault *why);
 
 #endif

@@ -259,15 +259,27 @@ static int take_beside_problem(void *self, uint32_t qid, const char *path, const
     return 0;
 }
 
+static int take_document(int dir, const char *name, struct intake *in, struct fault *why)
+{
+    AUTO_TEXT document = TEXT_WITH_LIMIT(DOCUMENT_BYTES);
+    struct import_sink sink = {in, take_change, take_problem};
+    int r = registry_file_read(dir, name, &document, why);
+    return r < 0 ? r : registry_import(text_span(&document), registry_import_rules(), &sink, why);
+}
+
+int transfer_take_file(const char *path, struct change_list *list, struct text *report, struct fault *why)
+{
+    struct intake in = {list, report};
+    int r = take_document(AT_FDCWD, path, &in, why);
+    change_list_done(list);
+    return r;
+}
+
 int transfer_take_in(int dir, struct change_list *list, struct beside *beside, struct text *report,
                      struct fault *why)
 {
-    AUTO_TEXT document = TEXT_WITH_LIMIT(DOCUMENT_BYTES);
     struct intake in = {list, report};
-    struct import_sink sink = {&in, take_change, take_problem};
-    int r = registry_file_read(dir, "qubes.xml", &document, why);
-    if (r >= 0)
-        r = registry_import(text_span(&document), registry_import_rules(), &sink, why);
+    int r = take_document(dir, "qubes.xml", &in, why);
     return r < 0 ? r : beside_import(dir, wall_seconds(), list, beside, take_beside_problem, &in, why);
 }
 
