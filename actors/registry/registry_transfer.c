@@ -144,5 +144,5 @@ void transfer_told(struct registry *r, struct out *out, const struct store_task 
     if (foreign == r->told_foreign)
         return;
     r->told_foreign = foreign;
-    out_title(out, foreign ? "qubes.xml was changed by another program: see bulkhead check" : "");
+    out_title(out, foreign ? "qubes.xml changed: see check" : "");
 }
