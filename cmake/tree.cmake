@@ -47,6 +47,7 @@ add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciid
                door_kernels)
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)
+target_link_options(unit_registry_registry_fault_test PRIVATE -Wl,--wrap=write,--wrap=fsync,--wrap=renameat,--wrap=fchmod,--wrap=mkdirat)
 add_unit_tests(host actor_host)
 add_unit_tests(guest actor_guest)
 add_unit_tests(vm actor_vm door_domain PkgConfig::LIBXML2)
@@ -70,6 +71,8 @@ add_fuzz(launcher_mailbox actor_launcher)
 add_fuzz(registry_mailbox actor_registry)
 add_fuzz(api_mailbox actor_api)
 add_fuzz(api_request actor_api)
+add_fuzz(qubes_xml actor_registry)
+add_fuzz(firewall_xml actor_registry)
 
 # Measuring programs; run by hand, or by tests/bench/run.
 foreach(bench store qubes_xml read write restart start isolate)
