@@ -51,7 +51,7 @@ static bool is_word_of(struct span words, const char *word)
 static enum whose whose_document(struct store *s, char digest[DIGEST_TEXT])
 {
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(DOCUMENT_BYTES);
-    AUTO_TEXT kept = TEXT_WITH_LIMIT(4 * DIGEST_TEXT);
+    AUTO_TEXT kept = TEXT_WITH_LIMIT((size_t)4 * DIGEST_TEXT);
     digest[0] = '\0';
     if (s->qubes_lib < 0 || registry_file_read(s->qubes_lib, "qubes.xml", &bytes, NULL) < 0)
         return NOT_THERE;

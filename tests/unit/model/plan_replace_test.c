@@ -104,14 +104,15 @@ static void names_may_change_hands(void **state)
     for (size_t i = 0; i < l.count; i++) {
         if (l.at[i].kind != CHANGE_PROPERTY || !span_is(l.at[i].key, "name"))
             continue;
-        if (l.at[i].qid == work)
-            l.at[i].value = SPAN_LITERAL("net");
-        else if (l.at[i].qid == net)
-            l.at[i].value = SPAN_LITERAL("work");
+        if (l.at[i].qid != work && l.at[i].qid != net)
+            continue;
+        free((char *)(uintptr_t)l.at[i].value.at);
+        l.at[i].value = span_of(strdup(l.at[i].qid == work ? "net" : "work"));
     }
     assert_int_equal(replace(s, &l), 0);
     assert_int_equal(qid_of(s, "net"), work);
     assert_int_equal(qid_of(s, "work"), net);
+    list_free(&l);
 }
 
 static void what_lives_stays_or_nothing_changes(void **state)
