@@ -359,6 +359,7 @@ static void on_daemons(struct registry *r, struct out *out, const struct envelop
     }
     view_daemons(r, vm_qid(vm), &reply);
     (void)REPLY(out, daemons, &request, &reply);
+}
 
 static void on_transfer(struct registry *r, struct out *out, const struct envelope *e,
                         const struct transfer *m)
