@@ -12,7 +12,7 @@
 /* Documented in docs/man/bulkhead.1.scd. */
 enum cli_exit {
     CLI_OK = 0,
-    CLI_EXCEPTION = 1, /* the server answered an exception */
+    CLI_EXCEPTION = 1, /* the server answered an exception; a check found something */
     CLI_USAGE = 2,
     CLI_UNREACHABLE = 3, /* nobody serves there */
     CLI_SILENCE = 4,     /* closed without an answer */
@@ -29,8 +29,9 @@ enum verb {
 /* What was asked. Texts live in argv. */
 struct cli {
     enum verb verb;
-    char run[CLI_PATH]; /* where the sockets and the status page are */
-    bool json;
+    char run[CLI_PATH];  /* where the sockets and the status page are */
+    char base[CLI_PATH]; /* of a private instance; empty: the one of the system */
+    bool json, force;
     const char *argument[CLI_ARGUMENTS];
     int arguments;
     FILE *out, *err;
@@ -51,5 +52,13 @@ struct text;
 struct span;
 /* One record of a trace: the router's copy of a message. */
 void show_trace(const struct cli *cli, struct span bytes);
+
+/* A report of registry's, a line each, as text or as JSON; true when it holds more than notes. */
+bool show_report(const struct cli *cli, struct span report);
+/* Appends what a Qubes installation below this root has that bulkhead does not read: overrides of the
+ * domain's XML, extensions in Python. */
+void look_for_foreign(const char *root, struct text *report);
+/* "path LF length LF bytes", again and again: the next file; false at the end or at what is none. */
+bool next_file(struct span *rest, struct span *path, struct span *bytes);
 
 #endif

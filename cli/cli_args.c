@@ -22,6 +22,7 @@ void cli_usage(FILE *to)
     fputs("usage: bulkhead [--dir DIR] [--json] VERB [ARGUMENT]...\n\n"
           "  --dir DIR   the instance in DIR (else the one in /run/bulkhead)\n"
           "  --json      output for programs\n"
+          "  --force     export: also over what another program wrote\n"
           "  --help      this\n\n",
           to);
     for (size_t i = VERB_NONE + 1; i < COUNT(rows); i++)
@@ -44,6 +45,7 @@ static int take_dir(struct cli *cli, const char *dir, struct fault *why)
     if (dir == NULL || strlen(dir) >= sizeof cli->run - sizeof "/run")
         return fault_set(why, ERR_BAD, "--dir needs the path of an instance");
     snprintf(cli->run, sizeof cli->run, "%.500s/run", dir);
+    snprintf(cli->base, sizeof cli->base, "%s", dir);
     return 0;
 }
 
@@ -57,6 +59,10 @@ static int take_word(struct cli *cli, char **argv, int *at, bool *plain, struct 
     }
     if (!*plain && strcmp(word, "--json") == 0) {
         cli->json = true;
+        return 0;
+    }
+    if (!*plain && strcmp(word, "--force") == 0) {
+        cli->force = true;
         return 0;
     }
     if (!*plain && strcmp(word, "--dir") == 0)
@@ -87,6 +93,8 @@ int cli_parse(struct cli *cli, int argc, char **argv, struct fault *why)
     const struct row *row = &rows[cli->verb];
     if (cli->verb == VERB_NONE)
         return fault_set(why, ERR_BAD, "say what is wanted; see bulkhead --help");
+    if (cli->force && cli->verb != VERB_export)
+        return fault_set(why, ERR_BAD, "--force belongs to export");
     if (cli->arguments < row->least || cli->arguments > row->most)
         return fault_set(why, ERR_BAD, "usage: bulkhead %s %s", row->name, row->arguments);
     return 0;

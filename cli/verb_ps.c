@@ -63,7 +63,19 @@ struct row {
     uint32_t uid;
     uint64_t restarts, layers, depth, age;
     bool jailed; /* the supervisor is in no jail */
+    const char *notice;
 };
+
+/* A title is a VM's name where the process is a VM's; what else has one asks for attention. */
+static void print_notice(const struct cli *cli, const struct row *r, json_t *all)
+{
+    if (r->notice == NULL)
+        return;
+    if (cli->json)
+        json_object_set_new(json_array_get(all, json_array_size(all) - 1), "notice", json_string(r->notice));
+    else
+        fprintf(cli->out, "%-14s ! %s\n", r->actor, r->notice);
+}
 
 static void print_row(const struct cli *cli, const struct row *r, json_t *all)
 {
@@ -102,16 +114,27 @@ void show_ps(const struct cli *cli, const struct status_page *page, uint64_t now
                 "STATE", "JAIL", "DEPTH", "RESTARTS", "AGE");
     print_row(cli,
               &(struct row){"supervisor", "supervisor", "", state, page->supervisor_pid, 0, 0, 0, 0,
-                            age(page->started_at, now), false},
+                            age(page->started_at, now), false, NULL},
               all);
     for (uint32_t i = 0; i < count && i < STATUS_ENTRIES; i++) {
         if (!read_entry(&page->entry[i], &e))
             continue;
         address_print((struct address){(uint8_t)e.kind, e.instance}, name);
-        print_row(cli,
-                  &(struct row){name, kind_name(e.kind), e.title, e.state, e.pid, e.uid, e.restarts, e.layers,
-                                e.depth, e.pid != 0 ? age(e.started_at, now) : 0, true},
-                  all);
+        bool of_vm = e.kind == KIND_VM || e.kind == KIND_GUEST;
+        struct row row = {name,
+                          kind_name(e.kind),
+                          of_vm ? e.title : "",
+                          e.state,
+                          e.pid,
+                          e.uid,
+                          e.restarts,
+                          e.layers,
+                          e.depth,
+                          e.pid != 0 ? age(e.started_at, now) : 0,
+                          true,
+                          !of_vm && e.title[0] != '\0' ? e.title : NULL};
+        print_row(cli, &row, all);
+        print_notice(cli, &row, all);
     }
     if (cli->json) {
         json_dumpf(all, cli->out, JSON_INDENT(2));

@@ -25,7 +25,7 @@ add_supervisor(room_runtime_effects room_runtime_control room_proto PkgConfig::S
 add_actor(router FOLDER router)
 add_actor(api DOORS kernels LINKS room_model)
 target_compile_definitions(actor_api PUBLIC BULKHEAD_VERSION="${PROJECT_VERSION}")
-add_actor(registry DOORS db xml digest kernels LINKS room_model)
+add_actor(registry DOORS db xml xmlwrite digest kernels LINKS room_model)
 add_actor(host DOORS hostwatch LINKS room_model)
 add_actor(vm DOORS domain xmlwrite LINKS room_model)
 add_actor(guest)
@@ -43,10 +43,11 @@ target_link_options(unit_model_model_fold_test PRIVATE -Wl,--wrap=malloc -Wl,--w
 add_unit_tests(runtime room_runtime)
 add_unit_tests(runtime/effects room_runtime_effects)
 add_unit_tests(router actor_router)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_digest
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_xmlwrite door_digest
                door_kernels)
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)
+target_link_options(unit_registry_registry_fault_test PRIVATE -Wl,--wrap=write,--wrap=fsync,--wrap=renameat,--wrap=fchmod,--wrap=mkdirat)
 add_unit_tests(host actor_host)
 add_unit_tests(guest actor_guest)
 add_unit_tests(vm actor_vm door_domain PkgConfig::LIBXML2)
@@ -70,6 +71,8 @@ add_fuzz(launcher_mailbox actor_launcher)
 add_fuzz(registry_mailbox actor_registry)
 add_fuzz(api_mailbox actor_api)
 add_fuzz(api_request actor_api)
+add_fuzz(qubes_xml actor_registry)
+add_fuzz(firewall_xml actor_registry)
 
 # Measuring programs; run by hand, or by tests/bench/run.
 foreach(bench store qubes_xml read write restart start isolate)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * XML in and out. Reading is bounded and closed: at most XML_BYTES_MAX bytes and XML_DEPTH_MAX levels, no
+ * XML as it is read, bounded and closed: at most XML_BYTES_MAX bytes and XML_DEPTH_MAX levels, no
  * DOCTYPE, hence no entities but the five, nothing fetched from anywhere. Nothing here blocks, except
  * xml_parse_fd on its descriptor. */
 #ifndef DOORS_XML_H
@@ -33,28 +33,14 @@ const struct xml_element *xml_path(const struct xml_element *from,
                                    const char *slashed); /* "a/b", first each */
 
 struct span xml_name(const struct xml_element *e);
+/* Where its tag begins, from 1; a column counts bytes. 0: not known. */
 unsigned xml_line(const struct xml_element *e);
+unsigned xml_column(const struct xml_element *e);
 /* The text before the first child or comment, references resolved; empty when there is none. */
 struct span xml_content(const struct xml_element *e);
 /* true with *value (which may be empty) where the attribute is present. `value` may be NULL. */
 bool xml_attribute(const struct xml_element *e, const char *name, struct span *value);
 /* The attribute at place `index` in document order; false past the last. */
 bool xml_attribute_at(const struct xml_element *e, size_t index, struct span *name, struct span *value);
-
-/* Writing, pretty printed with two spaces, into `to`, whose limit bounds it. After the first failure every
- * call is a no-op and `to->failed` tells: -ERR_TOO_BIG, -ERR_NOMEM, or -ERR_BAD for bytes that XML cannot
- * hold (control characters, text that is not UTF-8). Names are the program's own and must be valid. */
-struct xml_writer {
-    struct text *to;
-    const char *open[XML_DEPTH_MAX]; /* names, borrowed until their element is closed */
-    size_t depth;
-    bool in_tag, has_content;
-};
-
-struct xml_writer xml_writer_to(struct text *to);
-void xml_open(struct xml_writer *w, const char *name);
-void xml_put(struct xml_writer *w, const char *attribute, struct span value); /* right after xml_open */
-void xml_text(struct xml_writer *w, struct span content);                     /* instead of children */
-void xml_close(struct xml_writer *w); /* the innermost; after the outermost the text ends with a newline */
 
 #endif

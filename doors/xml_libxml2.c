@@ -48,6 +48,24 @@ static void on_doctype(void *self, const xmlChar *name, const xmlChar *external,
     refuse(self, "a DOCTYPE is not accepted; remove it and the entities that it declares");
 }
 
+/* How far back a column is counted: who writes longer lines does not look for columns. */
+enum { COLUMN_MAX = 2048 };
+
+/* Where the tag began that the parser has read, as what xml_line and xml_column need: its column (0 when that
+ * is far), and above 32 bits over how many lines it goes. Attributes hold no '<'. */
+static uint64_t begin_of(const xmlParserInput *input)
+{
+    const xmlChar *at = input->cur, *least = at - input->base > COLUMN_MAX ? at - COLUMN_MAX : input->base;
+    uint64_t lines = 0;
+    for (; at > least && *at != '<'; at--)
+        lines += *at == '\n';
+    const xmlChar *line = at;
+    while (line > least && line[-1] != '\n')
+        line--;
+    bool found = line == input->base || line[-1] == '\n';
+    return lines << 32 | (found && *at == '<' ? (uint64_t)(at - line) + 1 : 0);
+}
+
 static void on_element(void *self, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
                        int namespaces, const xmlChar **namespace, int attributes, int defaulted,
                        const xmlChar **attribute)
@@ -58,6 +76,9 @@ static void on_element(void *self, const xmlChar *name, const xmlChar *prefix, c
     else
         xmlSAX2StartElementNs(parser, name, prefix, uri, namespaces, namespace, attributes, defaulted,
                               attribute);
+    if (parser->node != NULL && parser->node->type == XML_ELEMENT_NODE && parser->input != NULL &&
+        parser->node->_private == NULL)
+        parser->node->_private = (void *)(uintptr_t)begin_of(parser->input); /* NOLINT: a number */
 }
 
 /* libxml2 would print errors on its own; ours travel in the fault. */
@@ -185,8 +206,13 @@ struct span xml_name(const struct xml_element *e)
 
 unsigned xml_line(const struct xml_element *e)
 {
-    long line = xmlGetLineNo(node_of(e));
+    long line = xmlGetLineNo(node_of(e)) - (long)((uint64_t)(uintptr_t)node_of(e)->_private >> 32);
     return line > 0 ? (unsigned)line : 0;
+}
+
+unsigned xml_column(const struct xml_element *e)
+{
+    return (unsigned)((uint64_t)(uintptr_t)node_of(e)->_private & UINT32_MAX);
 }
 
 struct span xml_content(const struct xml_element *e)

@@ -17,6 +17,7 @@ struct xmlwrite {
     unsigned depth; /* elements open */
     enum err failed;
     const char *where; /* the element or attribute of the first mistake */
+    struct text scratch;
 };
 
 struct xmlwrite *xmlwrite_new(void)
@@ -24,6 +25,7 @@ struct xmlwrite *xmlwrite_new(void)
     struct xmlwrite *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
+    made->scratch = TEXT_WITH_LIMIT(1 << 20);
     made->buffer = xmlBufferCreate();
     made->writer = made->buffer == NULL ? NULL : xmlNewTextWriterMemory(made->buffer, 0);
     if (made->writer == NULL) {
@@ -31,6 +33,18 @@ struct xmlwrite *xmlwrite_new(void)
         return NULL;
     }
     return made;
+}
+
+struct xmlwrite *xmlwrite_new_indented(void)
+{
+    struct xmlwrite *made = xmlwrite_new();
+    if (made == NULL)
+        return NULL;
+    xmlTextWriterSetIndent(made->writer, 1);
+    if (xmlTextWriterSetIndentString(made->writer, (const xmlChar *)"  ") >= 0)
+        return made;
+    xmlwrite_free(made);
+    return NULL;
 }
 
 void xmlwrite_free(struct xmlwrite *w)
@@ -41,6 +55,7 @@ void xmlwrite_free(struct xmlwrite *w)
         xmlFreeTextWriter(w->writer);
     if (w->buffer != NULL)
         xmlBufferFree(w->buffer);
+    text_free(&w->scratch);
     free(w);
 }
 
@@ -98,6 +113,26 @@ void xmlwrite_attribute(struct xmlwrite *w, const char *name, const char *value)
         wrote(w, xmlTextWriterWriteAttribute(w->writer, (const xmlChar *)name, (const xmlChar *)value), name);
 }
 
+/* The span with a NUL behind it; NULL, which no value may be, when it holds one or is too long. */
+static const char *terminated(struct xmlwrite *w, struct span s)
+{
+    if (w == NULL || (s.len > 0 && memchr(s.at, '\0', s.len) != NULL))
+        return NULL;
+    text_clear(&w->scratch);
+    text_append(&w->scratch, s);
+    return w->scratch.failed < 0 ? NULL : s.len > 0 ? w->scratch.at : "";
+}
+
+void xmlwrite_put(struct xmlwrite *w, const char *name, struct span value)
+{
+    xmlwrite_attribute(w, name, terminated(w, value));
+}
+
+void xmlwrite_content(struct xmlwrite *w, struct span text)
+{
+    xmlwrite_text(w, terminated(w, text));
+}
+
 void xmlwrite_print(struct xmlwrite *w, const char *name, const char *format, ...)
 {
     char value[256];
@@ -140,6 +175,11 @@ void xmlwrite_empty(struct xmlwrite *w, const char *element, const char *name, c
     xmlwrite_open(w, element);
     xmlwrite_attribute(w, name, value);
     xmlwrite_close(w);
+}
+
+int xmlwrite_failed(const struct xmlwrite *w)
+{
+    return w == NULL ? -ERR_NOMEM : -(int)w->failed;
 }
 
 static int told(const struct xmlwrite *w, struct fault *why)

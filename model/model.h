@@ -71,7 +71,7 @@ struct item {
     size_t key_len, value_len;
     char key[]; /* NUL-terminated */
 };
-/* Kinds FEATURE TAG VOLUME DEVICE NOTE of a VM; LABEL POOL of QID_GLOBAL. NULL: none. */
+/* Kinds FEATURE TAG VOLUME DEVICE NOTE NOTES FIREWALL of a VM; LABEL POOL of QID_GLOBAL. NULL: none. */
 const struct item *model_items(const struct model *m, uint32_t qid, enum change_kind kind);
 const struct item *model_item(const struct model *m, uint32_t qid, enum change_kind kind, struct span key);
 

@@ -225,10 +225,12 @@ static int apply_FEATURE(struct model *m, const struct change *c, struct fault *
 {
     return apply_item(m, c, false, why);
 }
-#define apply_TAG    apply_FEATURE
-#define apply_VOLUME apply_FEATURE
-#define apply_DEVICE apply_FEATURE
-#define apply_NOTE   apply_FEATURE
+#define apply_TAG      apply_FEATURE
+#define apply_VOLUME   apply_FEATURE
+#define apply_DEVICE   apply_FEATURE
+#define apply_NOTE     apply_FEATURE
+#define apply_NOTES    apply_FEATURE
+#define apply_FIREWALL apply_FEATURE
 
 static int apply_LABEL(struct model *m, const struct change *c, struct fault *why)
 {

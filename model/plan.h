@@ -8,7 +8,7 @@
 #include "model/model.h"
 #include "model/property.h"
 
-enum { PLAN_EVENTS_MAX = 131072, PLAN_CHANGES_MAX = 32768, PLAN_PAIRS_MAX = 4, PLAN_BYTES_MAX = 64 << 20 };
+enum { PLAN_EVENTS_MAX = 131072, PLAN_CHANGES_MAX = 1 << 18, PLAN_PAIRS_MAX = 4, PLAN_BYTES_MAX = 64 << 20 };
 
 struct plan_pair {
     const char *key; /* constant text */
@@ -70,6 +70,19 @@ int plan_label_create(const struct known *k, struct span name, struct span colou
                       struct fault *why);
 int plan_label_remove(const struct known *k, struct span name, struct plan *p, struct fault *why);
 
+/* Rules as admin.vm.firewall.Set has them; the event alone; what has expired until now, -ERR_STATE for
+ * nothing. Notes as admin.vm.notes.Set has them. */
+int plan_firewall_set(const struct known *k, uint32_t actor, uint32_t qid, struct span payload,
+                      struct plan *p, struct fault *why);
+int plan_firewall_reload(const struct known *k, uint32_t actor, uint32_t qid, struct plan *p,
+                         struct fault *why);
+int plan_firewall_expire(const struct known *k, uint32_t actor, uint32_t qid, struct plan *p,
+                         struct fault *why);
+int plan_notes_set(const struct known *k, uint32_t actor, uint32_t qid, struct span payload, struct plan *p,
+                   struct fault *why);
+/* When the VM's next rule expires, Unix time; 0: none will. *due: one has, and is to be planned. */
+uint64_t firewall_next_expiry(const struct known *k, uint32_t qid, bool *due);
+
 /* admin.vm.Create.CLASS+template with its payload (admin-api-methods 4.2); in_pool: CreateInPool. */
 int plan_vm_create(const struct known *k, uint32_t actor, enum vm_class class, struct span template_name,
                    struct span payload, bool in_pool, struct plan *p, struct fault *why);
@@ -77,6 +90,12 @@ int plan_vm_create(const struct known *k, uint32_t actor, enum vm_class class, s
 int plan_disposable_create(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,
                            struct fault *why);
 int plan_vm_remove(const struct known *k, uint32_t actor, uint32_t qid, struct plan *p, struct fault *why);
+/* Makes the model what these changes say (a whole model, none of them gone; spans are borrowed for the call):
+ * the differences, and events that tell of them. A VM whose name, uuid or class differs is another VM. What
+ * lives must stay as it is: -ERR_VM_NOT_HALTED. -ERR_BAD when the changes are no model. */
+int plan_replace(const struct known *k, const struct change *changes, size_t count, struct plan *p,
+                 struct fault *why);
+
 /* The volumes of a new VM could not be made: takes it back (no checks but that it exists). */
 int plan_vm_uncreate(const struct known *k, uint32_t qid, struct plan *p, struct fault *why);
 

@@ -218,6 +218,8 @@ static int clone_words(struct doing *d, const struct vm *vm, const struct vm *fr
         if (strncmp(at->key, "preload-dispvm", 14) != 0)
             r = do_feature_set(d, vm->qid, (struct span){at->key, at->key_len},
                                (struct span){at->value, at->value_len});
+    if (r >= 0)
+        r = do_firewall_clone(d, vm->qid, from->qid);
     for (at = model_items(d->k.model, from->qid, CHANGE_TAG); at != NULL && r >= 0; at = at->next)
         r = clone_tag(d, vm, (struct span){at->key, at->key_len});
     return r;

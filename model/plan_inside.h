@@ -70,6 +70,9 @@ int do_tag_remove(struct doing *d, uint32_t qid, struct span tag);
 /* Exactly one tag PREFIX-NAME: guivm keeps a fitting one, the others delete and add again. */
 int do_follow_tag(struct doing *d, const char *prefix, uint32_t qid, struct span name, bool none, bool keep);
 
+/* A new VM begins with the rules of another; nobody hears of it. */
+int do_firewall_clone(struct doing *d, uint32_t to, uint32_t from);
+
 /* The VOLUME items of a new VM; and those of a VM whose template changed. */
 struct pool_choice {
     struct span all;    /* pool=; at NULL: not given */

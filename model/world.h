@@ -29,6 +29,8 @@ struct world {
     const char *(*kernel_file)(void *arg, const char *kernel, const char *file);
     /* 32 bits that nobody can guess: for UUIDs and the numbers of disposables. */
     uint32_t (*random)(void *arg);
+    /* Seconds since 1970: when firewall rules expire. Without it none does. */
+    uint64_t (*seconds)(void *arg);
 };
 
 const char *world_fact(const struct world *w, uint32_t qid, enum fact fact); /* w may be NULL */

@@ -84,6 +84,8 @@ static struct envelope envelope_back(const struct request *to, uint16_t type, en
 
 int post_reply(struct out *out, const struct request *to, const struct text *body)
 {
+    if (to->type == 0)
+        return 0;
     struct envelope e = envelope_back(to, to->type, CLASS_REPLY);
     int r = encoded(to->type, body);
     if (r < 0) {
@@ -98,6 +100,8 @@ void reply_error(struct out *out, const struct request *to, int r, const struct 
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     struct error m = {.code = (uint32_t)-r};
+    if (to->type == 0)
+        return;
     bool told = why != NULL && why->code == (enum err) - r;
     (void)text_copy(m.text, sizeof m.text, span_of(told ? why->text : err_text(-r)));
     error_encode(&body, &m);

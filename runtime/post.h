@@ -14,7 +14,8 @@ struct context {
     uint64_t deadline;
 };
 
-/* A request that is still owed its answer: what is kept of its envelope. */
+/* A request that is still owed its answer: what is kept of its envelope. One without a type is the
+ * actor's own wish: whatever it is answered goes nowhere. */
 struct request {
     struct address source;
     uint64_t correlation;

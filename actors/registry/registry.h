@@ -25,11 +25,13 @@ struct pending_operation {
     enum operation_step step;
     uint32_t operation, target;
     char method[128];
-    struct text key, value; /* copies */
-    struct plan plan;       /* while committing */
-    unsigned asked;         /* preparers that have not answered yet */
-    bool prepared;          /* all agreed: commit the next plan */
-    int refused;            /* a preparer's error, with why */
+    struct text key, value;    /* copies */
+    struct plan plan;          /* while committing */
+    struct change_list *given; /* an import: the model that is to be; plan and answer follow from it */
+    struct text report;        /* of that import */
+    unsigned asked;            /* preparers that have not answered yet */
+    bool prepared;             /* all agreed: commit the next plan */
+    int refused;               /* a preparer's error, with why */
     struct fault why;
 };
 
@@ -38,6 +40,15 @@ struct life_claim {
     bool living, removing;
     bool told; /* by its own process: host's list may be of a moment before that */
 };
+
+/* Where an import, an export or a comparison is. */
+struct transfer_under_way {
+    uint64_t number; /* of its task; 0: free */
+    uint32_t what, flags;
+    struct request request;
+    struct text report;
+};
+enum { TRANSFERS_MOST = 4 };
 
 struct registry {
     struct model *model;
@@ -52,18 +63,34 @@ struct registry {
     struct life_claim claims[QID_MAX + 1];
     char host_fact[FACTS][REGISTRY_FACT_TEXT];
     bool host_fact_known[FACTS];
+    bool told_foreign;
+    unsigned export_flags; /* of the next export */
+    struct transfer_under_way transfers[TRANSFERS_MOST];
 };
 
-enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT };
+enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT, TIMER_EXPIRY };
 
 extern const struct actor registry_actor;
 
 /* registry_operate.c: operations, in the order of their arrival but for those whose VM waits. */
 void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m);
+/* What registry itself wants; nobody is answered. */
+void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target);
 void operate_go_on(struct registry *r, struct out *out);
 void operate_prepared(struct registry *r, struct out *out, const struct answer *a);
 void operate_committed(struct registry *r, struct out *out, const struct store_task *t);
 void operate_end(struct registry *r);
+
+/* An import that was read: it becomes the model when its turn comes; list and report move. */
+void operate_given(struct registry *r, struct out *out, const struct request *request,
+                   struct change_list *list, struct text *report);
+
+/* registry_transfer.c: the store and the files beside it. */
+void transfer_begin(struct registry *r, struct out *out, const struct envelope *e, const struct transfer *m);
+void transfer_done(struct registry *r, struct out *out, struct store_task *t);
+void transfer_imported(struct registry *r, struct out *out, struct pending_operation *o);
+void transfer_told(struct registry *r, struct out *out, const struct store_task *t); /* after any export */
+void transfer_end(struct registry *r);
 
 /* registry_publish.c: what the others are told. */
 /* The body of a delta: changes, and events from `first_event` on. */
@@ -89,6 +116,9 @@ void view_memory_free(struct view_memory *memory);
 void view_publish(struct registry *r, struct out *out, const struct plan *p);
 /* What the commands of a VM's daemons are filled with. */
 void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
+/* registry_expiry.c: firewall rules that hold until a moment. After these changes; when its timer rings. */
+void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
+void expiry_look(struct registry *r, struct out *out);
 /* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
 void view_cmdline(struct registry *r, uint32_t qid, struct text *line);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doors/xml.h"
+#include "doors/xmlwrite.h"
 
 /* The parts of the file in their order. */
 enum part {
@@ -56,7 +56,7 @@ struct export
     size_t holder_count;
     struct line *lines;
     size_t count, at; /* `at`: the line to be written next */
-    struct xml_writer to;
+    struct xmlwrite *to;
     struct fault *why;
 };
 
@@ -222,8 +222,8 @@ static const struct change *next_of(const struct export *e, const struct holder 
 static int written(struct export *e, const struct change *c)
 {
     e->at++;
-    int failed = e->to.to->failed;
-    if (failed == -ERR_BAD)
+    int failed = xmlwrite_failed(e->to);
+    if (failed == -ERR_RANGE)
         return bad_item(e, c, "its text holds a byte that XML cannot");
     if (failed < 0)
         return fault_set(e->why, (enum err) - failed, "qubes.xml: %s", err_text((enum err) - failed));
@@ -238,12 +238,12 @@ static int write_list(struct export *e, const struct holder *h, enum part part, 
 {
     const struct change *c;
     int r = 0;
-    xml_open(&e->to, list);
+    xmlwrite_open(e->to, list);
     while (r >= 0 && (c = next_of(e, h, part)) != NULL) {
         write(e, c);
         r = written(e, c);
     }
-    xml_close(&e->to);
+    xmlwrite_close(e->to);
     return r;
 }
 
@@ -252,11 +252,11 @@ static void write_label(struct export *e, const struct change *c)
     struct span colour, index = span_split(c->value, ' ', &colour);
     char id[32];
     snprintf(id, sizeof id, "label-%.*s", (int)index.len, index.at);
-    xml_open(&e->to, "label");
-    xml_put(&e->to, "id", span_of(id));
-    xml_put(&e->to, "color", colour);
-    xml_text(&e->to, c->key);
-    xml_close(&e->to);
+    xmlwrite_open(e->to, "label");
+    xmlwrite_put(e->to, "id", span_of(id));
+    xmlwrite_put(e->to, "color", colour);
+    xmlwrite_content(e->to, c->key);
+    xmlwrite_close(e->to);
 }
 
 static bool is_attribute_name(const char *name)
@@ -268,19 +268,19 @@ static bool is_attribute_name(const char *name)
 /* An element whose name and 'key=value' lines become its attributes; a size of 0 is not written. */
 static void write_attributes(struct export *e, const struct change *c, const char *element)
 {
-    xml_open(&e->to, element);
-    xml_put(&e->to, "name", c->key);
+    xmlwrite_open(e->to, element);
+    xmlwrite_put(e->to, "name", c->key);
     for (struct span rest = c->value; rest.len > 0;) {
         struct span value, line = span_split(rest, '\n', &rest), key = span_split(line, '=', &value);
         char name[64];
         if (line.len == 0 || span_is(line, "size=0"))
             continue;
         if (text_copy(name, sizeof name, key) < 0 || !is_attribute_name(name))
-            e->to.to->failed = -ERR_BAD;
+            xmlwrite_attribute(e->to, "an attribute", NULL); /* a mistake that is told below */
         else
-            xml_put(&e->to, name, value);
+            xmlwrite_put(e->to, name, value);
     }
-    xml_close(&e->to);
+    xmlwrite_close(e->to);
 }
 
 static void write_pool(struct export *e, const struct change *c)
@@ -295,11 +295,11 @@ static void write_volume(struct export *e, const struct change *c)
 
 static void write_named(struct export *e, const char *element, struct span name, const struct span *content)
 {
-    xml_open(&e->to, element);
-    xml_put(&e->to, "name", name);
+    xmlwrite_open(e->to, element);
+    xmlwrite_put(e->to, "name", name);
     if (content != NULL)
-        xml_text(&e->to, *content);
-    xml_close(&e->to);
+        xmlwrite_content(e->to, *content);
+    xmlwrite_close(e->to);
 }
 
 static void write_property(struct export *e, const struct change *c)
@@ -342,14 +342,14 @@ static void write_device(struct export *e, const struct change *c)
     struct span rest;
     span_split(c->key, ' ', &rest);
     struct span backend = span_split(rest, ' ', &rest), port = span_split(rest, ' ', &rest);
-    xml_open(&e->to, "device");
+    xmlwrite_open(e->to, "device");
     if (!span_is(backend, "*"))
-        xml_put(&e->to, "backend-domain", backend);
-    xml_put(&e->to, "id", port);
-    xml_put(&e->to, "mode", mode_of(c->value));
-    xml_put(&e->to, "identity", rest);
+        xmlwrite_put(e->to, "backend-domain", backend);
+    xmlwrite_put(e->to, "id", port);
+    xmlwrite_put(e->to, "mode", mode_of(c->value));
+    xmlwrite_put(e->to, "identity", rest);
     write_options(e, c->value);
-    xml_close(&e->to);
+    xmlwrite_close(e->to);
 }
 
 /* One <devices> per bus. */
@@ -359,14 +359,14 @@ static int write_devices(struct export *e, const struct holder *h)
     int r = 0;
     while (r >= 0 && c != NULL) {
         struct span bus = first_word(c->key);
-        xml_open(&e->to, "devices");
-        xml_put(&e->to, "class", bus);
+        xmlwrite_open(e->to, "devices");
+        xmlwrite_put(e->to, "class", bus);
         for (; r >= 0 && c != NULL && span_order(first_word(c->key), bus) == 0;
              c = next_of(e, h, PART_DEVICE)) {
             write_device(e, c);
             r = written(e, c);
         }
-        xml_close(&e->to);
+        xmlwrite_close(e->to);
     }
     return r;
 }
@@ -384,9 +384,9 @@ static int write_vm(struct export *e)
         return bad_item(e, c, "no VM holds it");
     char id[32];
     snprintf(id, sizeof id, "domain-%u", h->qid);
-    xml_open(&e->to, "domain");
-    xml_put(&e->to, "id", span_of(id));
-    xml_put(&e->to, "class", span_of(h->class_name));
+    xmlwrite_open(e->to, "domain");
+    xmlwrite_put(e->to, "id", span_of(id));
+    xmlwrite_put(e->to, "class", span_of(h->class_name));
     int r = written(e, c);
     if (r >= 0)
         r = write_list(e, h, PART_PROPERTY, "properties", write_property);
@@ -398,26 +398,23 @@ static int write_vm(struct export *e)
         r = write_devices(e, h);
     if (r >= 0 && has_volumes(h))
         r = write_list(e, h, PART_VOLUME, "volume-config", write_volume);
-    xml_close(&e->to);
+    xmlwrite_close(e->to);
     return r;
 }
 
 static int write_all(struct export *e)
 {
-    xml_open(&e->to, "qubes");
+    xmlwrite_open(e->to, "qubes");
     int r = write_list(e, NULL, PART_LABEL, "labels", write_label);
     if (r >= 0)
         r = write_list(e, NULL, PART_POOL, "pools", write_pool);
     if (r >= 0)
         r = write_list(e, NULL, PART_PROPERTY, "properties", write_property);
-    xml_open(&e->to, "domains");
+    xmlwrite_open(e->to, "domains");
     while (r >= 0 && e->at < e->count)
         r = write_vm(e);
-    xml_close(&e->to);
-    xml_close(&e->to);
-    if (r >= 0 && e->to.to->failed < 0)
-        r = fault_set(e->why, (enum err) - e->to.to->failed, "qubes.xml: %s",
-                      err_text((enum err) - e->to.to->failed));
+    xmlwrite_close(e->to);
+    xmlwrite_close(e->to);
     return r;
 }
 
@@ -425,7 +422,7 @@ int registry_export(const struct change *changes, size_t count, const struct exp
                     struct text *out, struct fault *why)
 {
     struct export e = {
-        .changes = changes, .change_count = count, .rules = rules, .to = xml_writer_to(out), .why = why};
+        .changes = changes, .change_count = count, .rules = rules, .to = xmlwrite_new_indented(), .why = why};
     size_t len = out->len;
     int r = find_holders(&e);
     if (r >= 0) {
@@ -434,6 +431,9 @@ int registry_export(const struct change *changes, size_t count, const struct exp
     }
     if (r >= 0)
         r = write_all(&e);
+    if (r >= 0)
+        r = xmlwrite_finish(e.to, out, why);
+    xmlwrite_free(e.to);
     if (r < 0) {
         out->len = len;
         out->failed = 0;

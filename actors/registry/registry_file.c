@@ -72,13 +72,13 @@ static int write_all(int fd, struct span bytes)
 }
 
 /* Content, owner, mode and durability of the temporary file. */
-static int fill(int fd, gid_t group, struct span bytes)
+static int fill(int fd, gid_t group, mode_t mode, struct span bytes)
 {
     if (write_all(fd, bytes) < 0)
         return -1;
     if (group != REGISTRY_NO_GROUP && fchown(fd, (uid_t)-1, group) < 0)
         return -1;
-    return fchmod(fd, 0660) < 0 || fsync(fd) < 0 ? -1 : 0;
+    return fchmod(fd, mode) < 0 || fsync(fd) < 0 ? -1 : 0;
 }
 
 static int temporary(int dir, const char *name, char *path, size_t size)
@@ -94,13 +94,14 @@ static int temporary(int dir, const char *name, char *path, size_t size)
     return openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-int registry_file_replace(int dir, const char *name, gid_t group, struct span bytes, struct fault *why)
+int registry_file_replace(int dir, const char *name, gid_t group, mode_t mode, struct span bytes,
+                          struct fault *why)
 {
     char path[256];
     AUTO_FD fd = temporary(dir, name, path, sizeof path);
     if (fd < 0)
         return file_error("make a temporary file for", name, why);
-    if (fill(fd, group, bytes) < 0 || renameat(dir, path, dir, name) < 0) {
+    if (fill(fd, group, mode, bytes) < 0 || renameat(dir, path, dir, name) < 0) {
         int r = file_error("write", name, why);
         unlinkat(dir, path, 0);
         return r;

@@ -17,8 +17,9 @@ gid_t registry_file_group(void);
 /* Appends the file's bytes to *bytes, whose limit bounds it. -ERR_UNKNOWN: there is no such file. */
 int registry_file_read(int dir, const char *name, struct text *bytes, struct fault *why);
 
-/* Replaces `name` in the directory by a file holding `bytes`: mode 0660, durable on return. On failure
+/* Replaces `name` in the directory by a file holding `bytes`, of that mode, durable on return. On failure
  * (-ERR_IO, -ERR_DENIED) the old file is untouched and no temporary one is left. */
-int registry_file_replace(int dir, const char *name, gid_t group, struct span bytes, struct fault *why);
+int registry_file_replace(int dir, const char *name, gid_t group, mode_t mode, struct span bytes,
+                          struct fault *why);
 
 #endif

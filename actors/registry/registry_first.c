@@ -4,25 +4,9 @@
 
 #include <stdio.h>
 
-#include "actors/registry/registry_file.h"
-#include "actors/registry/registry_rules.h"
+#include "actors/registry/registry_beside.h"
+#include "actors/registry/registry_transfer.h"
 #include "base/log.h"
-
-enum { DOCUMENT_BYTES = 64 << 20 };
-
-static int take_change(void *self, const struct change *c)
-{
-    return change_list_add(self, c);
-}
-
-static int take_problem(void *self, const struct import_problem *problem)
-{
-    static const char *const words[] = {"note", "warning", "this VM is disabled"};
-    (void)self;
-    log_line(problem->severity == IMPORT_NOTE ? LOG_NOTE : LOG_WARN, "qubes.xml line %u: %s: %s",
-             problem->line, words[problem->severity], problem->text);
-    return 0;
-}
 
 static int add(struct change_list *list, enum change_kind kind, uint32_t qid, const char *key,
                const char *value)
@@ -65,14 +49,32 @@ static int initial(struct change_list *list, const char *pool_dir)
     return r < 0 ? r : add(list, CHANGE_PROPERTY, 0, "label", "black");
 }
 
-int store_first(struct store *s, struct change_list *list, struct fault *why)
+/* What an import had to say goes to the log, a line each. */
+static void log_report(struct span report)
 {
-    AUTO_TEXT document = TEXT_WITH_LIMIT(DOCUMENT_BYTES);
-    struct import_sink sink = {list, take_change, take_problem};
-    int r = s->qubes_lib < 0 ? -ERR_UNKNOWN : registry_file_read(s->qubes_lib, "qubes.xml", &document, why);
+    while (report.len > 0) {
+        struct span rest, line = span_split(report, '\n', &report), severity = span_split(line, '\t', &rest);
+        struct span whom = span_split(rest, '\t', &rest), row = span_split(rest, '\t', &rest);
+        span_split(rest, '\t', &rest);
+        (void)whom;
+        log_line(span_is(severity, "note") ? LOG_NOTE : LOG_WARN, "import, line %.*s: %.*s: %.*s",
+                 (int)row.len, row.at, (int)severity.len, severity.at, (int)rest.len, rest.at);
+    }
+}
+
+int store_first(struct store *s, struct store_task *t, struct fault *why)
+{
+    AUTO(beside)
+    *b = beside_new();
+    if (b == NULL)
+        return fault_set(why, ERR_NOMEM, "no memory to import");
+    int r = s->qubes_lib < 0 ? -ERR_UNKNOWN : transfer_take_in(s->qubes_lib, &t->changes, b, &t->report, why);
+    log_report(text_span(&t->report));
     if (r == -ERR_UNKNOWN)
-        r = initial(list, s->pool_dir);
-    else if (r == 0)
-        r = registry_import(text_span(&document), registry_import_rules(), &sink, why);
+        return initial(&t->changes, s->pool_dir);
+    if (r >= 0)
+        r = transfer_adopt(s, why);
+    beside_free(s->beside);
+    s->beside = r < 0 ? NULL : TAKE(b);
     return r;
 }

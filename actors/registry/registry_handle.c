@@ -136,6 +136,8 @@ static void loaded(struct registry *r, struct out *out, const struct store_task 
     r->loaded = true;
     republish(r, out, t);
     go(r, out);
+    expiry_look(r, out);
+    transfer_told(r, out, t);
 }
 
 static int copy_change(void *arg, const struct change *c)
@@ -148,6 +150,8 @@ static void export_now(struct registry *r, struct out *out)
     struct store_task *t = r->exporting || !r->loaded ? NULL : store_task_new(STORE_EXPORT);
     if (t == NULL)
         return;
+    t->flags = r->export_flags;
+    r->export_flags = 0;
     if (model_each(r->model, copy_change, &t->changes) < 0) {
         log_line(LOG_ERROR, "no memory to export");
         store_task_free_content(t);
@@ -170,11 +174,18 @@ static void leave_when_done(struct registry *r, struct out *out)
         out_leave(out);
 }
 
-static void exported(struct registry *r, const struct store_task *t)
+static void exported(struct registry *r, struct out *out, struct store_task *t)
 {
     r->exporting = false;
     if (t->task.r < 0)
-        log_line(LOG_WARN, "qubes.xml was not exported: %s", t->task.why.text);
+        log_line(LOG_WARN, "qubes.xml or what lies beside it was not exported: %s", t->task.why.text);
+    transfer_told(r, out, t);
+    if (t->number != 0)
+        transfer_done(r, out, t);
+    if (t->more && t->task.r >= 0) {
+        r->export_due = true; /* a few files at a time, so that commits pass between */
+        out_timer(out, TIMER_EXPORT, out->now + 10 * MILLISECONDS);
+    }
 }
 
 static void done(void *arg, struct out *out, const struct done *d)
@@ -192,7 +203,12 @@ static void done(void *arg, struct out *out, const struct done *d)
         operate_committed(r, out, t);
         break;
     case STORE_EXPORT:
-        exported(r, t);
+        exported(r, out, t);
+        break;
+    case STORE_CHECK:
+    case STORE_READ:
+    case STORE_DOCUMENT:
+        transfer_done(r, out, t);
         break;
     }
     store_task_free_content(t);
@@ -204,6 +220,8 @@ static void timer(void *arg, struct out *out, uint64_t number)
     struct registry *r = self_of(arg);
     if (number == TIMER_SETTLE)
         settle(r, out);
+    else if (number == TIMER_EXPIRY)
+        expiry_look(r, out);
     else
         export_now(r, out);
 }
@@ -224,6 +242,7 @@ static void end(void *arg)
 {
     struct registry *r = self_of(arg);
     operate_end(r);
+    transfer_end(r);
     model_free(r->model);
 }
 
@@ -340,6 +359,12 @@ static void on_daemons(struct registry *r, struct out *out, const struct envelop
     }
     view_daemons(r, vm_qid(vm), &reply);
     (void)REPLY(out, daemons, &request, &reply);
+}
+
+static void on_transfer(struct registry *r, struct out *out, const struct envelope *e,
+                        const struct transfer *m)
+{
+    transfer_begin(r, out, e, m);
 }
 
 #define MAILBOX "proto/registry.def"

@@ -53,7 +53,7 @@ void import_tell(struct import *im, enum import_severity severity, const struct 
         severity = IMPORT_WARNING;
     if (vm != NULL)
         remember(im, severity, vm, text);
-    struct import_problem problem = {severity, at != NULL ? xml_line(at) : 0,
+    struct import_problem problem = {severity, at != NULL ? xml_line(at) : 0, at != NULL ? xml_column(at) : 0,
                                      vm != NULL ? vm->qid : QID_GLOBAL, text};
     int r = im->to->problem(im->to->self, &problem);
     if (r < 0)
@@ -122,6 +122,15 @@ const struct xml_element *import_find_property(const struct xml_element *e, cons
     return found;
 }
 
+/* Some classes have no devices or volumes: what the file gives them all the same is left out. */
+static bool may_hold(struct import *im, struct import_vm *vm, const char *list, bool never)
+{
+    const struct xml_element *at = never ? xml_child(vm->at, list) : NULL;
+    if (at != NULL && xml_child(at, NULL) != NULL)
+        import_tell(im, IMPORT_WARNING, at, vm, "a %.*s has no %s: left out", SPAN_ARG(vm->class_name), list);
+    return !never;
+}
+
 /* A VM with all that it holds; what was wrong with it comes last, when it is known. */
 static void import_vm(struct import *im, struct import_vm *vm)
 {
@@ -132,8 +141,11 @@ static void import_vm(struct import *im, struct import_vm *vm)
     if (vm->at != NULL) {
         import_features(im, vm);
         import_tags(im, vm);
-        import_devices(im, vm);
-        import_volumes(im, vm);
+        if (may_hold(im, vm, "devices", span_is(vm->class_name, "RemoteVM")))
+            import_devices(im, vm);
+        if (may_hold(im, vm, "volume-config",
+                     span_is(vm->class_name, "RemoteVM") || span_is(vm->class_name, "AdminVM")))
+            import_volumes(im, vm);
     }
     if (vm->reason[0] != '\0')
         import_emit(im, CHANGE_DISABLED, vm->qid, SPAN_LITERAL(""), span_of(vm->reason));

@@ -43,9 +43,9 @@ enum import_severity {
 
 struct import_problem {
     enum import_severity severity;
-    unsigned line;    /* 0: none */
-    uint32_t qid;     /* QID_GLOBAL: concerns no VM */
-    const char *text; /* lives until the callback returns */
+    unsigned line, column; /* 0: none */
+    uint32_t qid;          /* QID_GLOBAL: concerns no VM */
+    const char *text;      /* lives until the callback returns */
 };
 
 /* Where the results go; both callbacks are required and may not block. A negative return ends the import

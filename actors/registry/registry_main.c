@@ -2,10 +2,13 @@
  * The program registry: the core with its store, qubes.xml and the kernels' directory. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "actors/registry/registry.h"
 #include "actors/registry/registry_file.h"
+#include "actors/registry/registry_offline.h"
 #include "doors/kernels.h"
 #include "runtime/program.h"
 
@@ -40,6 +43,14 @@ static uint32_t random_bits(void *arg)
     return bits;
 }
 
+static uint64_t seconds(void *arg)
+{
+    struct timespec now;
+    (void)arg;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec;
+}
+
 static int open_registry(const struct program *p, struct shell *shell, struct fault *why)
 {
     struct registry *r = shell_core(shell);
@@ -50,12 +61,14 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     store.pool_dir = program_option(p, "pool-dir", "/var/lib/qubes");
     if (store.directory == NULL)
         return fault_set(why, ERR_UNKNOWN, "no directory for the store");
+    store.lib_path = lib;
     if (lib != NULL)
         store.qubes_lib = open(lib, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     kernels = kernels_new(program_place(p, PLACE_KERNELS));
     r->world.kernel = kernel;
     r->world.kernel_file = kernel_file;
     r->world.random = random_bits;
+    r->world.seconds = seconds;
     return 0;
 }
 
@@ -64,6 +77,8 @@ int main(int argc, char **argv)
     static const struct worker_doors doors = {.arg = &store};
     static const struct program_parts parts = {
         .actor = &registry_actor, .open = open_registry, .doors = &doors};
+    if (argc > 1 && strcmp(argv[1], "--offline") == 0)
+        return registry_offline(argc, argv);
     store.group = registry_file_group();
     return program_run(&parts, argc, argv);
 }

@@ -3,6 +3,7 @@
  * answered. One commit at a time; only a VM that is being asked lets others overtake. */
 #include "actors/registry/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,10 @@ static void finish(struct registry *r, struct pending_operation *o)
     r->operation_count--;
     text_free(&o->key);
     text_free(&o->value);
+    text_free(&o->report);
+    if (o->given != NULL)
+        change_list_free(o->given);
+    free(o->given);
     plan_free(&o->plan);
     free(o);
 }
@@ -34,9 +39,8 @@ void operate_end(struct registry *r)
         finish(r, r->operations);
 }
 
-void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
+static void take_in(struct registry *r, struct out *out, struct request request, const struct operate *m)
 {
-    struct request request = request_of(e);
     struct pending_operation *o = r->operation_count < REGISTRY_QUEUE_MAX ? calloc(1, sizeof *o) : NULL;
     if (o == NULL) {
         reply_error(out, &request, -ERR_BUSY, NULL);
@@ -59,6 +63,45 @@ void operate_begin(struct registry *r, struct out *out, const struct envelope *e
     operate_go_on(r, out);
 }
 
+void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
+{
+    take_in(r, out, request_of(e), m);
+}
+
+void operate_given(struct registry *r, struct out *out, const struct request *request,
+                   struct change_list *list, struct text *report)
+{
+    struct pending_operation *o = r->operation_count < REGISTRY_QUEUE_MAX ? calloc(1, sizeof *o) : NULL;
+    struct change_list *given = o != NULL ? calloc(1, sizeof *given) : NULL;
+    if (given == NULL) {
+        free(o);
+        reply_error(out, request, -ERR_BUSY, NULL);
+        return;
+    }
+    *given = *list;
+    *list = (struct change_list){0};
+    *o = (struct pending_operation){.number = ++r->next_number,
+                                    .request = *request,
+                                    .operation = OPERATIONS,
+                                    .target = QID_GLOBAL,
+                                    .method = "bulkhead.Import",
+                                    .given = given,
+                                    .report = *report};
+    *report = (struct text){0};
+    DL_APPEND(r->operations, o);
+    r->operation_count++;
+    operate_go_on(r, out);
+}
+
+/* The version makes the id: it was never used, and a repetition after a crash gets the same. */
+void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target)
+{
+    struct operate m = {.operation = operation, .target = target};
+    struct request own = {.context.op = {(uint64_t)operation << 32 | target, r->version + 1}};
+    snprintf(m.method, sizeof m.method, "bulkhead.%s", operation_name(operation));
+    take_in(r, out, own, &m);
+}
+
 static struct pending_operation *find(struct registry *r, uint64_t number)
 {
     struct pending_operation *o;
@@ -78,6 +121,8 @@ static struct span bytes_of(const struct text *t)
 static int plan(struct registry *r, struct pending_operation *o)
 {
     plan_free(&o->plan);
+    if (o->given != NULL)
+        return plan_replace(&r->known, o->given->at, o->given->count, &o->plan, &o->why);
     return operation_plan(&r->known, o->operation, o->request.context.caller, o->target, bytes_of(&o->key),
                           bytes_of(&o->value), &o->plan, &o->why);
 }
@@ -281,26 +326,44 @@ static int apply(struct registry *r, const struct plan *p)
     return 0;
 }
 
+/* The next VM of such a qid has told nothing yet. */
+static void forget_claims(struct registry *r, const struct plan *p)
+{
+    for (size_t i = 0; i < p->changes; i++)
+        if (p->change[i].kind == CHANGE_VM && p->change[i].gone && p->change[i].qid <= QID_MAX)
+            r->claims[p->change[i].qid] = (struct life_claim){0};
+}
+
 /* Committed: who exists is told before the model forgets a VM and after it knows one. */
 static void take_over(struct registry *r, struct out *out, struct pending_operation *o,
                       const struct store_task *t)
 {
-    bool ends_vm = o->operation == OPERATION_vm_remove;
+    bool ends_vm = o->operation == OPERATION_vm_remove || o->given != NULL;
     r->version = t->version;
     if (ends_vm) {
         publish_roster(r, out, &o->plan);
-        r->claims[o->target] = (struct life_claim){0}; /* the next VM of this qid has told nothing yet */
+        forget_claims(r, &o->plan);
     }
     if (apply(r, &o->plan) < 0)
         out_leave(out); /* the store is right: begin anew from it */
-    if (!ends_vm)
+    if (!ends_vm || o->given != NULL)
         publish_roster(r, out, &o->plan);
     publish_delta(r, out, &o->request.context, t->version, &t->events);
     view_publish(r, out, &o->plan);
+    expiry_follow(r, out, &o->plan);
     if (!r->export_due) {
         r->export_due = true;
         out_timer(out, TIMER_EXPORT, out->now + SECONDS);
     }
+}
+
+static void answer(struct registry *r, struct out *out, struct pending_operation *o, uint64_t version)
+{
+    struct operate_reply reply = {.version = version};
+    if (o->given != NULL)
+        transfer_imported(r, out, o);
+    else
+        (void)REPLY(out, operate, &o->request, &reply);
 }
 
 void operate_committed(struct registry *r, struct out *out, const struct store_task *t)
@@ -309,18 +372,17 @@ void operate_committed(struct registry *r, struct out *out, const struct store_t
     r->committing = false;
     if (o == NULL)
         return;
-    struct operate_reply done = {.version = t->version};
     if (t->task.r < 0) {
         reply_error(out, &o->request, t->task.r, &t->task.why);
         finish(r, o);
     } else if (t->repeated) {
-        (void)REPLY(out, operate, &o->request, &done);
+        answer(r, out, o, t->version);
         finish(r, o);
     } else if (t->task.what == STORE_FIND) {
         refuse(r, out, o, -(int)o->why.code);
     } else {
         take_over(r, out, o, t);
-        (void)REPLY(out, operate, &o->request, &done);
+        answer(r, out, o, t->version);
         finish(r, o);
     }
     operate_go_on(r, out);

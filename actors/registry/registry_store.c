@@ -7,15 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "actors/registry/registry_export.h"
-#include "actors/registry/registry_file.h"
-#include "actors/registry/registry_rules.h"
+#include "actors/registry/registry_transfer.h"
 #include "base/log.h"
-#include "doors/digest.h"
 
-enum { ITEMS_BYTES = 256 << 20, DOCUMENT_BYTES = 64 << 20, DELTA_BYTES = 16 << 20 };
-
-#define DIGEST_KEY SPAN_LITERAL("export-digest")
+enum { ITEMS_BYTES = 256 << 20, DELTA_BYTES = 16 << 20, REPORT_BYTES = 1 << 20 };
 
 int change_list_add(struct change_list *list, const struct change *c)
 {
@@ -61,6 +56,8 @@ struct store_task *store_task_new(enum store_what what)
     t->caller.limit = t->method.limit = t->subject.limit = 1024;
     t->before.limit = t->after.limit = 4 << 20;
     t->events.limit = DELTA_BYTES;
+    t->path.limit = 256;
+    t->report.limit = REPORT_BYTES;
     return t;
 }
 
@@ -73,7 +70,8 @@ void store_task_free_content(struct store_task *t)
         text_free(&first->body);
         free(first);
     }
-    struct text *const texts[] = {&t->caller, &t->method, &t->subject, &t->before, &t->after, &t->events};
+    struct text *const texts[] = {&t->caller, &t->method, &t->subject, &t->before,  &t->after,
+                                  &t->events, &t->path,   &t->report,  &t->document};
     for (size_t i = 0; i < COUNT(texts); i++)
         text_free(texts[i]);
 }
@@ -179,36 +177,9 @@ static int take_delta(void *self, const struct db_history *row)
     return d->body.failed;
 }
 
-static int digest_of(struct store *s, struct text *digest, struct fault *why)
-{
-    AUTO_TEXT bytes = TEXT_WITH_LIMIT(DOCUMENT_BYTES);
-    char hex[DIGEST_TEXT];
-    int r = registry_file_read(s->qubes_lib, "qubes.xml", &bytes, why);
-    if (r < 0)
-        return r;
-    digest_sha256(text_span(&bytes), hex);
-    text_add(digest, hex);
-    return digest->failed;
-}
-
-/* A qubes.xml that is not the one we wrote is somebody's work: it is neither read nor replaced. */
-static void look_at_file(struct store *s)
-{
-    AUTO_TEXT now = TEXT_WITH_LIMIT(DIGEST_TEXT);
-    AUTO_TEXT kept = TEXT_WITH_LIMIT(DIGEST_TEXT);
-    if (s->qubes_lib < 0 || digest_of(s, &now, NULL) < 0 || db_meta_get(s->db, DIGEST_KEY, &kept, NULL) < 0)
-        return;
-    s->keeps_foreign_file = !span_is(text_span(&now), kept.at != NULL ? kept.at : "");
-    if (s->keeps_foreign_file)
-        log_line(LOG_ERROR,
-                 "qubes.xml was changed by another program since it was last exported. The store is used as "
-                 "it is and qubes.xml is left alone. Move the file away to keep the store; empty the store's "
-                 "directory to import the file.");
-}
-
 static int first_commit(struct store *s, struct store_task *t, struct fault *why)
 {
-    int r = store_first(s, &t->changes, why);
+    int r = store_first(s, t, why);
     if (r < 0)
         return r;
     change_list_done(&t->changes);
@@ -229,24 +200,8 @@ static int load(struct store *s, struct store_task *t, struct fault *why)
         r = db_since(s->db, since, take_delta, t, why);
     change_list_done(&t->changes);
     if (r == 0)
-        look_at_file(s);
+        transfer_look(s, t);
     return r;
-}
-
-static int export_all(struct store *s, struct store_task *t, struct fault *why)
-{
-    AUTO_TEXT document = TEXT_WITH_LIMIT(DOCUMENT_BYTES);
-    char digest[DIGEST_TEXT];
-    if (s->qubes_lib < 0 || s->keeps_foreign_file)
-        return 0;
-    change_list_done(&t->changes);
-    int r = registry_export(t->changes.at, t->changes.count, registry_export_rules(), &document, why);
-    if (r < 0)
-        return r;
-    digest_sha256(text_span(&document), digest);
-    /* First the digest, then the file: a crash between the two asks a question, it loses nothing. */
-    r = db_meta_set(s->db, DIGEST_KEY, span_of(digest), why);
-    return r < 0 ? r : registry_file_replace(s->qubes_lib, "qubes.xml", s->group, text_span(&document), why);
 }
 
 void store_perform(void *doors, struct task *task)
@@ -255,6 +210,9 @@ void store_perform(void *doors, struct task *task)
                                struct fault *) = {[STORE_LOAD] = load,
                                                   [STORE_COMMIT] = commit_changes,
                                                   [STORE_FIND] = find_operation,
-                                                  [STORE_EXPORT] = export_all};
+                                                  [STORE_EXPORT] = transfer_export,
+                                                  [STORE_CHECK] = transfer_check,
+                                                  [STORE_READ] = transfer_read,
+                                                  [STORE_DOCUMENT] = transfer_document};
     task->r = todo[task->what](doors, (struct store_task *)task, &task->why);
 }

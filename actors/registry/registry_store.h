@@ -7,7 +7,15 @@
 #include "model/change.h"
 #include "runtime/core.h"
 
-enum store_what { STORE_LOAD, STORE_COMMIT, STORE_FIND, STORE_EXPORT };
+enum store_what {
+    STORE_LOAD,
+    STORE_COMMIT,
+    STORE_FIND,
+    STORE_EXPORT,
+    STORE_CHECK,
+    STORE_READ,
+    STORE_DOCUMENT,
+};
 
 /* A change list that owns its bytes. */
 struct change_list {
@@ -38,7 +46,13 @@ struct store_task {
     /* Commit. */
     struct op_id op;
     struct text caller, method, subject, before, after, events;
+    /* Import and export: registry_transfer.h. */
+    unsigned flags;
+    bool more, kept_foreign;
+    struct text path, report, document;
 };
+
+struct beside;
 
 struct store_task *store_task_new(enum store_what what); /* NULL: no memory */
 void store_task_free_content(struct store_task *t);
@@ -52,6 +66,9 @@ struct store {
     uint32_t group;          /* of the exported file; REGISTRY_NO_GROUP */
     const char *pool_dir;    /* of the pool that a new store begins with */
     bool keeps_foreign_file; /* qubes.xml was changed by somebody else: it is left alone */
+    const char *lib_path;    /* of qubes_lib, for people; NULL: not known */
+    struct beside *beside;   /* the files beside qubes.xml as they were exported; NULL: not read yet */
+    struct beside *read;     /* as an import has found them, until it is committed */
 };
 
 /* task.what is an enum store_what; `doors` a struct store. */
@@ -59,6 +76,6 @@ void store_perform(void *doors, struct task *task);
 
 /* registry_first.c: the changes that a store begins with: from qubes.xml where there is one, else
  * store.md 6. */
-int store_first(struct store *s, struct change_list *list, struct fault *why);
+int store_first(struct store *s, struct store_task *t, struct fault *why);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * XML is read within bounds, hostile bytes end in an error, and what is written reads back. */
 #include "doors/xml.h"
+#include "doors/xmlwrite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,23 +120,25 @@ static void what_is_written_is_pretty_and_reads_back(void **state)
     (void)state;
     static const char odd[] = "a<b>&\"'\r\n\t\xc3\xa9";
     AUTO_TEXT t = TEXT_WITH_LIMIT(4096);
-    struct xml_writer w = xml_writer_to(&t);
-    xml_open(&w, "a");
-    xml_open(&w, "b");
-    xml_put(&w, "x", span_of(odd));
-    xml_close(&w);
-    xml_open(&w, "c");
-    xml_open(&w, "d");
-    xml_text(&w, span_of(odd));
-    xml_close(&w);
-    xml_open(&w, "e");
-    xml_text(&w, span_of(""));
-    xml_close(&w);
-    xml_close(&w);
-    xml_close(&w);
-    assert_int_equal(t.failed, 0);
-    assert_string_equal(t.at, "<a>\n  <b x=\"a&lt;b&gt;&amp;&quot;'&#13;&#10;&#9;\xc3\xa9\"/>\n  <c>\n"
-                              "    <d>a&lt;b&gt;&amp;\"'&#13;\n\t\xc3\xa9</d>\n    <e></e>\n  </c>\n</a>\n");
+    AUTO(xmlwrite)
+    *w = xmlwrite_new_indented();
+    xmlwrite_open(w, "a");
+    xmlwrite_open(w, "b");
+    xmlwrite_put(w, "x", span_of(odd));
+    xmlwrite_close(w);
+    xmlwrite_open(w, "c");
+    xmlwrite_open(w, "d");
+    xmlwrite_content(w, span_of(odd));
+    xmlwrite_close(w);
+    xmlwrite_open(w, "e");
+    xmlwrite_content(w, (struct span){"more", 0});
+    xmlwrite_close(w);
+    xmlwrite_close(w);
+    xmlwrite_close(w);
+    assert_int_equal(xmlwrite_finish(w, &t, NULL), 0);
+    assert_string_equal(t.at,
+                        "<a>\n  <b x=\"a&lt;b&gt;&amp;&quot;'&#13;&#10;&#9;&#xE9;\"/>\n  <c>\n"
+                        "    <d>a&lt;b&gt;&amp;&quot;'&#13;\n\t\xc3\xa9</d>\n    <e></e>\n  </c>\n</a>\n");
     AUTO(xml_doc)
     *doc = parsed(t.at);
     struct span value;
@@ -150,17 +153,53 @@ static void what_xml_cannot_hold_fails_the_writer(void **state)
                                       "\xed\xa0\x80", "\xe2\x82", "\xef\xbf\xbf", "\xf4\x90\x80\x80"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         AUTO_TEXT t = TEXT_WITH_LIMIT(4096);
-        struct xml_writer w = xml_writer_to(&t);
-        xml_open(&w, "a");
-        xml_text(&w, span_of(bad[i]));
-        xml_close(&w);
-        assert_int_equal(t.failed, -ERR_BAD);
+        AUTO(xmlwrite)
+        *w = xmlwrite_new_indented();
+        xmlwrite_open(w, "a");
+        xmlwrite_content(w, span_of(bad[i]));
+        assert_int_equal(xmlwrite_failed(w), -ERR_RANGE);
+        xmlwrite_close(w);
+        assert_int_equal(xmlwrite_finish(w, &t, NULL), -ERR_RANGE);
+        assert_int_equal(t.len, 0);
     }
     AUTO_TEXT small = TEXT_WITH_LIMIT(3);
-    struct xml_writer w = xml_writer_to(&small);
-    xml_open(&w, "long");
-    xml_close(&w);
-    assert_int_equal(small.failed, -ERR_TOO_BIG);
+    AUTO(xmlwrite)
+    *w = xmlwrite_new_indented();
+    xmlwrite_open(w, "long");
+    xmlwrite_put(w, "zero", (struct span){"a\0b", 3});
+    assert_int_equal(xmlwrite_failed(w), -ERR_RANGE);
+    AUTO(xmlwrite)
+    *other = xmlwrite_new_indented();
+    xmlwrite_open(other, "long");
+    xmlwrite_close(other);
+    assert_int_equal(xmlwrite_finish(other, &small, NULL), -ERR_TOO_BIG);
+    assert_int_equal(xmlwrite_failed(NULL), -ERR_NOMEM);
+}
+
+static void a_tag_is_found_by_its_line_and_column(void **state)
+{
+    (void)state;
+    AUTO(xml_doc)
+    *doc = parsed("<a>\n <b\n   x='1'/><c/>\n\t<d/></a>");
+    static const struct {
+        const char *name;
+        unsigned line, column;
+    } places[] = {{"b", 2, 2}, {"c", 3, 11}, {"d", 4, 2}};
+    for (size_t i = 0; i < COUNT(places); i++) {
+        const struct xml_element *e = xml_child(xml_root(doc), places[i].name);
+        assert_int_equal(xml_line(e), places[i].line);
+        assert_int_equal(xml_column(e), places[i].column);
+    }
+    assert_int_equal(xml_column(xml_root(doc)), 1);
+    AUTO_TEXT far = TEXT_WITH_LIMIT(1 << 20);
+    text_add(&far, "<a>");
+    for (int i = 0; i < 30000; i++)
+        text_add(&far, "<b/>");
+    text_add(&far, "\n<c/></a>");
+    AUTO(xml_doc)
+    *long_line = parsed(far.at);
+    assert_int_equal(xml_column(xml_child(xml_root(long_line), "c")), 1);
+    assert_int_equal(xml_column(xml_child(xml_root(long_line), "b")), 4);
 }
 
 int main(void)
@@ -172,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_file_is_read_from_its_descriptor),
         cmocka_unit_test(what_is_written_is_pretty_and_reads_back),
         cmocka_unit_test(what_xml_cannot_hold_fails_the_writer),
+        cmocka_unit_test(a_tag_is_found_by_its_line_and_column),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

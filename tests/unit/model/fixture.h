@@ -25,6 +25,7 @@ struct scene {
     char text[65536]; /* the last plan's events */
     const char *hypervisor, *stubdom, *power[64];
     uint32_t draws;
+    uint64_t seconds;
 };
 
 static inline const char *scene_fact(void *arg, uint32_t qid, enum fact fact)
@@ -53,6 +54,12 @@ static inline uint32_t scene_random(void *arg)
 {
     struct scene *s = arg;
     return ++s->draws * 2654435761u;
+}
+
+static inline uint64_t scene_seconds(void *arg)
+{
+    struct scene *s = arg;
+    return s->seconds;
 }
 
 static inline void put(struct scene *s, enum change_kind kind, uint32_t qid, const char *key,
@@ -187,7 +194,7 @@ static inline int scene_open(void **state)
     struct scene *s = calloc(1, sizeof *s);
     assert_non_null(s);
     s->m = model_new();
-    s->w = (struct world){s, scene_fact, scene_kernel, NULL, scene_random};
+    s->w = (struct world){s, scene_fact, scene_kernel, NULL, scene_random, scene_seconds};
     s->k = KNOWN(s->m, &s->w);
     put_labels_and_pools(s);
     put(s, CHANGE_VM, 0, "", "1 AdminVM");

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "actors/registry/registry.h"
+#include "actors/registry/registry_beside.h"
 #include "actors/registry/registry_file.h"
 #include "base/own.h"
 #include "doors/db_sim.h"
@@ -38,7 +39,7 @@ struct bench {
     struct task *task[BENCH_TASKS];
     unsigned tasks;
     bool hold_tasks, ready, left;
-    uint64_t timer[4], last_operation;
+    uint64_t timer[8], last_operation;
 };
 
 /* ---- what the core says ---- */
@@ -198,6 +199,9 @@ static inline void bench_kill(struct bench *b)
     if (b->store.db != NULL)
         db_sim_kill(&b->store.db);
     b->store.db = NULL;
+    beside_free(b->store.beside);
+    beside_free(b->store.read);
+    b->store.beside = b->store.read = NULL;
 }
 
 static inline void bench_down(struct bench *b)

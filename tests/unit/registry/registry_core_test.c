@@ -433,6 +433,7 @@ static void what_is_exported_is_imported_as_it_was(void **state)
     registry_actor.timer(b.core, &b.out, TIMER_EXPORT);
     bench_work(&b);
     second = (struct bench){.disk = db_disk_new(), .store = b.store};
+    second.store.beside = NULL;
     second.store.db = NULL;
     second.store.directory = (const char *)second.disk;
     bench_begin(&second);

@@ -50,8 +50,9 @@ static void a_replaced_file_is_the_new_one_with_its_mode(void **state)
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(3);
     assert_int_equal(registry_file_read(dir, "qubes.xml", &bytes, NULL), -ERR_UNKNOWN);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(
-            registry_file_replace(dir, "qubes.xml", getgid(), span_of(i == 0 ? "first" : "second"), NULL), 0);
+        assert_int_equal(registry_file_replace(dir, "qubes.xml", getgid(), 0660,
+                                               span_of(i == 0 ? "first" : "second"), NULL),
+                         0);
     assert_file_is("second");
     struct stat st;
     assert_int_equal(fstatat(dir, "qubes.xml", &st, 0), 0);
@@ -63,7 +64,8 @@ static void a_replaced_file_is_the_new_one_with_its_mode(void **state)
 static void a_write_that_fails_leaves_the_old_file_and_nothing_else(void **state)
 {
     (void)state;
-    assert_int_equal(registry_file_replace(dir, "qubes.xml", REGISTRY_NO_GROUP, span_of("old"), NULL), 0);
+    assert_int_equal(registry_file_replace(dir, "qubes.xml", REGISTRY_NO_GROUP, 0660, span_of("old"), NULL),
+                     0);
     static char big[65536];
     memset(big, 'x', sizeof big);
     struct rlimit before, small = {4096, RLIM_INFINITY};
@@ -72,7 +74,8 @@ static void a_write_that_fails_leaves_the_old_file_and_nothing_else(void **state
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     struct fault why = {0};
-    int r = registry_file_replace(dir, "qubes.xml", REGISTRY_NO_GROUP, (struct span){big, sizeof big}, &why);
+    int r = registry_file_replace(dir, "qubes.xml", REGISTRY_NO_GROUP, 0660, (struct span){big, sizeof big},
+                                  &why);
     setrlimit(RLIMIT_FSIZE, &before);
     assert_int_equal(r, -ERR_IO);
     assert_non_null(strstr(why.text, "qubes.xml"));
