@@ -83,7 +83,10 @@ struct vm {
     unsigned hung;       /* tasks past their deadline that have not come back */
     bool look_hangs;     /* one of them only looks: libvirt as a whole hangs */
     bool hung_before;    /* the incarnation before left a call hanging */
-    bool unwanted;       /* a start that was given up may still make its domain */
+    bool unwanted;       /* a start that was given up may still make its domain: the claim stays */
+    bool create_hangs;   /* and the call that would is one of ours */
+    /* The incarnation before died in a call that makes the domain: libvirtd may do it until then. */
+    uint64_t settles_until;
 
     bool created; /* the start has made its domain */
 
@@ -134,7 +137,7 @@ void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 /* The start has failed: says so and undoes what was done. `uncertain`: its domain may exist. */
 void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain);
 
-/* While nothing is known for certain: whether the note speaks of a life that may go on. */
+/* While nothing is known for certain: whether the note speaks of a life that may go on or begin. */
 bool vm_may_live(const struct vm *vm);
 
 /* ---- vm_stop.c ---- */
@@ -152,6 +155,8 @@ void vm_kill(struct vm *vm, struct out *out);
 /* ---- vm_reconcile.c ---- */
 /* A look while nothing was known: finishes or undoes what the note speaks of. */
 void vm_reconcile(struct vm *vm, struct out *out);
+/* After a look: what was left hanging is forgotten when its time is over. */
+void vm_forget_hung(struct vm *vm, struct out *out);
 /* The domain runs, whoever started it. */
 void vm_adopt(struct vm *vm, struct out *out);
 

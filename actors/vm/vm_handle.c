@@ -8,8 +8,9 @@
 #include "base/log.h"
 #include "base/own.h"
 
-/* How long a halted VM keeps its process, and how much longer than a step its asker should wait. */
-enum { REST_SECONDS = 2, MARGIN_SECONDS = 20, TAG_FIRST = 1 };
+/* How long a halted VM keeps its process, how much longer than a step its asker should wait, and how long
+ * libvirtd may take to finish or drop what a killed process has asked of it. */
+enum { REST_SECONDS = 2, MARGIN_SECONDS = 20, SETTLE_SECONDS = 5, TAG_FIRST = 1 };
 
 typedef void errand_step(struct vm *vm, struct out *out, const struct vm_result *result);
 static errand_step *const errands[ERRANDS] = {
@@ -184,7 +185,8 @@ static bool do_one(struct vm *vm, struct out *out)
 {
     bool may_try = out->now >= vm->again_at;
     bool asked = vm->queued > 0 || vm->waiting > 0 || vm->looking > 0;
-    bool waits = vm->life == VM_UNKNOWN ? !may_try && !asked : vm->owes_clean && !may_try;
+    bool settles = out->now < vm->settles_until;
+    bool waits = vm->life == VM_UNKNOWN ? !may_try && (settles || !asked) : vm->owes_clean && !may_try;
     if (waits)
         return false;
     if (vm->life == VM_UNKNOWN)
@@ -328,7 +330,8 @@ void vm_release_again(struct vm *vm, struct out *out)
 static void claim_again(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, MARGIN_SECONDS);
-    if (vm->life == VM_LIVING || vm->life == VM_STARTING || (vm->life == VM_UNKNOWN && vm_may_live(vm)))
+    if (vm->life == VM_LIVING || vm->life == VM_STARTING || vm->unwanted ||
+        (vm->life == VM_UNKNOWN && vm_may_live(vm)))
         ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
     else if (vm->life == VM_HALTED)
         vm_release_again(vm, out);
@@ -387,7 +390,6 @@ static void on_vm_current(struct vm *vm, struct out *out, const struct envelope 
 static int core_begin(void *self, struct out *out, const struct life *life)
 {
     struct vm *vm = self;
-    (void)out;
     vm->qid = life->self.instance;
     vm->generation = life->generation;
     vm->seen.domid = VIRT_NO_DOMID;
@@ -396,6 +398,8 @@ static int core_begin(void *self, struct out *out, const struct life *life)
     vm->seq = vm->note.seq;
     vm->hung_before = vm->note.abandoned;
     vm->unwanted = vm->note.unwanted;
+    if (vm->note.step == STEP_DEFINING || vm->note.step == STEP_CREATING)
+        vm->settles_until = out->now + SETTLE_SECONDS * SECONDS;
     return 0;
 }
 

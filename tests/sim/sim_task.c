@@ -165,7 +165,8 @@ static uint64_t duration(struct proc *p, bool *hangs)
     if (p->who.kind == KIND_REGISTRY)
         return sim_between(s, 1, 12) * MILLISECONDS;
     *hangs = s->options.faults && !s->calm && sim_chance(s, 6);
-    return (*hangs ? sim_between(s, 2000, 40000) : sim_between(s, 1, 40)) * MILLISECONDS;
+    return (*hangs ? sim_between(s, 2000, sim_chance(s, 200) ? 80000 : 40000) : sim_between(s, 1, 40)) *
+           MILLISECONDS;
 }
 
 static void begin_next(struct proc *p);

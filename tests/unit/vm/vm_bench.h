@@ -426,20 +426,28 @@ static void perform(struct bench *b)
     free(task);
 }
 
+/* False: there is nothing to do. */
+static bool bench_run_once(struct bench *b)
+{
+    if (b->dead)
+        return false;
+    if (b->asked > 0 && !b->hold_asks) {
+        struct bench_ask ask = b->asks[0];
+        memmove(b->asks, b->asks + 1, --b->asked * sizeof ask);
+        answer(b, &ask);
+        return true;
+    }
+    if (b->task == NULL || b->hold_tasks)
+        return false;
+    perform(b);
+    return true;
+}
+
 /* Until nothing is left to do, or it dies. */
 static void bench_run(struct bench *b)
 {
-    for (int turns = 0; !b->dead && turns < 1000; turns++) {
-        if (b->asked > 0 && !b->hold_asks) {
-            struct bench_ask ask = b->asks[0];
-            memmove(b->asks, b->asks + 1, --b->asked * sizeof ask);
-            answer(b, &ask);
-        } else if (b->task != NULL && !b->hold_tasks) {
-            perform(b);
-        } else {
-            return;
-        }
-    }
+    for (int turns = 0; turns < 1000 && bench_run_once(b); turns++)
+        ;
 }
 
 /* The process is killed, and the supervisor starts another. `does`: what the worker had in hand happens. */
