@@ -108,6 +108,7 @@ struct api {
     uint64_t epoch, version, last_number, acked;
     uint64_t last_tag, snapshot_tag, greeted_at;
     bool is_loaded, is_ready;
+    bool list_wanted; /* of what runs, to forget what nobody has said again to this router */
     struct model *model;
     struct world world;
     struct known known;
@@ -131,6 +132,7 @@ struct api {
 /* api_core.c */
 uint64_t api_next_tag(struct api *self);
 void api_unpark(struct api *self, struct out *out);
+void api_ask_running(struct api *self, struct out *out); /* host answers with the list */
 void api_set_waiting(struct api *self, struct out *out); /* the timer of all that waits for some time */
 
 /* api_reply.c */
@@ -152,8 +154,9 @@ void api_changed(struct api *self);
 struct world api_world(struct api *self);
 void api_facts_take(struct api *self, const struct envelope *e, const struct facts *m, uint64_t now);
 void api_facts_forget(struct api *self, uint32_t qid);
-/* Forgets of every VM what its process has not said again since then: it rests, and has no process. */
-void api_facts_forget_before(struct api *self, uint64_t since);
+/* Forgets of every VM that does not run what its process has not said again since then: it rests, and has no
+ * process. Of one that runs the old facts stay, with their age. */
+void api_facts_settle(struct api *self, const struct running *m, uint64_t since);
 void api_facts_free(struct api *self);
 /* The text that VM's present generation has, with its age if `age` is given; NULL: never observed. */
 const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint64_t *age);

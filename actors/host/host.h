@@ -76,6 +76,8 @@ void host_tell_all(struct host *h, struct out *out);
 void host_say_facts(struct host *h, struct out *out);
 /* To registry: every domain of the last look. */
 void host_say_observed_all(struct host *h, struct out *out);
+/* To api: the same, for what nobody says anything about. */
+void host_say_running(struct host *h, struct out *out);
 
 /* host_perform.c: on the worker's thread. */
 void host_perform(void *doors, struct task *task);

@@ -223,6 +223,8 @@ static void on_host_tell(struct host *h, struct out *out, const struct envelope 
     if (e->source_kind == KIND_REGISTRY)
         ask_roster(h, out); /* it may have missed changes of the roster: the answer tells all */
     host_say_facts(h, out);
+    if (e->source_kind == KIND_API && h->connected)
+        host_say_running(h, out);
 }
 
 static void on_roster_change(struct host *h, struct out *out, const struct envelope *e,

@@ -63,6 +63,7 @@ struct vm {
 
     enum vm_life life;
     struct domain_seen seen; /* the last look */
+    bool has_looked;         /* and there was one */
     uint64_t resumed_until;  /* our own resume: an older `paused` may still arrive until then */
     uint64_t paused_until;   /* our own suspend: an older `running` may still arrive until then */
     uint64_t start_time;     /* seconds since the epoch; 0: not known */

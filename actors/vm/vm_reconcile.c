@@ -288,6 +288,7 @@ static void looked(struct vm *vm, struct out *out, const struct vm_result *resul
         out_timer(out, TIMER_AGAIN, vm->hung_until);
     }
     vm->seen = result->task->seen;
+    vm->has_looked = true;
     vm_reconcile(vm, out);
 }
 
