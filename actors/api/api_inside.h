@@ -52,14 +52,17 @@ struct late {
     char bytes[];
 };
 
+struct call;
+/* Appends the answer to `reply`, or says why not. */
+typedef int call_done(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
+                      struct fault *why);
+
 /* A question to another process, on behalf of a client. */
 struct call {
     struct call *prev, *next;
     uint64_t tag, conn;
     const struct api_method *method;
-    /* Appends the answer to `reply`, or says why not. */
-    int (*done)(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
-                struct fault *why);
+    call_done *done;
     struct address to;
     struct context context;
     struct text body; /* kept, so that it can be asked again */

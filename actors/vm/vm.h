@@ -32,6 +32,9 @@ enum vm_errand {
     ERRAND_SHUTDOWN,
     ERRAND_PAUSE,
     ERRAND_UNPAUSE,
+    ERRAND_SUSPEND,
+    ERRAND_RESUME,
+    ERRAND_CONSOLE,
     ERRANDS
 };
 
@@ -131,6 +134,9 @@ void vm_kill_step(struct vm *vm, struct out *out, const struct vm_result *result
 void vm_shutdown_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_unpause_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_console_step(struct vm *vm, struct out *out, const struct vm_result *result);
 /* Turns the present errand into another one, with the same job. */
 void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 
@@ -164,6 +170,8 @@ void vm_adopt(struct vm *vm, struct out *out);
 /* ---- vm_pause.c: what a look or the host's word means for a VM that lives ---- */
 void vm_sees(struct vm *vm, struct out *out, const struct domain_seen *seen);
 void vm_hears(struct vm *vm, struct out *out, const struct observed *m);
+/* The domain is as this look says, and api hears what has changed. */
+void vm_takes_seen(struct vm *vm, struct out *out, const struct domain_seen *seen);
 void vm_resumed_by_us(struct vm *vm, struct out *out);
 
 /* ---- vm_events.c ---- */

@@ -14,9 +14,12 @@ enum { REST_SECONDS = 2, MARGIN_SECONDS = 20, SETTLE_SECONDS = 5, TAG_FIRST = 1 
 
 typedef void errand_step(struct vm *vm, struct out *out, const struct vm_result *result);
 static errand_step *const errands[ERRANDS] = {
-    [ERRAND_BEGIN] = vm_begin_step, [ERRAND_LOOK] = vm_look_step,         [ERRAND_START] = vm_start_step,
-    [ERRAND_UNDO] = vm_undo_step,   [ERRAND_CLEAN] = vm_clean_step,       [ERRAND_KILL] = vm_kill_step,
-    [ERRAND_PAUSE] = vm_pause_step, [ERRAND_SHUTDOWN] = vm_shutdown_step, [ERRAND_UNPAUSE] = vm_unpause_step,
+    [ERRAND_BEGIN] = vm_begin_step,     [ERRAND_LOOK] = vm_look_step,
+    [ERRAND_START] = vm_start_step,     [ERRAND_UNDO] = vm_undo_step,
+    [ERRAND_CLEAN] = vm_clean_step,     [ERRAND_KILL] = vm_kill_step,
+    [ERRAND_PAUSE] = vm_pause_step,     [ERRAND_SHUTDOWN] = vm_shutdown_step,
+    [ERRAND_UNPAUSE] = vm_unpause_step, [ERRAND_SUSPEND] = vm_suspend_step,
+    [ERRAND_RESUME] = vm_resume_step,   [ERRAND_CONSOLE] = vm_console_step,
 };
 
 /* ---- what errands share ---- */
@@ -288,6 +291,26 @@ static void on_vm_unpause(struct vm *vm, struct out *out, const struct envelope 
 {
     (void)m;
     queue(vm, out, e, (struct vm_request){.errand = ERRAND_UNPAUSE});
+}
+
+static void on_vm_suspend(struct vm *vm, struct out *out, const struct envelope *e,
+                          const struct vm_suspend *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_SUSPEND});
+}
+
+static void on_vm_resume(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_resume *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_RESUME});
+}
+
+static void on_vm_console(struct vm *vm, struct out *out, const struct envelope *e,
+                          const struct vm_console *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_CONSOLE});
 }
 
 static void on_observed(struct vm *vm, struct out *out, const struct envelope *e, const struct observed *m)

@@ -6,8 +6,10 @@
 #include "actors/vm/vm_render.h"
 #include "actors/vm/vm_task.h"
 #include "actors/vm/vm_xml.h"
-#include "base/log.h"
+#include "doors/xml.h"
 #include "proto/messages.h"
+
+enum { VM_LIVE_XML_MAX = 1 << 20 };
 
 /* These end a connection: libvirt answers nothing on it any more. */
 static bool is_lost(int r)
@@ -67,6 +69,25 @@ static int undefine(struct vm_doors *doors, struct vm_task *t, struct fault *why
     return t->seen.exists ? doors->door->ops->undefine(doors->door, t->uuid, why) : 0;
 }
 
+/* The terminal that the driver gave the first console, wherever it writes that. */
+static int console(struct vm_doors *doors, struct vm_task *t, struct fault *why)
+{
+    AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_LIVE_XML_MAX);
+    AUTO(xml_doc) *doc = NULL;
+    struct span tty;
+    int r = doors->door->ops->xml(doors->door, t->uuid, &xml, why);
+    if (r == 0)
+        r = xml_parse(text_span(&xml), &doc, why);
+    if (r < 0)
+        return r;
+    const struct xml_element *found = xml_path(xml_root(doc), "devices/console");
+    if (found != NULL && xml_attribute(found, "tty", &tty) &&
+        text_copy(t->console, sizeof t->console, tty) < 0)
+        return fault_set(why, ERR_TOO_BIG, "the console's path is longer than %zu bytes",
+                         sizeof t->console - 1);
+    return 0;
+}
+
 static int call(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 {
     const struct domain_ops *ops = doors->door->ops;
@@ -85,6 +106,12 @@ static int call(struct vm_doors *doors, struct vm_task *t, struct fault *why)
         return ops->destroy(doors->door, t->uuid, why);
     case VM_UNDEFINE_TASK:
         return undefine(doors, t, why);
+    case VM_PM_SUSPEND_TASK:
+        return ops->pm_suspend(doors->door, t->uuid, why);
+    case VM_PM_WAKEUP_TASK:
+        return ops->pm_wakeup(doors->door, t->uuid, why);
+    case VM_CONSOLE_TASK:
+        return console(doors, t, why);
     case VM_LOOK_TASK:
     case VM_TASKS:
         break;

@@ -18,6 +18,7 @@ struct vm_task {
     /* The domain after the call, whatever became of that. is_seen: the look succeeded. */
     bool is_seen;
     struct domain_seen seen;
+    char console[256]; /* CONSOLE: the terminal's path, "" where the domain has none */
     uint64_t wall;   /* seconds since the epoch, when it was done */
     size_t view_len; /* DEFINE: the view that is rendered, as on the bus */
     char view[];

@@ -37,6 +37,8 @@ struct bench_reply {
 struct bench_world {
     struct domain_door door;
     bool connected, defined, active, paused;
+    bool can_pm, asleep; /* suspend to RAM, and it is so */
+    const char *live_xml;
     int domid, creates;
     unsigned calls;
     unsigned fail_call; /* this one of the calls fails; 0: none */
@@ -52,7 +54,8 @@ struct bench {
     char note[VM_NOTE_MAX + 1];
     uint64_t last_correlation;
     bool ready, retired, claimed, deaf;
-    bool has_netvm, is_living_client;
+    bool has_netvm, is_living_client, qrexec;
+    char console[256];
     const char *refusal, *refusal_class;
     int fail_type, fail_type_with; /* questions of this type fail */
     char event[BENCH_LIST][96];
@@ -136,6 +139,28 @@ static int bench_suspend(struct domain_door *door, const char *uuid, struct faul
     return bench_call(door, world_of(door)->active, &world_of(door)->paused, true, why);
 }
 
+static int bench_pm_suspend(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    struct bench_world *w = world_of(door);
+    (void)uuid;
+    if (!w->can_pm)
+        return fault_set(why, ERR_UNSUPPORTED, "not supported");
+    return bench_call(door, w->active && !w->paused, &w->asleep, true, why);
+}
+
+static int bench_pm_wakeup(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    (void)uuid;
+    return bench_call(door, world_of(door)->asleep, &world_of(door)->asleep, false, why);
+}
+
+static int bench_xml(struct domain_door *door, const char *uuid, struct text *xml, struct fault *why)
+{
+    (void)uuid, (void)why;
+    text_add(xml, world_of(door)->live_xml);
+    return 0;
+}
+
 static int bench_shutdown(struct domain_door *door, const char *uuid, struct fault *why)
 {
     bool heard = false;
@@ -169,7 +194,7 @@ static int bench_lookup(struct domain_door *door, const char *uuid, struct domai
         return 0;
     seen->active = true;
     seen->domid = w->domid;
-    seen->state = w->paused ? VIRT_PAUSED : VIRT_RUNNING;
+    seen->state = w->asleep ? VIRT_PMSUSPENDED : w->paused ? VIRT_PAUSED : VIRT_RUNNING;
     seen->memory_kib = 400 << 10;
     seen->cputime_ns = 5;
     return 0;
@@ -190,6 +215,9 @@ static const struct domain_ops bench_ops = {
     .destroy = bench_destroy,
     .undefine = bench_undefine,
     .lookup = bench_lookup,
+    .pm_suspend = bench_pm_suspend,
+    .pm_wakeup = bench_pm_wakeup,
+    .xml = bench_xml,
 };
 
 static int bench_open(void *arg, struct domain_door **ret, struct fault *why)
@@ -249,7 +277,10 @@ static void take_reply(struct bench *b, const struct envelope *e)
 {
     struct bench_reply *reply = &b->reply[b->replies++ % BENCH_LIST];
     struct error m;
+    struct vm_console_reply console;
     *reply = (struct bench_reply){.correlation = e->correlation};
+    if (e->type == MESSAGE_vm_console && vm_console_reply_decode(&console, e->body) == 0)
+        memcpy(b->console, console.tty, sizeof b->console);
     if (e->type != MESSAGE_error)
         return;
     assert_int_equal(error_decode(&m, e->body), 0);
@@ -386,6 +417,7 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
                           .memory = 400,
                           .maxmem = 4000,
                           .vcpus = 2,
+                          .qrexec = b->qrexec,
                           .shutdown_timeout = 60};
     if (b->refusal != NULL) {
         snprintf(v->refusal, sizeof v->refusal, "%s", b->refusal);
@@ -503,6 +535,7 @@ __attribute__((unused)) static void bench_observe(struct bench *b, unsigned even
     struct bench_world *w = &b->world;
     BENCH_HEAR(b, observed, .active = w->active, .domid = w->active ? (uint32_t)w->domid : 0,
                .state = !w->active  ? VIRT_SHUTOFF
+                        : w->asleep ? VIRT_PMSUSPENDED
                         : w->paused ? VIRT_PAUSED
                                     : VIRT_RUNNING,
                .event = event);
