@@ -38,6 +38,7 @@ struct pending_operation {
 /* What registry knows of a VM's life. */
 struct life_claim {
     bool living, removing;
+    uint8_t hanging; /* calls of its process in libvirtd, past their deadline */
     bool told; /* by its own process: host's list may be of a moment before that */
 };
 
@@ -61,6 +62,7 @@ struct registry {
     struct request early[REGISTRY_EARLY_MAX]; /* asked what only the store knows, before it was read */
     unsigned early_count;
     struct life_claim claims[QID_MAX + 1];
+    bool calls_scarce; /* too many of them hang */
     char host_fact[FACTS][REGISTRY_FACT_TEXT];
     bool host_fact_known[FACTS];
     bool told_foreign;
@@ -119,6 +121,8 @@ void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
 /* registry_expiry.c: firewall rules that hold until a moment. After these changes; when its timer rings. */
 void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
 void expiry_look(struct registry *r, struct out *out);
+/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is. */
+void registry_hang_count(struct registry *r, struct out *out);
 /* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
 void view_cmdline(struct registry *r, uint32_t qid, struct text *line);
 

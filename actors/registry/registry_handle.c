@@ -311,6 +311,15 @@ static void on_release(struct registry *r, struct out *out, const struct envelop
     (void)REPLY(out, release, &request, NO_MESSAGE(release_reply));
 }
 
+static void on_calls_hang(struct registry *r, struct out *out, const struct envelope *e,
+                          const struct calls_hang *m)
+{
+    if (subject_of(r, e) == NULL)
+        return;
+    r->claims[e->subject_instance].hanging = (uint8_t)m->count;
+    registry_hang_count(r, out);
+}
+
 static void on_observed_all(struct registry *r, struct out *out, const struct envelope *e,
                             const struct observed_all *m)
 {

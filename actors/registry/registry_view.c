@@ -108,6 +108,7 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     view->shutdown_timeout = number(r, qid, PROPERTY_shutdown_timeout, 60);
     view->debug = property_true(&r->known, qid, PROPERTY_debug);
     view->provides_network = property_true(&r->known, qid, PROPERTY_provides_network);
+    view->calls_scarce = r->calls_scarce;
     view->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
     add_relations(r, qid, view, memory);
     add_refusal(r, vm, view);

@@ -88,6 +88,7 @@ struct vm {
     bool look_hangs;     /* one of them only looks: libvirt as a whole hangs */
     bool hung_before;    /* the incarnation before left a call hanging */
     bool unwanted;       /* a start that was given up may still make its domain: the claim stays */
+    bool scarce;         /* too many calls of all VMs hang: none is begun that could, too */
     bool create_hangs;   /* and the call that would is one of ours */
     /* The incarnation before died in a call that makes the domain: libvirtd may do it until then. */
     uint64_t settles_until;
@@ -203,6 +204,8 @@ void vm_note_again(struct vm *vm, struct out *out);
 /* Hands the worker a task for this VM. -ERR_BUSY while an earlier call hangs and this one is not
  * among those that may be made all the same. */
 int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
+/* Tells registry how many of our calls hang. */
+void vm_hang_tell(struct vm *vm, struct out *out);
 /* Whether the call may be made now. */
 bool vm_task_may(const struct vm *vm, enum vm_task_what what);
 /* A task has passed its deadline, and stays with a thread of its own; it has come back. */

@@ -87,6 +87,7 @@ int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view)
     vm->view_bytes = bytes;
     vm->view = taken;
     vm->has_view = true;
+    vm->scarce = taken.calls_scarce != 0;
     return 0;
 }
 
@@ -139,7 +140,16 @@ void vm_all_fail(struct vm *vm, struct out *out, int r, const struct fault *why)
 static bool is_blocked(const struct vm *vm, const struct vm_request *job)
 {
     bool needs_call = vm->life == VM_LIVING ? job->errand != ERRAND_START : job->errand == ERRAND_START;
-    return needs_call && !vm_task_may(vm, VM_DEFINE_TASK);
+    return needs_call && (vm->scarce || !vm_task_may(vm, VM_DEFINE_TASK));
+}
+
+static int refuse_blocked(const struct vm *vm, struct fault *why)
+{
+    if (vm->scarce)
+        return fault_set(why, ERR_BUSY,
+                         "too many calls of other VMs hang in libvirt: kill those, or try again later");
+    return fault_set(why, ERR_BUSY, "an earlier call to libvirt still hangs: kill %s, or try again later",
+                     vm->view.name);
 }
 
 static void run_queue(struct vm *vm, struct out *out)
@@ -151,8 +161,7 @@ static void run_queue(struct vm *vm, struct out *out)
         go(vm, out, job.errand, &job);
         return;
     }
-    int r = fault_set(&why, ERR_BUSY, "an earlier call to libvirt still hangs: kill %s, or try again later",
-                      vm->view.name);
+    int r = refuse_blocked(vm, &why);
     vm_answer(vm, out, &job, r, &why);
 }
 
@@ -320,6 +329,13 @@ static void on_observed(struct vm *vm, struct out *out, const struct envelope *e
     vm_next(vm, out);
 }
 
+static void on_calls_scarce(struct vm *vm, struct out *out, const struct envelope *e,
+                            const struct calls_scarce *m)
+{
+    (void)out, (void)e;
+    vm->scarce = m->scarce != 0;
+}
+
 static void on_vm_look(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_look *m)
 {
     (void)e, (void)m;
@@ -353,6 +369,8 @@ void vm_release_again(struct vm *vm, struct out *out)
 static void claim_again(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, MARGIN_SECONDS);
+    if (vm->hung > 0 || vm->hung_before)
+        vm_hang_tell(vm, out);
     if (vm->life == VM_LIVING || vm->life == VM_STARTING || vm->unwanted ||
         (vm->life == VM_UNKNOWN && vm_may_live(vm)))
         ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
@@ -364,8 +382,10 @@ static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e,
 {
     (void)m;
     vm_facts(vm, out);
-    if (e->source_kind == KIND_REGISTRY)
+    if (e->source_kind == KIND_REGISTRY) {
+        vm->scarce = false; /* it has just begun, and counts anew */
         claim_again(vm, out);
+    }
 }
 
 static void answer_current(struct vm *vm, struct out *out, const struct request *request)
@@ -435,6 +455,8 @@ static void core_hello(void *self, struct out *out, uint64_t epoch, uint64_t las
     if (vm->greeted) {
         vm_facts(vm, out);
         claim_again(vm, out);
+    } else if (vm->hung_before) {
+        vm_hang_tell(vm, out);
     }
     vm->greeted = true;
     vm->again_at = 0;

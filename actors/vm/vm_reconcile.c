@@ -198,6 +198,8 @@ void vm_forget_hung(struct vm *vm, struct out *out)
     vm->unwanted = vm->unwanted && !settled;
     if (clears || settled)
         vm_note_again(vm, out);
+    if (clears)
+        vm_hang_tell(vm, out);
 }
 
 /* A look that finds nothing says little while the domain may still be made. */

@@ -130,7 +130,7 @@ static void clean_undefine(struct vm *vm, struct out *out)
 {
     struct fault why;
     vm->step = CLEAN_UNDEFINE;
-    if (vm_task_begin(vm, out, VM_UNDEFINE_TASK, &why) < 0)
+    if (vm->scarce || vm_task_begin(vm, out, VM_UNDEFINE_TASK, &why) < 0)
         clean_end(vm, out);
 }
 

@@ -58,6 +58,13 @@ int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct
     return 0;
 }
 
+void vm_hang_tell(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, 0);
+    struct calls_hang m = {.count = vm->hung + vm->hung_before};
+    (void)EVENT(out, calls_hang, ((struct address){KIND_REGISTRY, 0}), &context, &m);
+}
+
 void vm_task_overdue(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why)
 {
     vm->hung++;
@@ -65,6 +72,7 @@ void vm_task_overdue(struct vm *vm, struct out *out, enum vm_task_what what, str
     vm->create_hangs = vm->create_hangs || what == VM_CREATE_TASK;
     vm->unwanted = vm->unwanted || vm->create_hangs;
     vm_note_again(vm, out);
+    vm_hang_tell(vm, out);
     fault_set(why, ERR_TIMEOUT, "libvirt has not answered within %u seconds (%s); see its log",
               rows[what].seconds, rows[what].name);
 }
@@ -76,4 +84,5 @@ void vm_task_cleared(struct vm *vm, struct out *out, enum vm_task_what what)
     vm->create_hangs = vm->create_hangs && what != VM_CREATE_TASK;
     vm->look_wanted = true;
     vm_note_again(vm, out);
+    vm_hang_tell(vm, out);
 }

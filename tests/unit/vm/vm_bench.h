@@ -56,6 +56,8 @@ struct bench {
     bool ready, retired, claimed, deaf;
     bool has_netvm, is_living_client, qrexec;
     char console[256];
+    unsigned hanging; /* as registry was told last */
+    bool scarce;      /* as registry says in its views */
     const char *refusal, *refusal_class;
     int fail_type, fail_type_with; /* questions of this type fail */
     char event[BENCH_LIST][96];
@@ -288,6 +290,13 @@ static void take_reply(struct bench *b, const struct envelope *e)
     snprintf(reply->text, sizeof reply->text, "%s", m.text);
 }
 
+static void take_hanging(struct bench *b, const struct envelope *e)
+{
+    struct calls_hang m;
+    assert_int_equal(calls_hang_decode(&m, e->body), 0);
+    b->hanging = m.count;
+}
+
 static int bench_send(void *shell, struct envelope *e)
 {
     struct bench *b = shell;
@@ -299,6 +308,8 @@ static int bench_send(void *shell, struct envelope *e)
         take_events(b, e);
     else if (e->type == MESSAGE_facts)
         take_facts(b, e);
+    else if (e->type == MESSAGE_calls_hang)
+        take_hanging(b, e);
     else if (e->class == CLASS_PROGRESS)
         b->progresses++;
     else if (e->class == CLASS_REPLY)
@@ -418,6 +429,7 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
                           .maxmem = 4000,
                           .vcpus = 2,
                           .qrexec = b->qrexec,
+                          .calls_scarce = b->scarce,
                           .shutdown_timeout = 60};
     if (b->refusal != NULL) {
         snprintf(v->refusal, sizeof v->refusal, "%s", b->refusal);
