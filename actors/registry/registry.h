@@ -39,7 +39,7 @@ struct pending_operation {
 struct life_claim {
     bool living, removing;
     uint8_t hanging; /* calls of its process in libvirtd, past their deadline */
-    bool told; /* by its own process: host's list may be of a moment before that */
+    bool told;       /* by its own process: host's list may be of a moment before that */
 };
 
 /* Where an import, an export or a comparison is. */
@@ -109,7 +109,7 @@ void publish_snapshot(struct registry *r, struct out *out, const struct request 
 
 /* registry_view.c: the resolved values that a VM's process lives by. */
 struct view_memory {
-    struct text clients, netvm, volumes;
+    struct text clients, netvm, volumes, hvm;
 };
 int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory,
               struct fault *why);
@@ -122,6 +122,10 @@ void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
 void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
 void expiry_look(struct registry *r, struct out *out);
 /* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is. */
+/* registry_domain.c: the part of it that only the domain's XML needs. */
+void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory);
+/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
+ */
 void registry_hang_count(struct registry *r, struct out *out);
 /* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
 void view_cmdline(struct registry *r, uint32_t qid, struct text *line);

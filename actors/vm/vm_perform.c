@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The hypervisor's calls, on the worker thread of vm/<qid>: may block. */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "actors/vm/vm_override.h"
 #include "actors/vm/vm_render.h"
 #include "actors/vm/vm_task.h"
 #include "actors/vm/vm_xml.h"
@@ -44,6 +47,37 @@ static int reach(struct vm_doors *doors, struct vm_task *t, struct fault *why)
     return r < 0 ? r : look(doors, t, why);
 }
 
+/* The domain of the VM that plays the sound; -1: it does not run, or nobody knows. */
+static int64_t audio_domid(struct vm_doors *doors, const struct vm_view *view)
+{
+    struct reader in = list_reader(&view->hvm);
+    struct view_hvm hvm;
+    struct domain_seen seen;
+    struct fault ignored;
+    if (view_hvm_next(&in, &hvm) != 1 || hvm.audio_uuid[0] == '\0' ||
+        doors->door->ops->lookup(doors->door, hvm.audio_uuid, &seen, &ignored) < 0)
+        return -1;
+    return seen.active ? seen.domid : -1;
+}
+
+static bool has_initrd(const struct vm_doors *doors, const struct vm_view *view)
+{
+    char path[1024];
+    int len = snprintf(path, sizeof path, "%s/%s/initramfs", doors->kernels, view->kernel);
+    return view->kernel[0] != '\0' && len > 0 && (size_t)len < sizeof path && access(path, F_OK) == 0;
+}
+
+static int render(struct vm_doors *doors, const struct vm_view *view, struct text *xml, struct fault *why)
+{
+    const char *type = doors->door->can->domain_type;
+    struct vm_machine machine = {.kernels = doors->kernels,
+                                 .has_initrd = has_initrd(doors, view),
+                                 .without_rdrand = doors->without_rdrand,
+                                 .audio_domid = audio_domid(doors, view)};
+    int r = vm_render(view, &machine, type, xml, why);
+    return r < 0 ? r : vm_override(doors->templates, type, view, xml, why);
+}
+
 static int define(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 {
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
@@ -51,7 +85,7 @@ static int define(struct vm_doors *doors, struct vm_task *t, struct fault *why)
     int r = vm_view_decode(&view, (struct span){t->view, t->view_len});
     if (r < 0)
         return fault_set(why, ERR_BAD, "the VM's view is malformed");
-    r = vm_render(&view, doors->kernels, doors->door->can->domain_type, &xml, why);
+    r = render(doors, &view, &xml, why);
     return r < 0 ? r : doors->door->ops->define(doors->door, xml.at, why);
 }
 
