@@ -124,6 +124,8 @@ void expiry_look(struct registry *r, struct out *out);
 /* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is. */
 /* registry_domain.c: the part of it that only the domain's XML needs. */
 void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory);
+/* Who lives by this VM's screen and sound now: costs a look at every VM. */
+void view_users(struct registry *r, uint32_t qid, struct vm_view *view);
 /* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
  */
 void registry_hang_count(struct registry *r, struct out *out);

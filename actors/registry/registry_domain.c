@@ -87,6 +87,23 @@ static void add_hvm(struct registry *r, uint32_t qid, struct vm_view *view, stru
     view_hvm_add(&view->hvm, &memory->hvm, &hvm);
 }
 
+/* A living VM whose windows or sound this one has: until it has ended this one is not shut down. */
+void view_users(struct registry *r, uint32_t qid, struct vm_view *view)
+{
+    for (size_t i = 0; i < model_vm_count(r->model); i++) {
+        const struct vm *user = model_vm_at(r->model, i);
+        uint32_t by = vm_qid(user);
+        if (!vm_is_qubes(user) || by == qid || !r->claims[by].living)
+            continue;
+        const struct vm *gui = property_vm(&r->known, by, PROPERTY_guivm);
+        const struct vm *audio = property_vm(&r->known, by, PROPERTY_audiovm);
+        if (gui != NULL && vm_qid(gui) == qid)
+            (void)text_copy(view->gui_user, sizeof view->gui_user, span_of(vm_name(user)));
+        if (audio != NULL && vm_qid(audio) == qid)
+            (void)text_copy(view->audio_user, sizeof view->audio_user, span_of(vm_name(user)));
+    }
+}
+
 void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory)
 {
     struct span e820;

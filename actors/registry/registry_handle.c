@@ -293,6 +293,8 @@ static void on_claim(struct registry *r, struct out *out, const struct envelope 
     if (m->purpose == 0)
         r->claims[vm_qid(vm)].living = r->claims[vm_qid(vm)].told = true;
     int made = view_make(r, vm_qid(vm), &reply.view, &memory, &why);
+    if (made == 0 && m->purpose == 1)
+        view_users(r, vm_qid(vm), &reply.view);
     if (made < 0)
         reply_error(out, &request, made, &why);
     else

@@ -16,7 +16,7 @@
 
 #define SHEET(body)                                                                                          \
     "<xsl:stylesheet version='1.0' xmlns:xsl='http://www.w3.org/1999/XSL/Transform'>" body "</"              \
-                                                                                           "xsl:stylesheet>"
+    "xsl:stylesheet>"
 #define IDENTITY                                                                                             \
     "<xsl:template match='@*|node()'><xsl:copy><xsl:apply-templates select='@*|node()'/></xsl:copy>"         \
     "</xsl:template>"

@@ -57,7 +57,8 @@ struct bench {
     bool has_netvm, is_living_client, qrexec;
     char console[256];
     unsigned hanging; /* as registry was told last */
-    bool scarce;      /* as registry says in its views */
+    const char *gui_user, *audio_user;
+    bool scarce; /* as registry says in its views */
     const char *refusal, *refusal_class;
     int fail_type, fail_type_with; /* questions of this type fail */
     char event[BENCH_LIST][96];
@@ -431,6 +432,10 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
                           .qrexec = b->qrexec,
                           .calls_scarce = b->scarce,
                           .shutdown_timeout = 60};
+    if (b->gui_user != NULL)
+        strcpy(v->gui_user, b->gui_user);
+    if (b->audio_user != NULL)
+        strcpy(v->audio_user, b->audio_user);
     if (b->refusal != NULL) {
         snprintf(v->refusal, sizeof v->refusal, "%s", b->refusal);
         snprintf(v->refusal_class, sizeof v->refusal_class, "%s", b->refusal_class);
