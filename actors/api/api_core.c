@@ -138,6 +138,8 @@ static void answered(void *at, struct out *out, const struct answer *a)
     self->now = out->now;
     if (a->tag == self->snapshot_tag)
         api_loaded(self, out, a);
+    else if (a->tag == self->stats_tag)
+        api_stats_answered(self, out, a);
     else
         api_answered(self, out, a);
 }
@@ -178,6 +180,8 @@ static void timer(void *at, struct out *out, uint64_t number)
         api_load(self, out);
     else if (number == TIMER_FACTS)
         api_ask_running(self, out);
+    else if (number == TIMER_STATS)
+        api_stats_due(self, out);
     else
         give_up_waiting(self, out->now);
     api_set_waiting(self, out);
@@ -191,6 +195,7 @@ static void end(void *at)
     while (self->subscribers != NULL)
         (void)api_subscriber_gone(self, self->subscribers->conn);
     api_late_clear(self);
+    api_stats_free(self);
     api_calls_free(self);
     api_facts_free(self);
     api_history_free(&self->history);
@@ -344,7 +349,7 @@ void api_client_gone(struct api *self, struct out *out, uint64_t conn)
     self->now = out->now;
     if (conn == self->trace_conn)
         api_trace_gone(self, out);
-    if (api_subscriber_gone(self, conn))
+    if (api_subscriber_gone(self, conn) || api_stats_gone(self, conn))
         return;
     DL_FOREACH_SAFE(self->parked, p, next)
     {

@@ -20,7 +20,7 @@ enum { PARKED_MOST = 1024, LATE_BYTES_MOST = 32 << 20, CALLS_MOST = 4096, SUBSCR
 /* What a reply may grow to. */
 enum { REPLY_MOST = 64 << 20 };
 
-enum api_timer { TIMER_RELOAD = 1, TIMER_WAITING, TIMER_FACTS };
+enum api_timer { TIMER_RELOAD = 1, TIMER_WAITING, TIMER_FACTS, TIMER_STATS };
 
 /* A request that has passed the rules of its row. */
 struct asked {
@@ -123,6 +123,9 @@ struct api {
     struct call *calls;
     size_t call_count;
     struct history history;
+    struct stats_stream *stats;
+    size_t stats_count;
+    uint64_t stats_tag; /* of the sample that host is asked for; 0: none */
     struct subscriber *subscribers;
     size_t subscriber_count;
     struct departed *departed;
@@ -174,6 +177,12 @@ void api_publish(struct api *self, const struct envelope *e, const struct wire_l
 void api_epoch_changed(struct api *self);
 void api_gap(struct api *self);
 bool api_subscriber_gone(struct api *self, uint64_t conn);
+
+/* api_stats.c */
+void api_stats_due(struct api *self, struct out *out); /* asks for a sample when a stream is due */
+void api_stats_answered(struct api *self, struct out *out, const struct answer *a);
+bool api_stats_gone(struct api *self, uint64_t conn);
+void api_stats_free(struct api *self);
 
 /* api_trace.c */
 void api_trace_take(struct api *self, struct out *out, const struct traced *m);

@@ -153,7 +153,7 @@ static void free_content(const struct proc *p, struct task *task)
     if (p->who.kind == KIND_REGISTRY)
         store_task_free_content((struct store_task *)task);
     if (p->who.kind == KIND_HOST)
-        free(((struct host_task *)task)->domains);
+        free(((struct host_task *)task)->domains), free(((struct host_task *)task)->samples);
     if (p->who.kind == KIND_DEVBUS_PCI)
         free(((struct pci_list_task *)task)->devices);
 }
