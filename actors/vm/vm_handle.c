@@ -489,14 +489,17 @@ static void core_hear(void *self, struct out *out, const struct envelope *e)
         hear_bygone(vm, out, e);
     else
         dispatch(vm, out, e, &vm->refused);
+    vm_next(vm, out); /* whatever was heard put off its rest: the router kept it for that */
 }
 
 static void core_answered(void *self, struct out *out, const struct answer *a)
 {
     struct vm *vm = self;
     struct vm_result result = {.r = a->r, .e = a->e};
-    if (a->progress || a->tag == 0 || a->tag != vm->asked)
+    if (a->progress || a->tag == 0 || a->tag != vm->asked) {
+        vm_next(vm, out); /* it may have come when this process was about to rest */
         return;
+    }
     vm->asked = 0;
     if (a->r < 0)
         result.why = a->why;
