@@ -44,8 +44,7 @@ target_link_options(unit_model_model_fold_test PRIVATE -Wl,--wrap=malloc -Wl,--w
 add_unit_tests(runtime room_runtime)
 add_unit_tests(runtime/effects room_runtime_effects)
 add_unit_tests(router actor_router)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_xmlwrite door_digest
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_xslt door_digest
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_xmlwrite door_xslt door_digest
                door_kernels)
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)

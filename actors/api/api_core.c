@@ -25,7 +25,8 @@ static void on_facts(struct api *self, struct out *out, const struct envelope *e
     api_facts_take(self, e, m, out->now);
 }
 
-static void on_running(struct api *self, struct out *out, const struct envelope *e, const struct running *m)
+static void on_running_all(struct api *self, struct out *out, const struct envelope *e,
+                           const struct running_all *m)
 {
     (void)out, (void)e;
     if (!self->list_wanted || !self->is_loaded)

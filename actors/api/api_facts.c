@@ -57,7 +57,7 @@ void api_facts_forget(struct api *self, uint32_t qid)
     self->facts[qid] = NULL;
 }
 
-static void mark_running(struct api *self, const struct running *m, bool runs[QID_MAX + 1])
+static void mark_running(struct api *self, const struct running_all *m, bool runs[QID_MAX + 1])
 {
     struct domain_item domain;
     struct reader in = list_reader(&m->domains);
@@ -68,7 +68,7 @@ static void mark_running(struct api *self, const struct running *m, bool runs[QI
     }
 }
 
-void api_facts_settle(struct api *self, const struct running *m, uint64_t since)
+void api_facts_settle(struct api *self, const struct running_all *m, uint64_t since)
 {
     bool runs[QID_MAX + 1] = {false};
     mark_running(self, m, runs);

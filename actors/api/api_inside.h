@@ -162,7 +162,7 @@ void api_facts_take(struct api *self, const struct envelope *e, const struct fac
 void api_facts_forget(struct api *self, uint32_t qid);
 /* Forgets of every VM that does not run what its process has not said again since then: it rests, and has no
  * process. Of one that runs the old facts stay, with their age. */
-void api_facts_settle(struct api *self, const struct running *m, uint64_t since);
+void api_facts_settle(struct api *self, const struct running_all *m, uint64_t since);
 void api_facts_free(struct api *self);
 /* The text that VM's present generation has, with its age if `age` is given; NULL: never observed. */
 const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint64_t *age);

@@ -92,10 +92,10 @@ void host_say_observed_all(struct host *h, struct out *out)
 void host_say_running(struct host *h, struct out *out)
 {
     AUTO_TEXT elements = TEXT_WITH_LIMIT(4 << 20);
-    struct running m = {0};
+    struct running_all m = {0};
     struct context self = {.subject = {KIND_HOST, 0, 0}};
     add_domains(h, &m.domains, &elements);
-    (void)EVENT(out, running, every_api, &self, &m);
+    (void)EVENT(out, running_all, every_api, &self, &m);
 }
 
 /* A VM that runs is told so; one that does not only if its process may believe otherwise. */

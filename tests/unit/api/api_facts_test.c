@@ -22,12 +22,12 @@ static void list(struct scene *s, bool with_work)
 {
     AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
-    struct running m = {0};
+    struct running_all m = {0};
     struct domain_item item = {.uuid = WORK_UUID, .domid = 4, .state = 1};
     if (with_work)
         domain_item_add(&m.domains, &elements, &item);
-    running_encode(&body, &m);
-    scene_hear(s, MESSAGE_running, (struct subject){0}, &body);
+    running_all_encode(&body, &m);
+    scene_hear(s, MESSAGE_running_all, (struct subject){0}, &body);
 }
 
 /* The timer that was set for the silent ones: the latest of all. */
