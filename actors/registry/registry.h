@@ -121,7 +121,8 @@ void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
 /* registry_expiry.c: firewall rules that hold until a moment. After these changes; when its timer rings. */
 void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
 void expiry_look(struct registry *r, struct out *out);
-/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is. */
+/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
+ */
 /* registry_domain.c: the part of it that only the domain's XML needs. */
 void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory);
 /* Who lives by this VM's screen and sound now: costs a look at every VM. */
