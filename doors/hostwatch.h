@@ -45,6 +45,14 @@ struct hostwatch_figures {
     uint64_t dom0_memory_kib; /* dom0's own present memory; 0 where there is none */
 };
 
+/* What a domain uses at this moment. */
+struct hostwatch_sample {
+    char uuid[VIRT_UUID_MAX + 1];
+    int domid;
+    uint64_t memory_kib, memory_max_kib, cputime_ns;
+    unsigned vcpus;
+};
+
 struct hostwatch;
 
 struct hostwatch_ops {
@@ -54,6 +62,10 @@ struct hostwatch_ops {
     int (*list)(struct hostwatch *watch, struct hostwatch_domain *rows, size_t room, size_t *count,
                 struct fault *why);
     int (*figures)(struct hostwatch *watch, struct hostwatch_figures *figures, struct fault *why);
+    /* As list, of what they use; Xen's dom0 among them. One call, where the driver has it for all domains at
+     * once. */
+    int (*samples)(struct hostwatch *watch, struct hostwatch_sample *rows, size_t room, size_t *count,
+                   struct fault *why);
 };
 
 struct hostwatch {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The one ear for libvirt's events, in `host`. Calls run on its worker thread, the ears
  * on libvirt's event thread. */
-#include "doors/hostwatch.h"
+#include "doors/hostwatch_libvirt.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -190,7 +190,14 @@ static void watch_close(struct hostwatch *watch)
     free(self);
 }
 
-static const struct hostwatch_ops ops = {.close = watch_close, .list = watch_list, .figures = watch_figures};
+static int watch_samples(struct hostwatch *watch, struct hostwatch_sample *rows, size_t room, size_t *count,
+                         struct fault *why)
+{
+    return hostwatch_libvirt_samples(((struct libvirt_watch *)watch)->link, rows, room, count, why);
+}
+
+static const struct hostwatch_ops ops = {
+    .close = watch_close, .list = watch_list, .figures = watch_figures, .samples = watch_samples};
 
 static int listen_to(struct libvirt_watch *self, struct fault *why)
 {

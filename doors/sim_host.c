@@ -62,8 +62,28 @@ static void watch_close(struct hostwatch *watch)
     free(self);
 }
 
+static int watch_samples(struct hostwatch *watch, struct hostwatch_sample *rows, size_t room, size_t *count,
+                         struct fault *why)
+{
+    struct sim_link *link = &((struct sim_watch *)watch)->link;
+    int r = sim_enter(link, why);
+    if (r < 0)
+        return r;
+    *count = 0;
+    for (size_t i = 0; i < link->sim->most && *count < room; i++) {
+        const struct sim_domain *d = &link->sim->domains[i];
+        if (d->xml == NULL || d->domid == VIRT_NO_DOMID)
+            continue;
+        struct hostwatch_sample *row = &rows[(*count)++];
+        *row = (struct hostwatch_sample){
+            .domid = d->domid, .memory_kib = d->memory_kib, .memory_max_kib = d->memory_kib, .vcpus = 1};
+        memcpy(row->uuid, d->uuid, sizeof row->uuid);
+    }
+    return sim_leave(link, 0, why);
+}
+
 static const struct hostwatch_ops watch_ops = {
-    .close = watch_close, .list = watch_list, .figures = watch_figures};
+    .close = watch_close, .list = watch_list, .figures = watch_figures, .samples = watch_samples};
 
 int hostwatch_open_sim(struct sim_hypervisor *sim, const struct hostwatch_ears *ears, struct hostwatch **ret,
                        struct fault *why)

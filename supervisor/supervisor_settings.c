@@ -19,6 +19,7 @@ static const struct option_row {
     {"--libvirt-ro", "place.libvirt-ro", "/run/libvirt", "directory of libvirtd's read-only socket"},
     {"--qubes-lib", "place.qubes-lib", "/var/lib/qubes", "qubes.xml and the VMs' directories"},
     {"--kernels", "place.kernels", "/var/lib/qubes/vm-kernels", "kernels for VMs"},
+    {"--templates", "place.templates", "/etc/qubes/templates", "overrides of the domains' XML"},
     {"--sysfs", "option.sysfs", "/sys", "the sysfs that devbus-pci reads"},
     {"--sysfs-pci", "place.sysfs-pci", "/sys/bus/pci", "its lists of PCI devices"},
     {"--sysfs-devices", "place.sysfs-devices", "/sys/devices", "its devices"},

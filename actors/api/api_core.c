@@ -25,6 +25,16 @@ static void on_facts(struct api *self, struct out *out, const struct envelope *e
     api_facts_take(self, e, m, out->now);
 }
 
+static void on_running_all(struct api *self, struct out *out, const struct envelope *e,
+                           const struct running_all *m)
+{
+    (void)out, (void)e;
+    if (!self->list_wanted || !self->is_loaded)
+        return;
+    self->list_wanted = false;
+    api_facts_settle(self, m, self->greeted_at);
+}
+
 static void on_traced(struct api *self, struct out *out, const struct envelope *e, const struct traced *m)
 {
     (void)e;
@@ -37,8 +47,8 @@ static void on_traced(struct api *self, struct out *out, const struct envelope *
  * them can let its subscribers resume. */
 enum { HISTORY_WINDOW = 2048, SEEN_EVERY = 256 };
 
-/* Who lives says its facts again to a new router's api within that time. What the old router had not
- * told of those at rest is lost with it. */
+/* Who lives says its facts again to a new router's api within that time, as a rule. What the old router had
+ * not told of those at rest is lost with it: after that time host's list says who they are. */
 #define FACTS_WITHIN (5 * SECONDS)
 
 void api_attach(struct api *self, const struct api_ops *ops, void *arg)
@@ -73,6 +83,7 @@ static void hello(void *at, struct out *out, uint64_t epoch, uint64_t last_corre
     if (self->epoch != 0 && self->epoch != epoch) {
         api_epoch_changed(self);
         self->greeted_at = out->now;
+        self->list_wanted = false;
         out_timer(out, TIMER_FACTS, out->now + FACTS_WITHIN);
     }
     if (self->epoch != epoch)
@@ -82,6 +93,13 @@ static void hello(void *at, struct out *out, uint64_t epoch, uint64_t last_corre
     EVENT(out, vm_tell, ((struct address){KIND_VM, EVERY_INSTANCE}), &nobody, NO_MESSAGE(vm_tell));
     EVENT(out, host_tell, ((struct address){KIND_HOST, EVERY_INSTANCE}), &nobody, NO_MESSAGE(host_tell));
     api_router_is_back(self, out);
+}
+
+void api_ask_running(struct api *self, struct out *out)
+{
+    struct context nobody = {0};
+    self->list_wanted = true;
+    EVENT(out, host_tell, ((struct address){KIND_HOST, EVERY_INSTANCE}), &nobody, NO_MESSAGE(host_tell));
 }
 
 static void tell_seen(struct api *self, struct out *out)
@@ -121,6 +139,8 @@ static void answered(void *at, struct out *out, const struct answer *a)
     self->now = out->now;
     if (a->tag == self->snapshot_tag)
         api_loaded(self, out, a);
+    else if (a->tag == self->stats_tag)
+        api_stats_answered(self, out, a);
     else
         api_answered(self, out, a);
 }
@@ -160,7 +180,9 @@ static void timer(void *at, struct out *out, uint64_t number)
     if (number == TIMER_RELOAD)
         api_load(self, out);
     else if (number == TIMER_FACTS)
-        api_facts_forget_before(self, self->greeted_at);
+        api_ask_running(self, out);
+    else if (number == TIMER_STATS)
+        api_stats_due(self, out);
     else
         give_up_waiting(self, out->now);
     api_set_waiting(self, out);
@@ -174,6 +196,7 @@ static void end(void *at)
     while (self->subscribers != NULL)
         (void)api_subscriber_gone(self, self->subscribers->conn);
     api_late_clear(self);
+    api_stats_free(self);
     api_calls_free(self);
     api_facts_free(self);
     api_history_free(&self->history);
@@ -327,7 +350,7 @@ void api_client_gone(struct api *self, struct out *out, uint64_t conn)
     self->now = out->now;
     if (conn == self->trace_conn)
         api_trace_gone(self, out);
-    if (api_subscriber_gone(self, conn))
+    if (api_subscriber_gone(self, conn) || api_stats_gone(self, conn))
         return;
     DL_FOREACH_SAFE(self->parked, p, next)
     {

@@ -57,10 +57,23 @@ void api_facts_forget(struct api *self, uint32_t qid)
     self->facts[qid] = NULL;
 }
 
-void api_facts_forget_before(struct api *self, uint64_t since)
+static void mark_running(struct api *self, const struct running_all *m, bool runs[QID_MAX + 1])
 {
+    struct domain_item domain;
+    struct reader in = list_reader(&m->domains);
+    while (domain_item_next(&in, &domain) == 1) {
+        const struct vm *vm = model_by_uuid(self->model, span_of(domain.uuid));
+        if (vm != NULL && vm_qid(vm) <= QID_MAX)
+            runs[vm_qid(vm)] = true;
+    }
+}
+
+void api_facts_settle(struct api *self, const struct running_all *m, uint64_t since)
+{
+    bool runs[QID_MAX + 1] = {false};
+    mark_running(self, m, runs);
     for (uint32_t qid = 0; qid <= QID_MAX; qid++)
-        if (self->facts[qid] != NULL && self->facts[qid]->at[FACT_power_state] < since)
+        if (self->facts[qid] != NULL && self->facts[qid]->at[FACT_power_state] < since && !runs[qid])
             api_facts_forget(self, qid);
     api_changed(self);
 }

@@ -20,7 +20,7 @@ enum { PARKED_MOST = 1024, LATE_BYTES_MOST = 32 << 20, CALLS_MOST = 4096, SUBSCR
 /* What a reply may grow to. */
 enum { REPLY_MOST = 64 << 20 };
 
-enum api_timer { TIMER_RELOAD = 1, TIMER_WAITING, TIMER_FACTS };
+enum api_timer { TIMER_RELOAD = 1, TIMER_WAITING, TIMER_FACTS, TIMER_STATS };
 
 /* A request that has passed the rules of its row. */
 struct asked {
@@ -52,14 +52,17 @@ struct late {
     char bytes[];
 };
 
+struct call;
+/* Appends the answer to `reply`, or says why not. */
+typedef int call_done(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
+                      struct fault *why);
+
 /* A question to another process, on behalf of a client. */
 struct call {
     struct call *prev, *next;
     uint64_t tag, conn;
     const struct api_method *method;
-    /* Appends the answer to `reply`, or says why not. */
-    int (*done)(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
-                struct fault *why);
+    call_done *done;
     struct address to;
     struct context context;
     struct text body; /* kept, so that it can be asked again */
@@ -108,6 +111,7 @@ struct api {
     uint64_t epoch, version, last_number, acked;
     uint64_t last_tag, snapshot_tag, greeted_at;
     bool is_loaded, is_ready;
+    bool list_wanted; /* of what runs, to forget what nobody has said again to this router */
     struct model *model;
     struct world world;
     struct known known;
@@ -119,6 +123,9 @@ struct api {
     struct call *calls;
     size_t call_count;
     struct history history;
+    struct stats_stream *stats;
+    size_t stats_count;
+    uint64_t stats_tag; /* of the sample that host is asked for; 0: none */
     struct subscriber *subscribers;
     size_t subscriber_count;
     struct departed *departed;
@@ -131,6 +138,7 @@ struct api {
 /* api_core.c */
 uint64_t api_next_tag(struct api *self);
 void api_unpark(struct api *self, struct out *out);
+void api_ask_running(struct api *self, struct out *out); /* host answers with the list */
 void api_set_waiting(struct api *self, struct out *out); /* the timer of all that waits for some time */
 
 /* api_reply.c */
@@ -152,8 +160,9 @@ void api_changed(struct api *self);
 struct world api_world(struct api *self);
 void api_facts_take(struct api *self, const struct envelope *e, const struct facts *m, uint64_t now);
 void api_facts_forget(struct api *self, uint32_t qid);
-/* Forgets of every VM what its process has not said again since then: it rests, and has no process. */
-void api_facts_forget_before(struct api *self, uint64_t since);
+/* Forgets of every VM that does not run what its process has not said again since then: it rests, and has no
+ * process. Of one that runs the old facts stay, with their age. */
+void api_facts_settle(struct api *self, const struct running_all *m, uint64_t since);
 void api_facts_free(struct api *self);
 /* The text that VM's present generation has, with its age if `age` is given; NULL: never observed. */
 const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint64_t *age);
@@ -168,6 +177,12 @@ void api_publish(struct api *self, const struct envelope *e, const struct wire_l
 void api_epoch_changed(struct api *self);
 void api_gap(struct api *self);
 bool api_subscriber_gone(struct api *self, uint64_t conn);
+
+/* api_stats.c */
+void api_stats_due(struct api *self, struct out *out); /* asks for a sample when a stream is due */
+void api_stats_answered(struct api *self, struct out *out, const struct answer *a);
+bool api_stats_gone(struct api *self, uint64_t conn);
+void api_stats_free(struct api *self);
 
 /* api_trace.c */
 void api_trace_take(struct api *self, struct out *out, const struct traced *m);

@@ -10,6 +10,8 @@
 #define CURRENT_MAX (2 * SECONDS)
 /* What a start takes besides waiting for the agent, and a shutdown besides waiting for the guest. */
 #define AROUND (60 * SECONDS)
+/* To RAM and back: the guest is told of it within a minute each. */
+#define SUSPEND_MAX (120 * SECONDS)
 
 static int lived(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
                  struct fault *why)
@@ -18,11 +20,11 @@ static int lived(struct api *self, const struct call *c, const struct answer *a,
     return a->r;
 }
 
-static int ask_vm_process(struct api *self, struct out *out, const struct asked *q, uint16_t type,
-                          uint64_t deadline, struct text *body)
+static int ask_its_process(struct api *self, struct out *out, const struct asked *q, uint16_t type,
+                           uint64_t deadline, struct text *body, call_done *done)
 {
     struct call like = {
-        .done = lived,
+        .done = done,
         .to = {KIND_VM, vm_qid(q->dest)},
         .type = type,
         .context = api_context(self, q, deadline),
@@ -30,6 +32,12 @@ static int ask_vm_process(struct api *self, struct out *out, const struct asked 
     };
     like.context.subject = (struct subject){KIND_VM, vm_qid(q->dest), vm_generation(q->dest)};
     return api_ask(self, out, q, &like, body);
+}
+
+static int ask_vm_process(struct api *self, struct out *out, const struct asked *q, uint16_t type,
+                          uint64_t deadline, struct text *body)
+{
+    return ask_its_process(self, out, q, type, deadline, body, lived);
 }
 
 /* Seconds that a property of the VM grants, as nanoseconds. */
@@ -151,6 +159,59 @@ int api_do_vm_unpause(struct api *self, struct out *out, const struct asked *q, 
         return r;
     vm_unpause_encode(&body, NO_MESSAGE(vm_unpause));
     return ask_vm_process(self, out, q, MESSAGE_vm_unpause, out->now + ORDINARY, &body);
+}
+
+int api_do_vm_suspend(struct api *self, struct out *out, const struct asked *q, struct text *reply,
+                      struct fault *why)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    int r = check_target(q, ERR_VM, "suspended", why);
+    (void)reply;
+    if (r == 0 && is_at_rest(self, q))
+        r = fault_set(why, ERR_VM_NOT_RUNNING, "domain not running: '%s'", vm_name(q->dest));
+    if (r < 0)
+        return r;
+    vm_suspend_encode(&body, NO_MESSAGE(vm_suspend));
+    return ask_vm_process(self, out, q, MESSAGE_vm_suspend, out->now + SUSPEND_MAX, &body);
+}
+
+int api_do_vm_resume(struct api *self, struct out *out, const struct asked *q, struct text *reply,
+                     struct fault *why)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    int r = check_target(q, ERR_VM, "resumed", why);
+    (void)reply;
+    if (r == 0 && is_at_rest(self, q))
+        r = fault_set(why, ERR_VM_NOT_PAUSED, "domain not paused: '%s'", vm_name(q->dest));
+    if (r < 0)
+        return r;
+    vm_resume_encode(&body, NO_MESSAGE(vm_resume));
+    return ask_vm_process(self, out, q, MESSAGE_vm_resume, out->now + SUSPEND_MAX, &body);
+}
+
+static int console_said(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
+                        struct fault *why)
+{
+    struct vm_console_reply m;
+    (void)self, (void)c, (void)why;
+    int r = a->r < 0 ? a->r : vm_console_reply_decode(&m, a->e->body);
+    if (r == 0)
+        text_add(reply, m.tty);
+    return r;
+}
+
+/* dom0 has none, and says so with nothing. */
+int api_do_vm_console(struct api *self, struct out *out, const struct asked *q, struct text *reply,
+                      struct fault *why)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    (void)reply;
+    if (vm_class(q->dest) == CLASS_AdminVM)
+        return 0;
+    if (!vm_is_qubes(q->dest) || is_at_rest(self, q))
+        return fault_set(why, ERR_VM_NOT_RUNNING, "domain not running: '%s'", vm_name(q->dest));
+    vm_console_encode(&body, NO_MESSAGE(vm_console));
+    return ask_its_process(self, out, q, MESSAGE_vm_console, out->now + ORDINARY, &body, console_said);
 }
 
 static void add_state(struct text *reply, const char *mem, const char *most, const char *cputime,

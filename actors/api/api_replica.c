@@ -251,5 +251,7 @@ void api_loaded(struct api *self, struct out *out, const struct answer *a)
     if (!self->is_ready)
         out_ready(out);
     self->is_ready = true;
+    if (self->list_wanted)
+        api_ask_running(self, out); /* the one that came could not be read without the model */
     api_unpark(self, out);
 }

@@ -9,7 +9,7 @@
 #include "doors/hostwatch.h"
 #include "runtime/post.h"
 
-enum { HOST_DOMAINS_MAX = 20000, HOST_EVENTS_MAX = 4096, HOST_QUBES_DIR = 256 };
+enum { HOST_DOMAINS_MAX = 20000, HOST_EVENTS_MAX = 4096, HOST_QUBES_DIR = 256, HOST_ASKERS_MAX = 8 };
 /* `event` of observed: a plain look, nothing was heard. */
 enum { HOST_NO_EVENT = 255 };
 
@@ -30,13 +30,15 @@ struct host_event {
     int detail;
 };
 
-enum host_what { HOST_CONNECT, HOST_LIST };
+enum host_what { HOST_CONNECT, HOST_LIST, HOST_SAMPLE };
 
 struct host_task {
     struct task task;
     struct hostwatch_figures figures; /* of CONNECT */
     struct hostwatch_domain *domains;
     size_t count;
+    struct hostwatch_sample *samples; /* of SAMPLE */
+    size_t sample_count;
 };
 
 /* What the worker works with: one per thread. */
@@ -56,6 +58,8 @@ struct host {
     size_t event_count;
     char qubes_dir[HOST_QUBES_DIR];
     bool has_roster, roster_asked, connected, looking, look_wanted, told;
+    struct request askers[HOST_ASKERS_MAX]; /* of the sample that is being taken */
+    unsigned asker_count;
     unsigned hung; /* tasks past their deadline that have not come back: with two there is no thread left */
     uint64_t epoch, back_off, refused;
 };
@@ -76,6 +80,13 @@ void host_tell_all(struct host *h, struct out *out);
 void host_say_facts(struct host *h, struct out *out);
 /* To registry: every domain of the last look. */
 void host_say_observed_all(struct host *h, struct out *out);
+/* To api: the same, for what nobody says anything about. */
+void host_say_running(struct host *h, struct out *out);
+
+/* host_sample.c: what all domains use, for who asks; who asks while one is taken gets that. */
+void host_sample_ask(struct host *h, struct out *out, const struct envelope *e);
+void host_sample_taken(struct host *h, struct out *out, const struct host_task *t);
+void host_sample_fails(struct host *h, struct out *out, int r, const struct fault *why);
 
 /* host_perform.c: on the worker's thread. */
 void host_perform(void *doors, struct task *task);

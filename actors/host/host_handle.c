@@ -164,19 +164,33 @@ static void take_look(struct host *h, struct out *out, struct host_task *t)
         look(h, out);
 }
 
+static void sampled(struct host *h, struct out *out, struct host_task *t)
+{
+    if (t->task.r < 0)
+        host_sample_fails(h, out, t->task.r, &t->task.why);
+    else
+        host_sample_taken(h, out, t);
+    free(t->samples);
+}
+
 static void done(void *self, struct out *out, const struct done *d)
 {
     static const struct fault late = {ERR_TIMEOUT, "libvirtd does not answer"};
     struct host *h = self;
     struct host_task *t = (struct host_task *)d->task;
+    if (d->overdue && d->what == HOST_SAMPLE)
+        host_sample_fails(h, out, -ERR_TIMEOUT, &late);
     if (d->overdue) {
-        h->looking = false;
+        h->looking = h->looking && d->what == HOST_SAMPLE;
         h->hung++;
         failed(h, out, &late);
     } else if (d->cleared) {
         h->hung -= h->hung > 0;
         free(t->domains); /* of a connection that was given up */
+        free(t->samples);
         connect_now(h, out);
+    } else if (d->what == HOST_SAMPLE) {
+        sampled(h, out, t);
     } else {
         h->looking = false;
         if (t->task.r < 0)
@@ -223,6 +237,14 @@ static void on_host_tell(struct host *h, struct out *out, const struct envelope 
     if (e->source_kind == KIND_REGISTRY)
         ask_roster(h, out); /* it may have missed changes of the roster: the answer tells all */
     host_say_facts(h, out);
+    if (e->source_kind == KIND_API && h->connected)
+        host_say_running(h, out);
+}
+
+static void on_sample(struct host *h, struct out *out, const struct envelope *e, const struct sample *m)
+{
+    (void)m;
+    host_sample_ask(h, out, e);
 }
 
 static void on_roster_change(struct host *h, struct out *out, const struct envelope *e,

@@ -19,6 +19,21 @@ static int look(struct host_doors *d, struct host_task *t, struct fault *why)
     return r;
 }
 
+static int sample(struct host_doors *d, struct host_task *t, struct fault *why)
+{
+    size_t room = 256;
+    int r = -ERR_TOO_BIG;
+    while (r == -ERR_TOO_BIG && room <= HOST_DOMAINS_MAX) {
+        free(t->samples);
+        t->samples = calloc(room, sizeof *t->samples);
+        if (t->samples == NULL)
+            return fault_set(why, ERR_NOMEM, "no memory for %zu domains", room);
+        r = d->watch->ops->samples(d->watch, t->samples, room, &t->sample_count, why);
+        room = t->sample_count > room * 2 ? t->sample_count + 64 : room * 2;
+    }
+    return r;
+}
+
 /* The machine's figures: its own, or those of the test host that a file describes. */
 static int take_figures(struct host_doors *d, struct host_task *t, struct fault *why)
 {
@@ -46,6 +61,8 @@ void host_perform(void *doors, struct task *task)
         task->r = connect_and_look(d, t, &task->why);
     else if (d->watch == NULL)
         task->r = fault_set(&task->why, ERR_NO_CONNECTION, "there is no connection to look through");
+    else if (task->what == HOST_SAMPLE)
+        task->r = sample(d, t, &task->why);
     else
         task->r = look(d, t, &task->why);
 }

@@ -70,18 +70,32 @@ static void say_observed(struct out *out, const struct host_vm *vm, uint32_t eve
     (void)EVENT(out, observed, ((struct address){KIND_VM, vm->qid}), &c, &m);
 }
 
+static void add_domains(const struct host *h, struct wire_list *list, struct text *elements)
+{
+    for (size_t i = 0; i < h->domain_count; i++) {
+        struct domain_item item = {.domid = (uint32_t)h->domains[i].domid,
+                                   .state = (uint32_t)h->domains[i].state};
+        if (text_copy(item.uuid, sizeof item.uuid, span_of(h->domains[i].uuid)) == 0)
+            domain_item_add(list, elements, &item);
+    }
+}
+
 void host_say_observed_all(struct host *h, struct out *out)
 {
     AUTO_TEXT elements = TEXT_WITH_LIMIT(4 << 20);
     struct observed_all m = {0};
     struct context self = {.subject = {KIND_HOST, 0, 0}};
-    for (size_t i = 0; i < h->domain_count; i++) {
-        struct domain_item item = {.domid = (uint32_t)h->domains[i].domid,
-                                   .state = (uint32_t)h->domains[i].state};
-        if (text_copy(item.uuid, sizeof item.uuid, span_of(h->domains[i].uuid)) == 0)
-            domain_item_add(&m.domains, &elements, &item);
-    }
+    add_domains(h, &m.domains, &elements);
     (void)EVENT(out, observed_all, the_registry, &self, &m);
+}
+
+void host_say_running(struct host *h, struct out *out)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(4 << 20);
+    struct running_all m = {0};
+    struct context self = {.subject = {KIND_HOST, 0, 0}};
+    add_domains(h, &m.domains, &elements);
+    (void)EVENT(out, running_all, every_api, &self, &m);
 }
 
 /* A VM that runs is told so; one that does not only if its process may believe otherwise. */
@@ -93,6 +107,7 @@ void host_tell_all(struct host *h, struct out *out)
     if (!h->connected || !h->has_roster)
         return;
     host_say_observed_all(h, out);
+    host_say_running(h, out);
     HASH_ITER(hh, h->vms, vm, next)
     {
         if (vm->active)

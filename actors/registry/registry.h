@@ -38,7 +38,8 @@ struct pending_operation {
 /* What registry knows of a VM's life. */
 struct life_claim {
     bool living, removing;
-    bool told; /* by its own process: host's list may be of a moment before that */
+    uint8_t hanging; /* calls of its process in libvirtd, past their deadline */
+    bool told;       /* by its own process: host's list may be of a moment before that */
 };
 
 /* Where an import, an export or a comparison is. */
@@ -61,6 +62,7 @@ struct registry {
     struct request early[REGISTRY_EARLY_MAX]; /* asked what only the store knows, before it was read */
     unsigned early_count;
     struct life_claim claims[QID_MAX + 1];
+    bool calls_scarce; /* too many of them hang */
     char host_fact[FACTS][REGISTRY_FACT_TEXT];
     bool host_fact_known[FACTS];
     bool told_foreign;
@@ -107,7 +109,7 @@ void publish_snapshot(struct registry *r, struct out *out, const struct request 
 
 /* registry_view.c: the resolved values that a VM's process lives by. */
 struct view_memory {
-    struct text clients, netvm, volumes;
+    struct text clients, netvm, volumes, hvm;
 };
 int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory,
               struct fault *why);
@@ -119,6 +121,15 @@ void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
 /* registry_expiry.c: firewall rules that hold until a moment. After these changes; when its timer rings. */
 void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
 void expiry_look(struct registry *r, struct out *out);
+/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
+ */
+/* registry_domain.c: the part of it that only the domain's XML needs. */
+void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory);
+/* Who lives by this VM's screen and sound now: costs a look at every VM. */
+void view_users(struct registry *r, uint32_t qid, struct vm_view *view);
+/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
+ */
+void registry_hang_count(struct registry *r, struct out *out);
 /* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
 void view_cmdline(struct registry *r, uint32_t qid, struct text *line);
 

@@ -293,6 +293,8 @@ static void on_claim(struct registry *r, struct out *out, const struct envelope 
     if (m->purpose == 0)
         r->claims[vm_qid(vm)].living = r->claims[vm_qid(vm)].told = true;
     int made = view_make(r, vm_qid(vm), &reply.view, &memory, &why);
+    if (made == 0 && m->purpose == 1)
+        view_users(r, vm_qid(vm), &reply.view);
     if (made < 0)
         reply_error(out, &request, made, &why);
     else
@@ -309,6 +311,15 @@ static void on_release(struct registry *r, struct out *out, const struct envelop
         r->claims[e->subject_instance].told = true;
     }
     (void)REPLY(out, release, &request, NO_MESSAGE(release_reply));
+}
+
+static void on_calls_hang(struct registry *r, struct out *out, const struct envelope *e,
+                          const struct calls_hang *m)
+{
+    if (subject_of(r, e) == NULL)
+        return;
+    r->claims[e->subject_instance].hanging = (uint8_t)m->count;
+    registry_hang_count(r, out);
 }
 
 static void on_observed_all(struct registry *r, struct out *out, const struct envelope *e,

@@ -343,6 +343,7 @@ static void take_over(struct registry *r, struct out *out, struct pending_operat
     if (ends_vm) {
         publish_roster(r, out, &o->plan);
         forget_claims(r, &o->plan);
+        registry_hang_count(r, out);
     }
     if (apply(r, &o->plan) < 0)
         out_leave(out); /* the store is right: begin anew from it */

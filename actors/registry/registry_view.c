@@ -15,6 +15,7 @@ void view_memory_free(struct view_memory *memory)
     text_free(&memory->clients);
     text_free(&memory->netvm);
     text_free(&memory->volumes);
+    text_free(&memory->hvm);
 }
 
 static void copy_text(struct registry *r, uint32_t qid, enum property p, char *to, size_t size)
@@ -46,7 +47,7 @@ static void add_relations(struct registry *r, uint32_t qid, struct vm_view *view
     const struct vm *netvm = ask_netvm(&r->known, qid);
     size_t count = view->provides_network ? ask_connected(&r->known, qid, NULL, 0) : 0;
     const struct vm **clients = count > 0 ? calloc(count, sizeof *clients) : NULL;
-    memory->clients = memory->netvm = memory->volumes = TEXT_WITH_LIMIT(CLIENTS_BYTES);
+    memory->clients = memory->netvm = memory->volumes = memory->hvm = TEXT_WITH_LIMIT(CLIENTS_BYTES);
     if (netvm != NULL)
         add_peer(r, &view->netvm, &memory->netvm, netvm);
     if (clients != NULL)
@@ -108,12 +109,14 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     view->shutdown_timeout = number(r, qid, PROPERTY_shutdown_timeout, 60);
     view->debug = property_true(&r->known, qid, PROPERTY_debug);
     view->provides_network = property_true(&r->known, qid, PROPERTY_provides_network);
+    view->calls_scarce = r->calls_scarce;
     view->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
     add_relations(r, qid, view, memory);
     add_refusal(r, vm, view);
     add_kernel(r, qid, view);
     if (view->virt_mode[0] == '\0')
         strcpy(view->virt_mode, "pvh");
+    view_domain(r, qid, view, memory);
     return 0;
 }
 

@@ -32,6 +32,9 @@ enum vm_errand {
     ERRAND_SHUTDOWN,
     ERRAND_PAUSE,
     ERRAND_UNPAUSE,
+    ERRAND_SUSPEND,
+    ERRAND_RESUME,
+    ERRAND_CONSOLE,
     ERRANDS
 };
 
@@ -63,6 +66,7 @@ struct vm {
 
     enum vm_life life;
     struct domain_seen seen; /* the last look */
+    bool has_looked;         /* and there was one */
     uint64_t resumed_until;  /* our own resume: an older `paused` may still arrive until then */
     uint64_t paused_until;   /* our own suspend: an older `running` may still arrive until then */
     uint64_t start_time;     /* seconds since the epoch; 0: not known */
@@ -83,7 +87,11 @@ struct vm {
     unsigned hung;       /* tasks past their deadline that have not come back */
     bool look_hangs;     /* one of them only looks: libvirt as a whole hangs */
     bool hung_before;    /* the incarnation before left a call hanging */
-    bool unwanted;       /* a start that was given up may still make its domain */
+    bool unwanted;       /* a start that was given up may still make its domain: the claim stays */
+    bool scarce;         /* too many calls of all VMs hang: none is begun that could, too */
+    bool create_hangs;   /* and the call that would is one of ours */
+    /* The incarnation before died in a call that makes the domain: libvirtd may do it until then. */
+    uint64_t settles_until;
 
     bool created; /* the start has made its domain */
 
@@ -127,6 +135,9 @@ void vm_kill_step(struct vm *vm, struct out *out, const struct vm_result *result
 void vm_shutdown_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_unpause_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_console_step(struct vm *vm, struct out *out, const struct vm_result *result);
 /* Turns the present errand into another one, with the same job. */
 void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 
@@ -134,7 +145,7 @@ void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 /* The start has failed: says so and undoes what was done. `uncertain`: its domain may exist. */
 void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain);
 
-/* While nothing is known for certain: whether the note speaks of a life that may go on. */
+/* While nothing is known for certain: whether the note speaks of a life that may go on or begin. */
 bool vm_may_live(const struct vm *vm);
 
 /* ---- vm_stop.c ---- */
@@ -152,12 +163,16 @@ void vm_kill(struct vm *vm, struct out *out);
 /* ---- vm_reconcile.c ---- */
 /* A look while nothing was known: finishes or undoes what the note speaks of. */
 void vm_reconcile(struct vm *vm, struct out *out);
+/* After a look: what was left hanging is forgotten when its time is over. */
+void vm_forget_hung(struct vm *vm, struct out *out);
 /* The domain runs, whoever started it. */
 void vm_adopt(struct vm *vm, struct out *out);
 
 /* ---- vm_pause.c: what a look or the host's word means for a VM that lives ---- */
 void vm_sees(struct vm *vm, struct out *out, const struct domain_seen *seen);
 void vm_hears(struct vm *vm, struct out *out, const struct observed *m);
+/* The domain is as this look says, and api hears what has changed. */
+void vm_takes_seen(struct vm *vm, struct out *out, const struct domain_seen *seen);
 void vm_resumed_by_us(struct vm *vm, struct out *out);
 
 /* ---- vm_events.c ---- */
@@ -189,6 +204,8 @@ void vm_note_again(struct vm *vm, struct out *out);
 /* Hands the worker a task for this VM. -ERR_BUSY while an earlier call hangs and this one is not
  * among those that may be made all the same. */
 int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
+/* Tells registry how many of our calls hang. */
+void vm_hang_tell(struct vm *vm, struct out *out);
 /* Whether the call may be made now. */
 bool vm_task_may(const struct vm *vm, enum vm_task_what what);
 /* A task has passed its deadline, and stays with a thread of its own; it has come back. */

@@ -49,7 +49,11 @@ void vm_facts(struct vm *vm, struct out *out)
     struct context context = vm_context(vm, out, 0);
     bool active = vm->seen.active && (vm->life == VM_LIVING || vm->life == VM_STARTING);
     bool known = vm->life != VM_UNKNOWN;
-    add_text(&facts, FACT_power_state, known ? vm_power_state(vm) : "");
+    if (!vm->has_looked) {
+        text_free(&facts.packed); /* what the incarnation before has said stands until we know better */
+        return;
+    }
+    add_text(&facts, FACT_power_state, vm_power_state(vm));
     add_number(&facts, FACT_xid, active, active ? (uint64_t)vm->seen.domid : 0);
     add_number(&facts, FACT_mem_kib, known, active ? vm->seen.memory_kib : 0);
     add_number(&facts, FACT_mem_static_max_kib, known, active ? (uint64_t)vm->view.maxmem * 1024 : 0);

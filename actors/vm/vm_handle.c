@@ -8,14 +8,18 @@
 #include "base/log.h"
 #include "base/own.h"
 
-/* How long a halted VM keeps its process, and how much longer than a step its asker should wait. */
-enum { REST_SECONDS = 2, MARGIN_SECONDS = 20, TAG_FIRST = 1 };
+/* How long a halted VM keeps its process, how much longer than a step its asker should wait, and how long
+ * libvirtd may take to finish or drop what a killed process has asked of it. */
+enum { REST_SECONDS = 2, MARGIN_SECONDS = 20, SETTLE_SECONDS = 5, TAG_FIRST = 1 };
 
 typedef void errand_step(struct vm *vm, struct out *out, const struct vm_result *result);
 static errand_step *const errands[ERRANDS] = {
-    [ERRAND_BEGIN] = vm_begin_step, [ERRAND_LOOK] = vm_look_step,         [ERRAND_START] = vm_start_step,
-    [ERRAND_UNDO] = vm_undo_step,   [ERRAND_CLEAN] = vm_clean_step,       [ERRAND_KILL] = vm_kill_step,
-    [ERRAND_PAUSE] = vm_pause_step, [ERRAND_SHUTDOWN] = vm_shutdown_step, [ERRAND_UNPAUSE] = vm_unpause_step,
+    [ERRAND_BEGIN] = vm_begin_step,     [ERRAND_LOOK] = vm_look_step,
+    [ERRAND_START] = vm_start_step,     [ERRAND_UNDO] = vm_undo_step,
+    [ERRAND_CLEAN] = vm_clean_step,     [ERRAND_KILL] = vm_kill_step,
+    [ERRAND_PAUSE] = vm_pause_step,     [ERRAND_SHUTDOWN] = vm_shutdown_step,
+    [ERRAND_UNPAUSE] = vm_unpause_step, [ERRAND_SUSPEND] = vm_suspend_step,
+    [ERRAND_RESUME] = vm_resume_step,   [ERRAND_CONSOLE] = vm_console_step,
 };
 
 /* ---- what errands share ---- */
@@ -83,6 +87,7 @@ int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view)
     vm->view_bytes = bytes;
     vm->view = taken;
     vm->has_view = true;
+    vm->scarce = taken.calls_scarce != 0;
     return 0;
 }
 
@@ -135,7 +140,16 @@ void vm_all_fail(struct vm *vm, struct out *out, int r, const struct fault *why)
 static bool is_blocked(const struct vm *vm, const struct vm_request *job)
 {
     bool needs_call = vm->life == VM_LIVING ? job->errand != ERRAND_START : job->errand == ERRAND_START;
-    return needs_call && !vm_task_may(vm, VM_DEFINE_TASK);
+    return needs_call && (vm->scarce || !vm_task_may(vm, VM_DEFINE_TASK));
+}
+
+static int refuse_blocked(const struct vm *vm, struct fault *why)
+{
+    if (vm->scarce)
+        return fault_set(why, ERR_BUSY,
+                         "too many calls of other VMs hang in libvirt: kill those, or try again later");
+    return fault_set(why, ERR_BUSY, "an earlier call to libvirt still hangs: kill %s, or try again later",
+                     vm->view.name);
 }
 
 static void run_queue(struct vm *vm, struct out *out)
@@ -147,8 +161,7 @@ static void run_queue(struct vm *vm, struct out *out)
         go(vm, out, job.errand, &job);
         return;
     }
-    int r = fault_set(&why, ERR_BUSY, "an earlier call to libvirt still hangs: kill %s, or try again later",
-                      vm->view.name);
+    int r = refuse_blocked(vm, &why);
     vm_answer(vm, out, &job, r, &why);
 }
 
@@ -184,7 +197,8 @@ static bool do_one(struct vm *vm, struct out *out)
 {
     bool may_try = out->now >= vm->again_at;
     bool asked = vm->queued > 0 || vm->waiting > 0 || vm->looking > 0;
-    bool waits = vm->life == VM_UNKNOWN ? !may_try && !asked : vm->owes_clean && !may_try;
+    bool settles = out->now < vm->settles_until;
+    bool waits = vm->life == VM_UNKNOWN ? !may_try && (settles || !asked) : vm->owes_clean && !may_try;
     if (waits)
         return false;
     if (vm->life == VM_UNKNOWN)
@@ -288,11 +302,38 @@ static void on_vm_unpause(struct vm *vm, struct out *out, const struct envelope 
     queue(vm, out, e, (struct vm_request){.errand = ERRAND_UNPAUSE});
 }
 
+static void on_vm_suspend(struct vm *vm, struct out *out, const struct envelope *e,
+                          const struct vm_suspend *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_SUSPEND});
+}
+
+static void on_vm_resume(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_resume *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_RESUME});
+}
+
+static void on_vm_console(struct vm *vm, struct out *out, const struct envelope *e,
+                          const struct vm_console *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_CONSOLE});
+}
+
 static void on_observed(struct vm *vm, struct out *out, const struct envelope *e, const struct observed *m)
 {
     (void)e;
     vm_hears(vm, out, m);
     vm_next(vm, out);
+}
+
+static void on_calls_scarce(struct vm *vm, struct out *out, const struct envelope *e,
+                            const struct calls_scarce *m)
+{
+    (void)out, (void)e;
+    vm->scarce = m->scarce != 0;
 }
 
 static void on_vm_look(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_look *m)
@@ -328,7 +369,10 @@ void vm_release_again(struct vm *vm, struct out *out)
 static void claim_again(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, MARGIN_SECONDS);
-    if (vm->life == VM_LIVING || vm->life == VM_STARTING || (vm->life == VM_UNKNOWN && vm_may_live(vm)))
+    if (vm->hung > 0 || vm->hung_before)
+        vm_hang_tell(vm, out);
+    if (vm->life == VM_LIVING || vm->life == VM_STARTING || vm->unwanted ||
+        (vm->life == VM_UNKNOWN && vm_may_live(vm)))
         ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
     else if (vm->life == VM_HALTED)
         vm_release_again(vm, out);
@@ -338,8 +382,10 @@ static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e,
 {
     (void)m;
     vm_facts(vm, out);
-    if (e->source_kind == KIND_REGISTRY)
+    if (e->source_kind == KIND_REGISTRY) {
+        vm->scarce = false; /* it has just begun, and counts anew */
         claim_again(vm, out);
+    }
 }
 
 static void answer_current(struct vm *vm, struct out *out, const struct request *request)
@@ -387,7 +433,6 @@ static void on_vm_current(struct vm *vm, struct out *out, const struct envelope 
 static int core_begin(void *self, struct out *out, const struct life *life)
 {
     struct vm *vm = self;
-    (void)out;
     vm->qid = life->self.instance;
     vm->generation = life->generation;
     vm->seen.domid = VIRT_NO_DOMID;
@@ -396,6 +441,8 @@ static int core_begin(void *self, struct out *out, const struct life *life)
     vm->seq = vm->note.seq;
     vm->hung_before = vm->note.abandoned;
     vm->unwanted = vm->note.unwanted;
+    if (vm->note.step == STEP_DEFINING || vm->note.step == STEP_CREATING)
+        vm->settles_until = out->now + SETTLE_SECONDS * SECONDS;
     return 0;
 }
 
@@ -408,6 +455,8 @@ static void core_hello(void *self, struct out *out, uint64_t epoch, uint64_t las
     if (vm->greeted) {
         vm_facts(vm, out);
         claim_again(vm, out);
+    } else if (vm->hung_before) {
+        vm_hang_tell(vm, out);
     }
     vm->greeted = true;
     vm->again_at = 0;
@@ -440,14 +489,17 @@ static void core_hear(void *self, struct out *out, const struct envelope *e)
         hear_bygone(vm, out, e);
     else
         dispatch(vm, out, e, &vm->refused);
+    vm_next(vm, out); /* whatever was heard put off its rest: the router kept it for that */
 }
 
 static void core_answered(void *self, struct out *out, const struct answer *a)
 {
     struct vm *vm = self;
     struct vm_result result = {.r = a->r, .e = a->e};
-    if (a->progress || a->tag == 0 || a->tag != vm->asked)
+    if (a->progress || a->tag == 0 || a->tag != vm->asked) {
+        vm_next(vm, out); /* it may have come when this process was about to rest */
         return;
+    }
     vm->asked = 0;
     if (a->r < 0)
         result.why = a->why;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The program of vm/<qid>: its worker's doors are connections to libvirt. */
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include "actors/vm/vm_actor.h"
 #include "actors/vm/vm_task.h"
 #include "doors/virt_thread.h"
@@ -30,6 +34,20 @@ static void close_doors(void *arg)
     free(doors);
 }
 
+/* Family 6, models 58 and 62: their RDRAND is not shown to guests. */
+static bool is_ivy_bridge(void)
+{
+#ifdef __x86_64__
+    unsigned a, b, c, d;
+    if (__get_cpuid(1, &a, &b, &c, &d) == 0)
+        return false;
+    unsigned family = a >> 8 & 15, number = (a >> 4 & 15) | (a >> 12 & 0xf0);
+    return family == 6 && (number == 58 || number == 62);
+#else
+    return false;
+#endif
+}
+
 static int open_program(const struct program *p, struct shell *shell, struct fault *why)
 {
     static char uri[512];
@@ -37,8 +55,11 @@ static int open_program(const struct program *p, struct shell *shell, struct fau
     (void)shell;
     if (text_copy(uri, sizeof uri, span_of(program_option(p, "hypervisor", "xen:///system"))) < 0)
         return fault_set(why, ERR_RANGE, "the hypervisor's URI is longer than %zu bytes", sizeof uri - 1);
-    model = (struct vm_doors){
-        .open = open_door, .arg = uri, .kernels = kernels != NULL ? kernels : "/var/lib/qubes/vm-kernels"};
+    model = (struct vm_doors){.open = open_door,
+                              .arg = uri,
+                              .kernels = kernels != NULL ? kernels : "/var/lib/qubes/vm-kernels",
+                              .templates = program_place(p, PLACE_TEMPLATES),
+                              .without_rdrand = is_ivy_bridge()};
     return virt_thread_start(why);
 }
 

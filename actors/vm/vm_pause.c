@@ -48,7 +48,7 @@ static void follow(struct vm *vm, struct out *out, enum virt_state state)
         say_unpaused(vm, out);
 }
 
-static void take_seen(struct vm *vm, struct out *out, const struct domain_seen *seen)
+void vm_takes_seen(struct vm *vm, struct out *out, const struct domain_seen *seen)
 {
     bool changed =
         vm->seen.active != seen->active || vm->seen.domid != seen->domid || vm->seen.state != seen->state;
@@ -69,7 +69,7 @@ void vm_sees(struct vm *vm, struct out *out, const struct domain_seen *seen)
         vm_facts(vm, out);
         return;
     }
-    take_seen(vm, out, seen);
+    vm_takes_seen(vm, out, seen);
     if (seen->active)
         follow(vm, out, seen->state);
 }
@@ -92,7 +92,7 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
         return;
     }
     seen.state = (enum virt_state)m->state;
-    take_seen(vm, out, &seen);
+    vm_takes_seen(vm, out, &seen);
     follow(vm, out, seen.state);
 }
 
@@ -134,7 +134,7 @@ void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *resul
         return;
     }
     if (result->task != NULL && result->task->is_seen && result->task->seen.active)
-        take_seen(vm, out, &result->task->seen);
+        vm_takes_seen(vm, out, &result->task->seen);
     if (result->r == 0)
         paused_by_us(vm, out);
     vm->look_wanted = vm->look_wanted || result->r < 0;
@@ -166,7 +166,7 @@ void vm_unpause_step(struct vm *vm, struct out *out, const struct vm_result *res
     if (result->r == 0) {
         vm_resumed_by_us(vm, out);
         if (result->task->is_seen && result->task->seen.active)
-            take_seen(vm, out, &result->task->seen);
+            vm_takes_seen(vm, out, &result->task->seen);
         say_unpaused(vm, out);
     }
     vm->look_wanted = vm->look_wanted || result->r < 0;

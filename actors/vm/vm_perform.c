@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * The hypervisor's calls, on the worker thread of vm/<qid>: may block. */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "actors/vm/vm_override.h"
 #include "actors/vm/vm_render.h"
 #include "actors/vm/vm_task.h"
 #include "actors/vm/vm_xml.h"
-#include "base/log.h"
+#include "doors/xml.h"
 #include "proto/messages.h"
+
+enum { VM_LIVE_XML_MAX = 1 << 20 };
 
 /* These end a connection: libvirt answers nothing on it any more. */
 static bool is_lost(int r)
@@ -42,6 +47,37 @@ static int reach(struct vm_doors *doors, struct vm_task *t, struct fault *why)
     return r < 0 ? r : look(doors, t, why);
 }
 
+/* The domain of the VM that plays the sound; -1: it does not run, or nobody knows. */
+static int64_t audio_domid(struct vm_doors *doors, const struct vm_view *view)
+{
+    struct reader in = list_reader(&view->hvm);
+    struct view_hvm hvm;
+    struct domain_seen seen;
+    struct fault ignored;
+    if (view_hvm_next(&in, &hvm) != 1 || hvm.audio_uuid[0] == '\0' ||
+        doors->door->ops->lookup(doors->door, hvm.audio_uuid, &seen, &ignored) < 0)
+        return -1;
+    return seen.active ? seen.domid : -1;
+}
+
+static bool has_initrd(const struct vm_doors *doors, const struct vm_view *view)
+{
+    char path[1024];
+    int len = snprintf(path, sizeof path, "%s/%s/initramfs", doors->kernels, view->kernel);
+    return view->kernel[0] != '\0' && len > 0 && (size_t)len < sizeof path && access(path, F_OK) == 0;
+}
+
+static int render(struct vm_doors *doors, const struct vm_view *view, struct text *xml, struct fault *why)
+{
+    const char *type = doors->door->can->domain_type;
+    struct vm_machine machine = {.kernels = doors->kernels,
+                                 .has_initrd = has_initrd(doors, view),
+                                 .without_rdrand = doors->without_rdrand,
+                                 .audio_domid = audio_domid(doors, view)};
+    int r = vm_render(view, &machine, type, xml, why);
+    return r < 0 ? r : vm_override(doors->templates, type, view, xml, why);
+}
+
 static int define(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 {
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
@@ -49,7 +85,7 @@ static int define(struct vm_doors *doors, struct vm_task *t, struct fault *why)
     int r = vm_view_decode(&view, (struct span){t->view, t->view_len});
     if (r < 0)
         return fault_set(why, ERR_BAD, "the VM's view is malformed");
-    r = vm_render(&view, doors->kernels, doors->door->can->domain_type, &xml, why);
+    r = render(doors, &view, &xml, why);
     return r < 0 ? r : doors->door->ops->define(doors->door, xml.at, why);
 }
 
@@ -65,6 +101,25 @@ static int create(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 static int undefine(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 {
     return t->seen.exists ? doors->door->ops->undefine(doors->door, t->uuid, why) : 0;
+}
+
+/* The terminal that the driver gave the first console, wherever it writes that. */
+static int console(struct vm_doors *doors, struct vm_task *t, struct fault *why)
+{
+    AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_LIVE_XML_MAX);
+    AUTO(xml_doc) *doc = NULL;
+    struct span tty;
+    int r = doors->door->ops->xml(doors->door, t->uuid, &xml, why);
+    if (r == 0)
+        r = xml_parse(text_span(&xml), &doc, why);
+    if (r < 0)
+        return r;
+    const struct xml_element *found = xml_path(xml_root(doc), "devices/console");
+    if (found != NULL && xml_attribute(found, "tty", &tty) &&
+        text_copy(t->console, sizeof t->console, tty) < 0)
+        return fault_set(why, ERR_TOO_BIG, "the console's path is longer than %zu bytes",
+                         sizeof t->console - 1);
+    return 0;
 }
 
 static int call(struct vm_doors *doors, struct vm_task *t, struct fault *why)
@@ -85,6 +140,12 @@ static int call(struct vm_doors *doors, struct vm_task *t, struct fault *why)
         return ops->destroy(doors->door, t->uuid, why);
     case VM_UNDEFINE_TASK:
         return undefine(doors, t, why);
+    case VM_PM_SUSPEND_TASK:
+        return ops->pm_suspend(doors->door, t->uuid, why);
+    case VM_PM_WAKEUP_TASK:
+        return ops->pm_wakeup(doors->door, t->uuid, why);
+    case VM_CONSOLE_TASK:
+        return console(doors, t, why);
     case VM_LOOK_TASK:
     case VM_TASKS:
         break;

@@ -37,7 +37,8 @@ static void rest(struct vm *vm, struct out *out)
 {
     vm->life = VM_HALTED;
     vm_facts(vm, out);
-    vm_release_again(vm, out);
+    if (!vm->unwanted)
+        vm_release_again(vm, out);
     vm_errand_end(vm, out, 0, NULL);
 }
 
@@ -71,6 +72,13 @@ static void fail_and_adopt(struct vm *vm, struct out *out)
 static void fail_undefined(struct vm *vm, struct out *out)
 {
     fails(vm, out, false);
+}
+
+/* Nothing is to be seen. libvirt's drivers do one thing at a time to a domain: asked to destroy it, they
+ * answer when a creation that was still going on has ended. */
+static void fail_creating(struct vm *vm, struct out *out)
+{
+    fails(vm, out, true);
 }
 
 static void fail_created(struct vm *vm, struct out *out)
@@ -166,7 +174,7 @@ static act *const table[STEPS][SIGHTS] = {
     [STEP_NONE] = {rest, vm_adopt, vm_adopt},
     [STEP_CLAIMED] = {fail_untouched, fail_and_adopt, fail_and_adopt},
     [STEP_DEFINING] = {fail_undefined, fail_and_adopt, fail_and_adopt},
-    [STEP_CREATING] = {fail_undefined, fail_created, fail_created},
+    [STEP_CREATING] = {fail_creating, fail_created, fail_created},
     [STEP_CREATED] = {fail_gone, fail_created, fail_created},
     [STEP_RESUMING] = {resumed_gone, resumed_paused, finish},
     [STEP_LIVING] = {stopped, go_on_living, go_on_living},
@@ -180,19 +188,43 @@ static bool is_unwanted(const struct vm *vm)
     return vm->unwanted && vm->seen.active && vm->note.step == STEP_NONE;
 }
 
-static void forget_hung(struct vm *vm, struct out *out)
+/* After a restart nobody hears when a call has ended: only time tells. */
+void vm_forget_hung(struct vm *vm, struct out *out)
 {
-    bool over = !vm->unwanted || out->now >= vm->hung_until;
-    if (!vm->hung_before || vm->seen.active || !over)
-        return;
-    vm->hung_before = vm->unwanted = false;
-    vm_note_again(vm, out);
+    bool matters = vm->unwanted || vm->seen.active;
+    bool clears = vm->hung_before && (!matters || out->now >= vm->hung_until);
+    vm->hung_before = vm->hung_before && !clears;
+    bool settled = vm->unwanted && !vm->hung_before && !vm->create_hangs && !vm->seen.active;
+    vm->unwanted = vm->unwanted && !settled;
+    if (clears || settled)
+        vm_note_again(vm, out);
+    if (clears)
+        vm_hang_tell(vm, out);
+}
+
+/* A look that finds nothing says little while the domain may still be made. */
+static bool is_too_early(const struct vm *vm, struct out *out)
+{
+    bool making = vm->note.step == STEP_DEFINING || vm->note.step == STEP_CREATING;
+    return making && !vm->seen.active && out->now < vm->settles_until;
+}
+
+static void look_again(struct vm *vm, struct out *out)
+{
+    vm->again_at = out->now + SECONDS;
+    out_timer(out, TIMER_AGAIN, vm->again_at);
+    vm_currents_answer(vm, out, -ERR_BUSY, NULL);
+    vm_errand_end(vm, out, 0, NULL);
 }
 
 void vm_reconcile(struct vm *vm, struct out *out)
 {
     int sight = !vm->seen.active ? GONE : vm->seen.state == VIRT_PAUSED ? PAUSED : RUNS;
-    forget_hung(vm, out);
+    if (vm->life == VM_UNKNOWN && is_too_early(vm, out)) {
+        look_again(vm, out);
+        return;
+    }
+    vm_forget_hung(vm, out);
     if (is_unwanted(vm)) {
         vm->life = VM_STOPPING;
         vm->created = true;
@@ -226,7 +258,7 @@ static void begin_look(struct vm *vm, struct out *out)
 
 bool vm_may_live(const struct vm *vm)
 {
-    return vm->note.step != STEP_NONE && vm->note.step != STEP_STOPPED;
+    return vm->unwanted || (vm->note.step != STEP_NONE && vm->note.step != STEP_STOPPED);
 }
 
 /* A life that is not known to have ended keeps its claim: registry may have begun anew, deaf to the
@@ -258,6 +290,7 @@ static void looked(struct vm *vm, struct out *out, const struct vm_result *resul
         out_timer(out, TIMER_AGAIN, vm->hung_until);
     }
     vm->seen = result->task->seen;
+    vm->has_looked = true;
     vm_reconcile(vm, out);
 }
 
@@ -323,8 +356,10 @@ void vm_look_step(struct vm *vm, struct out *out, const struct vm_result *result
     else
         vm->seen = result->task->seen;
     vm_currents_answer(vm, out, 0, NULL);
-    if (vm->life == VM_LIVING && vm->seen.active)
+    if (vm->life == VM_LIVING && vm->seen.active) {
+        vm_forget_hung(vm, out);
         vm_errand_end(vm, out, 0, NULL);
-    else
+    } else {
         vm_reconcile(vm, out);
+    }
 }

@@ -2,6 +2,7 @@
  * A view as the domain that libvirt is told of; pure, in vm/<qid>. */
 #include "actors/vm/vm_render.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct render {
     struct view_volume volumes[DISKS_MAX];
     struct vm_disk disks[DISKS_MAX];
     struct view_peer netvm;
+    struct view_hvm hvm;
     char kernel[PATH_TEXT], initrd[PATH_TEXT];
 };
 
@@ -50,19 +52,57 @@ static void take_net(struct render *r, const struct vm_view *view)
     r->spec.net = (struct vm_net){.netvm = r->netvm.name, .mac = view->mac, .ip = view->ip, .ip6 = view->ip6};
 }
 
-static void take_kernel(struct render *r, const struct vm_view *view, const char *kernels)
+/* Where the kernel comes from inside the VM, a loader stands in for it. */
+static void take_kernel(struct render *r, const struct vm_view *view, const struct vm_machine *machine)
 {
-    if (view->kernel[0] == '\0')
-        return;
-    snprintf(r->kernel, sizeof r->kernel, "%s/%s/vmlinuz", kernels, view->kernel);
-    snprintf(r->initrd, sizeof r->initrd, "%s/%s/initramfs", kernels, view->kernel);
+    const char *loader = r->spec.virt_mode == VM_PV ? "pvgrub2" : "pvgrub2-pvh";
+    bool own = view->kernel[0] == '\0';
+    snprintf(r->kernel, sizeof r->kernel, "%s/%s/vmlinuz", machine->kernels, own ? loader : view->kernel);
+    snprintf(r->initrd, sizeof r->initrd, "%s/%s/initramfs", machine->kernels, view->kernel);
     r->spec.kernel = r->kernel;
-    r->spec.initrd = r->initrd;
-    r->spec.cmdline = view->kernelopts;
+    r->spec.initrd = machine->has_initrd && !own ? r->initrd : NULL;
+    r->spec.cmdline = own ? NULL : view->kernelopts;
 }
 
-int vm_render(const struct vm_view *view, const char *kernels, const char *domain_type, struct text *out,
-              struct fault *why)
+/* localtime; a number of seconds; or whatever else, which is UTC. */
+static void take_clock(struct vm_hvm *to, char *zone)
+{
+    size_t len = strlen(zone), first = strspn(zone, "-"), digits;
+    for (char *c = zone; *c != '\0'; c++)
+        *c = (char)tolower((unsigned char)*c);
+    digits = strspn(zone + first, "0123456789");
+    if (strcmp(zone, "localtime") == 0)
+        to->clock = VM_CLOCK_LOCALTIME;
+    else if (digits > 0 && first + digits + strspn(zone + first + digits, "-") == len)
+        to->clock = VM_CLOCK_OFFSET;
+    to->clock_offset = zone;
+}
+
+static void take_hvm(struct render *r, const struct vm_view *view, const struct vm_machine *machine)
+{
+    struct reader in = list_reader(&view->hvm);
+    struct view_hvm *h = &r->hvm;
+    struct vm_hvm *to = &r->spec.hvm;
+    if (view_hvm_next(&in, h) != 1)
+        return;
+    *to = (struct vm_hvm){.uefi = h->uefi != 0,
+                          .linux_stubdom = h->linux_stubdom != 0,
+                          .full_stubdom = h->full_stubdom != 0,
+                          .stubdom_mem_mib = h->stubdom_mem,
+                          .sound_model = h->sound_model,
+                          .video_model = h->video_model,
+                          .gui_domain = h->gui_domain,
+                          .qemu_extra_args = h->arguments,
+                          .audio_domid = h->audio_is_dom0 ? 0 : machine->audio_domid};
+    take_clock(to, h->timezone);
+    r->spec.net.dns[0] = h->dns_0;
+    r->spec.net.dns[1] = h->dns_1;
+    r->spec.net.gateway = h->gateway;
+    r->spec.net.netmask = "255.255.255.255";
+}
+
+int vm_render(const struct vm_view *view, const struct vm_machine *machine, const char *domain_type,
+              struct text *out, struct fault *why)
 {
     AUTO_MEMORY struct render *r = calloc(1, sizeof *r);
     if (r == NULL)
@@ -73,13 +113,17 @@ int vm_render(const struct vm_view *view, const char *kernels, const char *domai
         .virt_mode = mode_of(view->virt_mode),
         .memory_mib = view->memory,
         .maxmem_mib = view->maxmem,
+        .memory_hotplug = view->memory_hotplug != 0,
         .vcpus = view->vcpus,
         .debug = view->debug != 0,
-        .e820_host = true,
+        .cpu_without_rdrand = machine->without_rdrand,
+        .has_pci_assigned = view->has_pci != 0,
+        .e820_host = view->e820_host != 0,
         .hvm = {.linux_stubdom = true, .audio_domid = -1},
     };
     take_volumes(r, view);
     take_net(r, view);
-    take_kernel(r, view, kernels);
+    take_kernel(r, view, machine);
+    take_hvm(r, view, machine);
     return vm_xml_render(&r->spec, domain_type, out, why);
 }

@@ -7,9 +7,16 @@
 #include "base/text.h"
 #include "proto/messages.h"
 
-/* Appends the XML for a driver's domain type. `kernels` is the directory of kernels. 0 or -ERR_RANGE,
- * -ERR_TOO_BIG, -ERR_NOMEM. Pure. */
-int vm_render(const struct vm_view *view, const char *kernels, const char *domain_type, struct text *out,
-              struct fault *why);
+/* What the view cannot know: this machine, and this moment. */
+struct vm_machine {
+    const char *kernels; /* the directory of kernels */
+    bool has_initrd;     /* the view's kernel has one */
+    bool without_rdrand; /* a processor whose RDRAND is not to be shown */
+    int64_t audio_domid; /* of the VM that plays the sound; -1: it does not run */
+};
+
+/* Appends the XML for a driver's domain type. 0 or -ERR_RANGE, -ERR_TOO_BIG, -ERR_NOMEM. Pure. */
+int vm_render(const struct vm_view *view, const struct vm_machine *machine, const char *domain_type,
+              struct text *out, struct fault *why);
 
 #endif

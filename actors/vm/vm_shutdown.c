@@ -45,20 +45,36 @@ static bool is_in_use(const struct vm *vm, struct view_peer *client)
     return false;
 }
 
+/* Who lives by this VM: 0, or why it is not shut down unless by force. */
+static int refuse_in_use(const struct vm *vm, struct fault *why)
+{
+    struct view_peer client;
+    if (is_in_use(vm, &client))
+        return fault_set(why, ERR_VM_IN_USE,
+                         "%s gives network to %s, which runs: shut that down first, or force it",
+                         vm->view.name, client.name);
+    if (vm->view.gui_user[0] != '\0')
+        return fault_set(why, ERR_VM,
+                         "%s shows the windows of %s, which runs: shut that down first, or force it",
+                         vm->view.name, vm->view.gui_user);
+    if (vm->view.audio_user[0] != '\0')
+        return fault_set(why, ERR_VM_IN_USE,
+                         "%s plays the sound of %s, which runs: shut that down first, or force it",
+                         vm->view.name, vm->view.audio_user);
+    return 0;
+}
+
 static void clients_known(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     struct claim_reply m;
-    struct view_peer client;
     struct fault why = result->why;
     int r = result->r == 0 ? claim_reply_decode(&m, result->e->body) : result->r;
     if (r == 0)
         r = vm_take_view(vm, out, &m.view);
     else if (why.code == ERR_NONE)
         fault_set(&why, (enum err) - r, "%s", err_text((enum err) - r));
-    if (r == 0 && is_in_use(vm, &client))
-        r = fault_set(&why, ERR_VM_IN_USE,
-                      "%s gives network to %s, which runs: shut that down first, or force it", vm->view.name,
-                      client.name);
+    if (r == 0)
+        r = refuse_in_use(vm, &why);
     if (r < 0)
         fails(vm, out, r, &why);
     else

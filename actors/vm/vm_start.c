@@ -94,6 +94,7 @@ static void refused(struct vm *vm, struct out *out)
 static void claimed(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     struct claim_reply m;
+    struct fault why;
     int r = claim_reply_decode(&m, result->e->body);
     if (r == 0)
         r = vm_take_view(vm, out, &m.view);
@@ -103,6 +104,12 @@ static void claimed(struct vm *vm, struct out *out, const struct vm_result *resu
     }
     if (vm->view.refusal[0] != '\0') {
         refused(vm, out);
+        return;
+    }
+    if (vm->scarce) {
+        give_up(vm, fault_set(&why, ERR_BUSY, "too many calls of VMs hang in libvirt; try again later"),
+                &why);
+        vm_gone(vm, out, false);
         return;
     }
     (void)VM_SAY(

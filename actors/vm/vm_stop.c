@@ -81,17 +81,29 @@ static void clean_later(struct vm *vm, struct out *out)
     vm_errand_end(vm, out, vm->failure.code == ERR_NONE ? -ERR_GONE : -(int)vm->failure.code, &vm->failure);
 }
 
-static void clean_say(struct vm *vm, struct out *out)
+static void clean_close(struct vm *vm, struct out *out);
+
+/* What may still make its domain holds the VM as if it lived: removed now, that would belong to nobody. */
+static void clean_release(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLEAN_SECONDS);
+    if (vm->unwanted) {
+        clean_close(vm, out);
+        return;
+    }
+    vm->step = CLEAN_RELEASE;
+    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm), NO_MESSAGE(release));
+}
+
+static void clean_say(struct vm *vm, struct out *out)
+{
     vm_facts(vm, out);
     if (vm->owes_pair && vm_say_pair(vm, out) < 0) {
         clean_later(vm, out);
         return;
     }
     vm->owes_pair = false;
-    vm->step = CLEAN_RELEASE;
-    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm), NO_MESSAGE(release));
+    clean_release(vm, out);
 }
 
 static void clean_close(struct vm *vm, struct out *out)
@@ -118,7 +130,7 @@ static void clean_undefine(struct vm *vm, struct out *out)
 {
     struct fault why;
     vm->step = CLEAN_UNDEFINE;
-    if (vm_task_begin(vm, out, VM_UNDEFINE_TASK, &why) < 0)
+    if (vm->scarce || vm_task_begin(vm, out, VM_UNDEFINE_TASK, &why) < 0)
         clean_end(vm, out);
 }
 

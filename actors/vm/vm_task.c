@@ -58,12 +58,21 @@ int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct
     return 0;
 }
 
+void vm_hang_tell(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, 0);
+    struct calls_hang m = {.count = vm->hung + vm->hung_before};
+    (void)EVENT(out, calls_hang, ((struct address){KIND_REGISTRY, 0}), &context, &m);
+}
+
 void vm_task_overdue(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why)
 {
     vm->hung++;
     vm->look_hangs = vm->look_hangs || what == VM_LOOK_TASK;
-    vm->unwanted = vm->unwanted || what == VM_CREATE_TASK;
+    vm->create_hangs = vm->create_hangs || what == VM_CREATE_TASK;
+    vm->unwanted = vm->unwanted || vm->create_hangs;
     vm_note_again(vm, out);
+    vm_hang_tell(vm, out);
     fault_set(why, ERR_TIMEOUT, "libvirt has not answered within %u seconds (%s); see its log",
               rows[what].seconds, rows[what].name);
 }
@@ -72,6 +81,8 @@ void vm_task_cleared(struct vm *vm, struct out *out, enum vm_task_what what)
 {
     vm->hung -= vm->hung > 0;
     vm->look_hangs = vm->look_hangs && what != VM_LOOK_TASK;
+    vm->create_hangs = vm->create_hangs && what != VM_CREATE_TASK;
     vm->look_wanted = true;
     vm_note_again(vm, out);
+    vm_hang_tell(vm, out);
 }

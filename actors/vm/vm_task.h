@@ -18,8 +18,9 @@ struct vm_task {
     /* The domain after the call, whatever became of that. is_seen: the look succeeded. */
     bool is_seen;
     struct domain_seen seen;
-    uint64_t wall;   /* seconds since the epoch, when it was done */
-    size_t view_len; /* DEFINE: the view that is rendered, as on the bus */
+    char console[256]; /* CONSOLE: the terminal's path, "" where the domain has none */
+    uint64_t wall;     /* seconds since the epoch, when it was done */
+    size_t view_len;   /* DEFINE: the view that is rendered, as on the bus */
     char view[];
 };
 
@@ -29,7 +30,9 @@ struct vm_doors {
     int (*open)(void *arg, struct domain_door **ret, struct fault *why);
     void *arg;
     struct domain_door *door;
-    const char *kernels; /* the directory of kernels */
+    const char *kernels;   /* the directory of kernels */
+    const char *templates; /* the directory of overrides of the domain's XML; NULL: there are none */
+    bool without_rdrand;   /* the processor's RDRAND is not to be shown to guests */
 };
 
 /* runtime's perform_task: `arg` is a struct vm_doors. May block. */

@@ -170,7 +170,7 @@ static void machine_of_others(struct xmlwrite *w, const struct domain_spec *vm)
 {
     xmlwrite_open(w, "os");
     xmlwrite_leaf(w, "type", "hvm");
-    if (vm->virt_mode != VM_HVM && is_set(vm->kernel))
+    if (vm->virt_mode != VM_HVM && vm->cmdline != NULL && is_set(vm->kernel))
         kernel(w, vm);
     if (vm->virt_mode != VM_HVM && vm->cmdline != NULL)
         xmlwrite_leaf(w, "cmdline", vm->cmdline);

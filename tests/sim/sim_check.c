@@ -228,6 +228,9 @@ static void check_lives(struct sim *s, struct registry *r)
             sim_broken(s, "%s is %s and the registry holds it for %s", vm_name(vm), is,
                        lives ? "free" : "living");
         check_fact(s, vm, is);
+        if (r->claims[vm_qid(vm)].hanging > 0)
+            sim_broken(s, "nothing hangs at rest and the registry counts %u calls of %s",
+                       r->claims[vm_qid(vm)].hanging, vm_name(vm));
         if (!lives && p != NULL && p->running)
             sim_broken(s, "%s is at rest and vm/%u still runs (%s)", vm_name(vm), vm_qid(vm),
                        vm_words(p, words, sizeof words));

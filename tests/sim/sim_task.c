@@ -153,7 +153,7 @@ static void free_content(const struct proc *p, struct task *task)
     if (p->who.kind == KIND_REGISTRY)
         store_task_free_content((struct store_task *)task);
     if (p->who.kind == KIND_HOST)
-        free(((struct host_task *)task)->domains);
+        free(((struct host_task *)task)->domains), free(((struct host_task *)task)->samples);
     if (p->who.kind == KIND_DEVBUS_PCI)
         free(((struct pci_list_task *)task)->devices);
 }
@@ -165,7 +165,8 @@ static uint64_t duration(struct proc *p, bool *hangs)
     if (p->who.kind == KIND_REGISTRY)
         return sim_between(s, 1, 12) * MILLISECONDS;
     *hangs = s->options.faults && !s->calm && sim_chance(s, 6);
-    return (*hangs ? sim_between(s, 2000, 40000) : sim_between(s, 1, 40)) * MILLISECONDS;
+    return (*hangs ? sim_between(s, 2000, sim_chance(s, 200) ? 80000 : 40000) : sim_between(s, 1, 40)) *
+           MILLISECONDS;
 }
 
 static void begin_next(struct proc *p);

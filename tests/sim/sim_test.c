@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * sim_test [--seed N] [--seeds COUNT] [--vms N] [--calm] [--orphans] [--verbose]: runs the simulator under
+ * sim_test [--seed N] [--seeds COUNT] [--vms N] [--calm] [--no-orphans] [--verbose]: runs the simulator under
  * seeds and says which promise broke under which. Without --seed: those of seeds.txt first, then as many as
  * fit in a minute. */
 #include "tests/sim/sim.h"
@@ -118,7 +118,7 @@ int main(int argc, char **argv)
     struct sim_options o = {.seed = number(argc, argv, "--seed", 1),
                             .vms = (unsigned)number(argc, argv, "--vms", 0),
                             .faults = !is_given(argc, argv, "--calm"),
-                            .orphans = is_given(argc, argv, "--orphans"),
+                            .orphans = !is_given(argc, argv, "--no-orphans"),
                             .verbose = is_given(argc, argv, "--verbose")};
     unsigned vms = o.vms;
     bool one = is_given(argc, argv, "--seed"), counted = is_given(argc, argv, "--seeds");

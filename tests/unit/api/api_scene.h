@@ -30,7 +30,7 @@ struct scene {
     struct scene_ask ask[SCENE_ASKS];
     size_t asks;
     uint64_t seen, conns, number, timer_at[8]; /* last events_seen; next connection; last event */
-    unsigned readies, tells, traces;
+    unsigned readies, tells, host_tells, traces;
     uint64_t version, draws;
 };
 
@@ -40,6 +40,7 @@ static inline int scene_send(void *arg, struct envelope *e)
     if (e->type == MESSAGE_events_seen)
         s->seen = e->number;
     s->tells += e->type == MESSAGE_vm_tell || e->type == MESSAGE_host_tell;
+    s->host_tells += e->type == MESSAGE_host_tell;
     s->traces += e->type == MESSAGE_trace;
     return 0;
 }

@@ -61,7 +61,22 @@ static int figures(struct hostwatch *watch, struct hostwatch_figures *f, struct 
     return 0;
 }
 
-static const struct hostwatch_ops watch_ops = {close_watch, list, figures};
+static int samples(struct hostwatch *watch, struct hostwatch_sample *rows, size_t room, size_t *count,
+                   struct fault *why)
+{
+    (void)watch;
+    if (bench->trouble < 0)
+        return fault_set(why, (enum err) - bench->trouble, "the bench wants this");
+    assert_true(room >= bench->count);
+    for (size_t i = 0; i < bench->count; i++) {
+        rows[i] = (struct hostwatch_sample){.domid = bench->domains[i].domid, .cputime_ns = 7, .vcpus = 2};
+        memcpy(rows[i].uuid, bench->domains[i].uuid, sizeof rows[i].uuid);
+    }
+    *count = bench->count;
+    return 0;
+}
+
+static const struct hostwatch_ops watch_ops = {close_watch, list, figures, samples};
 
 static int open_watch(void *arg, struct hostwatch **ret, struct fault *why)
 {
@@ -93,6 +108,12 @@ static int hear_said(void *shell, struct envelope *e)
         assert_int_equal(observed_decode(&m, e->body), 0);
         say("vm/%u.%u active=%u domid=%u state=%u event=%u", e->to_instance, e->subject_generation, m.active,
             m.domid, m.state, m.event);
+    } else if (e->type == MESSAGE_sample && e->class == CLASS_REPLY) {
+        struct sample_reply sample;
+        assert_int_equal(sample_reply_decode(&sample, e->body), 0);
+        say("sample %u to api/%u", sample.samples.count, e->to_instance);
+    } else if (e->type == MESSAGE_error) {
+        say("error to api/%u", e->to_instance);
     } else if (e->type == MESSAGE_observed_all) {
         assert_int_equal(observed_all_decode(&all, e->body), 0);
         say("all %u", all.domains.count);
@@ -219,6 +240,56 @@ static void what_runs_is_told_to_registry_and_to_each_vm(void **state)
     assert_true(has_said(&b, 0, "vm_look"));
     for (unsigned i = 0; i < b.told; i++)
         assert_int_not_equal(strncmp(b.said[i], "vm/8", 4), 0);
+    finish(&b);
+}
+
+static void ask_sample(struct bench *b, uint32_t instance)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(100);
+    sample_encode(&body, NO_MESSAGE(sample));
+    struct envelope e = {.version = ENVELOPE_VERSION,
+                         .type = MESSAGE_sample,
+                         .class = CLASS_REQUEST,
+                         .source_kind = KIND_API,
+                         .source_instance = instance,
+                         .to_kind = KIND_HOST,
+                         .correlation = 5,
+                         .body = text_span(&body)};
+    host_actor.hear(b->core, &b->out, &e);
+}
+
+static void one_sample_of_all_domains_answers_all_who_ask_meanwhile(void **state)
+{
+    struct bench b;
+    (void)state;
+    settled(&b);
+    runs(&b, UUID_B, 5, VIRT_RUNNING);
+    unsigned from = b.told;
+    ask_sample(&b, 0);
+    ask_sample(&b, 1);
+    perform(&b);
+    assert_null(b.task);
+    assert_true(has_said(&b, from, "sample 2 to api/0") && has_said(&b, from, "sample 2 to api/1"));
+    ask_sample(&b, 0);
+    b.trouble = -ERR_HYPERVISOR;
+    from = b.told;
+    perform(&b);
+    assert_int_equal(b.told, from + 1);
+    assert_true(has_said(&b, from, "error to api/0"));
+    finish(&b);
+}
+
+static void without_a_hypervisor_no_sample_is_promised(void **state)
+{
+    struct bench b;
+    (void)state;
+    setup(&b);
+    b.trouble = -ERR_NO_CONNECTION;
+    perform(&b);
+    unsigned from = b.told;
+    ask_sample(&b, 0);
+    assert_null(b.task);
+    assert_true(has_said(&b, from, "error to api/0"));
     finish(&b);
 }
 
@@ -423,6 +494,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_runs_is_told_to_registry_and_to_each_vm),
+        cmocka_unit_test(one_sample_of_all_domains_answers_all_who_ask_meanwhile),
+        cmocka_unit_test(without_a_hypervisor_no_sample_is_promised),
         cmocka_unit_test(each_event_leads_to_a_fresh_look),
         cmocka_unit_test(an_event_during_a_look_leads_to_another),
         cmocka_unit_test(a_domain_that_is_gone_is_told_once),

@@ -37,6 +37,8 @@ struct bench_reply {
 struct bench_world {
     struct domain_door door;
     bool connected, defined, active, paused;
+    bool can_pm, asleep; /* suspend to RAM, and it is so */
+    const char *live_xml;
     int domid, creates;
     unsigned calls;
     unsigned fail_call; /* this one of the calls fails; 0: none */
@@ -52,7 +54,11 @@ struct bench {
     char note[VM_NOTE_MAX + 1];
     uint64_t last_correlation;
     bool ready, retired, claimed, deaf;
-    bool has_netvm, is_living_client;
+    bool has_netvm, is_living_client, qrexec;
+    char console[256];
+    unsigned hanging; /* as registry was told last */
+    const char *gui_user, *audio_user;
+    bool scarce; /* as registry says in its views */
     const char *refusal, *refusal_class;
     int fail_type, fail_type_with; /* questions of this type fail */
     char event[BENCH_LIST][96];
@@ -136,6 +142,28 @@ static int bench_suspend(struct domain_door *door, const char *uuid, struct faul
     return bench_call(door, world_of(door)->active, &world_of(door)->paused, true, why);
 }
 
+static int bench_pm_suspend(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    struct bench_world *w = world_of(door);
+    (void)uuid;
+    if (!w->can_pm)
+        return fault_set(why, ERR_UNSUPPORTED, "not supported");
+    return bench_call(door, w->active && !w->paused, &w->asleep, true, why);
+}
+
+static int bench_pm_wakeup(struct domain_door *door, const char *uuid, struct fault *why)
+{
+    (void)uuid;
+    return bench_call(door, world_of(door)->asleep, &world_of(door)->asleep, false, why);
+}
+
+static int bench_xml(struct domain_door *door, const char *uuid, struct text *xml, struct fault *why)
+{
+    (void)uuid, (void)why;
+    text_add(xml, world_of(door)->live_xml);
+    return 0;
+}
+
 static int bench_shutdown(struct domain_door *door, const char *uuid, struct fault *why)
 {
     bool heard = false;
@@ -169,7 +197,7 @@ static int bench_lookup(struct domain_door *door, const char *uuid, struct domai
         return 0;
     seen->active = true;
     seen->domid = w->domid;
-    seen->state = w->paused ? VIRT_PAUSED : VIRT_RUNNING;
+    seen->state = w->asleep ? VIRT_PMSUSPENDED : w->paused ? VIRT_PAUSED : VIRT_RUNNING;
     seen->memory_kib = 400 << 10;
     seen->cputime_ns = 5;
     return 0;
@@ -190,6 +218,9 @@ static const struct domain_ops bench_ops = {
     .destroy = bench_destroy,
     .undefine = bench_undefine,
     .lookup = bench_lookup,
+    .pm_suspend = bench_pm_suspend,
+    .pm_wakeup = bench_pm_wakeup,
+    .xml = bench_xml,
 };
 
 static int bench_open(void *arg, struct domain_door **ret, struct fault *why)
@@ -249,12 +280,22 @@ static void take_reply(struct bench *b, const struct envelope *e)
 {
     struct bench_reply *reply = &b->reply[b->replies++ % BENCH_LIST];
     struct error m;
+    struct vm_console_reply console;
     *reply = (struct bench_reply){.correlation = e->correlation};
+    if (e->type == MESSAGE_vm_console && vm_console_reply_decode(&console, e->body) == 0)
+        memcpy(b->console, console.tty, sizeof b->console);
     if (e->type != MESSAGE_error)
         return;
     assert_int_equal(error_decode(&m, e->body), 0);
     reply->r = -(int)m.code;
     snprintf(reply->text, sizeof reply->text, "%s", m.text);
+}
+
+static void take_hanging(struct bench *b, const struct envelope *e)
+{
+    struct calls_hang m;
+    assert_int_equal(calls_hang_decode(&m, e->body), 0);
+    b->hanging = m.count;
 }
 
 static int bench_send(void *shell, struct envelope *e)
@@ -268,6 +309,8 @@ static int bench_send(void *shell, struct envelope *e)
         take_events(b, e);
     else if (e->type == MESSAGE_facts)
         take_facts(b, e);
+    else if (e->type == MESSAGE_calls_hang)
+        take_hanging(b, e);
     else if (e->class == CLASS_PROGRESS)
         b->progresses++;
     else if (e->class == CLASS_REPLY)
@@ -386,7 +429,13 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
                           .memory = 400,
                           .maxmem = 4000,
                           .vcpus = 2,
+                          .qrexec = b->qrexec,
+                          .calls_scarce = b->scarce,
                           .shutdown_timeout = 60};
+    if (b->gui_user != NULL)
+        strcpy(v->gui_user, b->gui_user);
+    if (b->audio_user != NULL)
+        strcpy(v->audio_user, b->audio_user);
     if (b->refusal != NULL) {
         snprintf(v->refusal, sizeof v->refusal, "%s", b->refusal);
         snprintf(v->refusal_class, sizeof v->refusal_class, "%s", b->refusal_class);
@@ -426,20 +475,28 @@ static void perform(struct bench *b)
     free(task);
 }
 
+/* False: there is nothing to do. */
+static bool bench_run_once(struct bench *b)
+{
+    if (b->dead)
+        return false;
+    if (b->asked > 0 && !b->hold_asks) {
+        struct bench_ask ask = b->asks[0];
+        memmove(b->asks, b->asks + 1, --b->asked * sizeof ask);
+        answer(b, &ask);
+        return true;
+    }
+    if (b->task == NULL || b->hold_tasks)
+        return false;
+    perform(b);
+    return true;
+}
+
 /* Until nothing is left to do, or it dies. */
 static void bench_run(struct bench *b)
 {
-    for (int turns = 0; !b->dead && turns < 1000; turns++) {
-        if (b->asked > 0 && !b->hold_asks) {
-            struct bench_ask ask = b->asks[0];
-            memmove(b->asks, b->asks + 1, --b->asked * sizeof ask);
-            answer(b, &ask);
-        } else if (b->task != NULL && !b->hold_tasks) {
-            perform(b);
-        } else {
-            return;
-        }
-    }
+    for (int turns = 0; turns < 1000 && bench_run_once(b); turns++)
+        ;
 }
 
 /* The process is killed, and the supervisor starts another. `does`: what the worker had in hand happens. */
@@ -495,6 +552,7 @@ __attribute__((unused)) static void bench_observe(struct bench *b, unsigned even
     struct bench_world *w = &b->world;
     BENCH_HEAR(b, observed, .active = w->active, .domid = w->active ? (uint32_t)w->domid : 0,
                .state = !w->active  ? VIRT_SHUTOFF
+                        : w->asleep ? VIRT_PMSUSPENDED
                         : w->paused ? VIRT_PAUSED
                                     : VIRT_RUNNING,
                .event = event);

@@ -55,7 +55,7 @@ static void start_pause_unpause(struct bench *b)
 static void settle(struct bench *b)
 {
     bench_run(b);
-    for (int i = 0; i < 5 && !b->dead; i++) {
+    for (int i = 0; i < 8 && !b->dead; i++) {
         bench_timer_fires(b, TIMER_AGAIN);
         bench_run(b);
     }

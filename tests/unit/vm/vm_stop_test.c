@@ -147,6 +147,31 @@ static void a_paused_vm_is_shut_down_by_force_alone(void **state)
     bench_end(&b);
 }
 
+static void who_shows_windows_or_plays_sound_is_not_shut_down_but_by_force(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    unsigned from = b.events;
+    b.gui_user = "game";
+    uint64_t first = BENCH_HEAR(&b, vm_shutdown, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, first), -ERR_VM);
+    b.gui_user = NULL;
+    b.audio_user = "radio";
+    uint64_t second = BENCH_HEAR(&b, vm_shutdown, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, second), -ERR_VM_IN_USE);
+    assert_int_equal(b.events - from, 4);
+    assert_true(strncmp(b.event[from + 1], "domain-shutdown-failed", 22) == 0);
+    assert_true(b.world.active);
+    uint64_t forced = BENCH_HEAR(&b, vm_shutdown, .force = 1);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, forced), 0);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
 /* The call in the worker's hands passes its deadline. */
 static void overdue(struct bench *b)
 {
@@ -308,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_guest_that_does_not_obey_is_late_and_lives),
         cmocka_unit_test(a_vm_with_living_clients_is_shut_down_by_force_alone),
         cmocka_unit_test(a_paused_vm_is_shut_down_by_force_alone),
+        cmocka_unit_test(who_shows_windows_or_plays_sound_is_not_shut_down_but_by_force),
         cmocka_unit_test(a_kill_is_heard_while_a_start_hangs),
         cmocka_unit_test(a_kill_ends_a_start_that_waits_for_its_netvm_at_once),
         cmocka_unit_test(a_kill_during_any_call_of_a_start_leaves_it_halted),

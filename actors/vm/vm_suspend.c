@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * Suspend to RAM and resume (spec lifecycle 5). Where the hypervisor cannot, a suspend is a pause; a resume
+ * of what is not suspended is an unpause. What the guest is told before and after goes through qrexec, which
+ * has no part here yet. */
+#include "actors/vm/vm.h"
+
+static void suspend_begin(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    int r = 0;
+    if (vm->life != VM_LIVING)
+        r = fault_set(&why, ERR_VM_NOT_RUNNING, "domain not running: '%s'", vm->view.name);
+    else if (vm->seen.state == VIRT_PAUSED && vm->view.qrexec != 0)
+        r = fault_set(&why, ERR_VM_NOT_RUNNING,
+                      "%s is paused and cannot be told of its suspension: unpause it first", vm->view.name);
+    vm->step = 1;
+    if (r == 0)
+        r = vm_task_begin(vm, out, VM_PM_SUSPEND_TASK, &why);
+    if (r < 0)
+        vm_errand_end(vm, out, r, &why);
+}
+
+/* What was looked at after a call counts as much as any look. */
+static void take(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result->task != NULL && result->task->is_seen && result->task->seen.active)
+        vm_takes_seen(vm, out, &result->task->seen);
+    vm->look_wanted = vm->look_wanted || result->r < 0;
+}
+
+void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL) {
+        suspend_begin(vm, out);
+        return;
+    }
+    if (result->r == -ERR_UNSUPPORTED) {
+        vm_errand_become(vm, out, ERRAND_PAUSE);
+        return;
+    }
+    take(vm, out, result);
+    vm_errand_end(vm, out, result->r, &result->why);
+}
+
+static void resume_begin(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    if (vm->life != VM_LIVING || vm->seen.state != VIRT_PMSUSPENDED) {
+        vm_errand_become(vm, out, ERRAND_UNPAUSE);
+        return;
+    }
+    vm->step = 1;
+    int r = vm_task_begin(vm, out, VM_PM_WAKEUP_TASK, &why);
+    if (r < 0)
+        vm_errand_end(vm, out, r, &why);
+}
+
+void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL) {
+        resume_begin(vm, out);
+        return;
+    }
+    take(vm, out, result);
+    if (result->r == 0)
+        (void)VM_SAY(vm, out, {.name = "domain-resumed"});
+    vm_errand_end(vm, out, result->r, &result->why);
+}
