@@ -456,7 +456,7 @@ static int on(const char *type, bool sharing)
     };
     shares = sharing;
     if (!mount_own(type, dir, strcmp(type, "xfs") == 0 ? 320 : 128)) {
-        printf("# SKIP no %s on a loop device here (root, mkfs.%s and a kernel with it)\n", type, type);
+        printf("1..0 # SKIP no %s on a loop device here (root, mkfs.%s and a kernel with it)\n", type, type);
         return 0;
     }
     int r = cmocka_run_group_tests_name(type, tests, NULL, NULL);
