@@ -354,7 +354,9 @@ static int first_file(const char *path, const struct stat *st, int type, struct 
     if ((f->inode = inode_of(st->st_ino)) < 0) {
         AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
         int version = keep_version(fd, false);
-        f->inode = new_inode(st->st_ino, version, version);
+        /* what a VM or an importer wrote has not reached the disk yet */
+        bool late = strstr(path, "v-m/private-dirty") != NULL || strstr(path, "v-m/private-import") != NULL;
+        f->inode = new_inode(st->st_ino, version, late ? keep_version(fd, true) : version);
     }
     return 0;
 }

@@ -158,7 +158,8 @@ static void is_old_or_new(const struct scene *s, bool done, const char *when, un
     assert_int_equal(pool_recover(p, known, 2, tell, NULL, &why), 0);
     assert_int_equal(found_wrong, 0);
     char word = read_pattern(path_of(".img"), NULL);
-    if (word != s->t->new && (done || word != s->t->old))
+    bool late = !done && s->t->started && word == '0'; /* the session's last words did not reach the disk */
+    if (word != s->t->new && (done || word != s->t->old) && !late)
         fail_msg("%s, %s call %u: it is %c, neither %c nor %c", s->t->name, when, n, word, s->t->old,
                  s->t->new);
     pool_calls_real.entries(path_of("/.."), leftover, &left);
