@@ -76,7 +76,7 @@ add_fuzz(qubes_xml actor_registry)
 add_fuzz(firewall_xml actor_registry)
 
 # Measuring programs; run by hand, or by tests/bench/run.
-foreach(bench store qubes_xml read write restart start isolate)
+foreach(bench store qubes_xml read write restart start isolate pool)
   add_executable(bench_${bench} ${PROJECT_SOURCE_DIR}/tests/bench/bench_${bench}.c)
   set_target_properties(bench_${bench} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bench)
 endforeach()
@@ -84,10 +84,11 @@ target_link_libraries(bench_store PRIVATE door_db)
 target_link_libraries(bench_qubes_xml PRIVATE actor_registry)
 add_library(bench_client STATIC ${PROJECT_SOURCE_DIR}/tests/bench/client.c)
 target_link_libraries(bench_client PUBLIC bulkhead_flags pthread)
-foreach(bench read write restart start isolate)
+foreach(bench read write restart start isolate pool)
   target_link_libraries(bench_${bench} PRIVATE bench_client)
 endforeach()
 target_link_libraries(bench_write PRIVATE nng)
+target_link_libraries(bench_pool PRIVATE door_pool)
 
 # A compromised actor, for tests/scenario/hostile_actor.sh.
 add_executable(scenario_rogue ${PROJECT_SOURCE_DIR}/tests/scenario/rogue.c)

@@ -85,7 +85,7 @@ static inline char read_pattern(const char *path, size_t *size)
 
 static inline bool run_quietly(const char *command)
 {
-    char line[1200];
+    char line[1800];
     snprintf(line, sizeof line, "( %s ) >/dev/null 2>&1", command);
     return system(line) == 0; /* NOLINT: a fixed command of this test */
 }
