@@ -15,7 +15,7 @@
     if (r < 0)                                                                                               \
     return r
 
-static struct pool *reflink_open(struct span lines, const struct pool_calls *calls, struct fault *why)
+struct pool *reflink_open(struct span lines, const struct pool_calls *calls, struct fault *why)
 {
     struct span value;
     (void)calls;
@@ -35,7 +35,7 @@ static struct pool *reflink_open(struct span lines, const struct pool_calls *cal
     return NULL;
 }
 
-static void reflink_free(struct pool *p)
+void reflink_free(struct pool *p)
 {
     free(p);
 }
@@ -94,8 +94,8 @@ static int no_reflinks(const struct pool_hand *h, const struct reflink *p, bool 
         p->dir);
 }
 
-static int do_setup(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
+int reflink_setup(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                  struct pool_outcome *ret)
 {
     const struct reflink *p = (const struct reflink *)pool;
     char path[POOL_PATH_MAX + 1];
@@ -114,15 +114,15 @@ static int do_setup(struct pool *pool, const struct pool_hand *h, const struct p
     return r < 0 ? r : 0;
 }
 
-static int do_destroy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                      struct pool_outcome *ret)
+int reflink_destroy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                    struct pool_outcome *ret)
 {
     (void)p, (void)h, (void)e, (void)ret; /* the directory may hold what is not ours */
     return 0;
 }
 
-static int do_usage(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
+int reflink_usage(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                  struct pool_outcome *ret)
 {
     const struct reflink *p = (const struct reflink *)pool;
     struct statvfs fs;
@@ -358,15 +358,15 @@ static int do_export(struct pool *p, const struct pool_hand *h, const struct poo
     return text_copy(ret->path, sizeof ret->path, span_of(f.clean));
 }
 
-static int do_export_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                         struct pool_outcome *ret)
+int reflink_export_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                       struct pool_outcome *ret)
 {
     (void)p, (void)h, (void)e, (void)ret;
     return 0;
 }
 
-static int do_import_begin(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                           struct pool_outcome *ret)
+int reflink_import_begin(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                         struct pool_outcome *ret)
 {
     FILES(f, p, h, e);
     if ((r = needs_saved(&f, "import into")) < 0 || (r = disk_create(h, f.import, e->size, 0600)) < 0)
@@ -383,8 +383,8 @@ static int open_import(const struct reflink_files *f)
     return fd < 0 ? pool_broken(f->h, "open", f->import) : fd;
 }
 
-static int do_import_data(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                          struct pool_outcome *ret)
+int reflink_import_data(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                        struct pool_outcome *ret)
 {
     struct stat st;
     FILES(f, p, h, e);
@@ -457,8 +457,26 @@ const struct pool_driver pool_reflink = {
     .free = reflink_free,
     .verb =
         {
-#define POOL_VERB(name, flags, help) [POOL_##name] = do_##name,
-#define do_list                      reflink_list
-#include "doors/pool_verb.def"
+            [POOL_setup] = reflink_setup,
+            [POOL_destroy] = reflink_destroy,
+            [POOL_usage] = reflink_usage,
+            [POOL_list] = reflink_list,
+            [POOL_create] = do_create,
+            [POOL_remove] = do_remove,
+            [POOL_verify] = do_verify,
+            [POOL_start] = do_start,
+            [POOL_stop] = do_stop,
+            [POOL_look] = do_look,
+            [POOL_revisions] = do_revisions,
+            [POOL_revert] = do_revert,
+            [POOL_resize] = do_resize,
+            [POOL_export] = do_export,
+            [POOL_export_end] = reflink_export_end,
+            [POOL_import_begin] = reflink_import_begin,
+            [POOL_import_data] = reflink_import_data,
+            [POOL_import_end] = do_import_end,
+            [POOL_import_fd] = do_import_fd,
+            [POOL_clone] = do_clone,
+            [POOL_tidy] = do_tidy,
         },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The parts of the file-reflink driver; only doors/pool_reflink*.c include this. */
+ * The parts of the file-reflink driver; doors/pool_file.c shares its directories. */
 #ifndef DOORS_POOL_REFLINK_INSIDE_H
 #define DOORS_POOL_REFLINK_INSIDE_H
 
@@ -63,6 +63,10 @@ int reflink_perform(const struct reflink_files *f, const enum reflink_step *step
 /* Loop devices on the file learn its new size. */
 int reflink_resize_loops(const struct pool_hand *h, const char *path);
 
-pool_do_verb reflink_list;
+/* Also the file driver's: a pool of the same shape. */
+struct pool *reflink_open(struct span lines, const struct pool_calls *calls, struct fault *why);
+void reflink_free(struct pool *p);
+pool_do_verb reflink_setup, reflink_destroy, reflink_usage, reflink_list, reflink_export_end,
+    reflink_import_begin, reflink_import_data;
 
 #endif
