@@ -47,6 +47,9 @@ static int tell_strangers(struct pool *p, const struct pool_known_volume *known,
 int pool_recover(struct pool *p, const struct pool_known_volume *known, size_t count,
                  void (*tell)(void *self, const struct pool_found *found), void *self, struct fault *why)
 {
+    int woken = pool_do(p, POOL_wake, NULL, NULL, why);
+    if (woken < 0 && woken != -ERR_NOT_IMPLEMENTED)
+        return woken;
     for (size_t i = 0; i < count; i++) {
         const struct volume *v = &known[i].volume;
         struct fault wrong = {0};
