@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "doors/pool_crypt.h"
 #include "doors/pool_driver.h"
 #include "doors/pool_names.h"
 
@@ -142,6 +143,55 @@ static int check(enum pool_verb verb, const struct pool_errand *e, struct fault 
     return 0;
 }
 
+static int as_driver(struct pool *p, enum pool_verb verb, const struct pool_hand *h,
+                     const struct pool_errand *e, struct pool_outcome *out)
+{
+    return p->driver->verb[verb](p, h, e, out);
+}
+
+/* The device of an ephemeral volume: closed, made anew over the volume, and opened under a new key. */
+static int start_encrypted(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                           const char *path)
+{
+    struct pool_outcome seen = {0};
+    int r = crypt_close(h, path);
+    if (r < 0 || (r = as_driver(p, POOL_start, h, e, &seen)) < 0)
+        return r;
+    if ((r = as_driver(p, POOL_look, h, e, &seen)) >= 0)
+        r = crypt_open(h, seen.path, path);
+    if (r < 0) {
+        struct fault first = *h->why;
+        as_driver(p, POOL_stop, h, e, &seen);
+        *h->why = first;
+    }
+    pool_outcome_free(&seen);
+    return r;
+}
+
+/* A mapping is closed whatever the volume says of itself: its setting may have changed since it was opened.
+ */
+static int with_mapping(struct pool *p, enum pool_verb verb, const struct pool_hand *h,
+                        const struct pool_errand *e, struct pool_outcome *out)
+{
+    char path[CRYPT_PATH_MAX + 1];
+    bool ephemeral = volume_ephemeral(e->volume, p->ephemeral_volatile);
+    if (!crypt_path(path, e->volume, p->driver == &pool_lvm))
+        return fault_set(h->why, ERR_STORAGE, "the name of %s is too long to be encrypted", e->volume->vid);
+    if (verb == POOL_start && ephemeral)
+        return start_encrypted(p, h, e, path);
+    int r = verb == POOL_look ? 0 : crypt_close(h, path);
+    if (r < 0 || (r = as_driver(p, verb, h, e, out)) < 0)
+        return r;
+    return verb == POOL_look && ephemeral ? text_copy(out->path, sizeof out->path, span_of(path)) : r;
+}
+
+/* Only volumes that are thrown away can have a mapping; those of callback have it from the driver below. */
+static bool may_be_mapped(const struct pool *p, enum pool_verb verb, const struct volume *v)
+{
+    bool concerned = verb == POOL_start || verb == POOL_stop || verb == POOL_remove || verb == POOL_look;
+    return concerned && volume_kind(v) == VOLUME_VOLATILE && v->rw && p->driver != &pool_callback;
+}
+
 int pool_do(struct pool *p, enum pool_verb verb, const struct pool_errand *e, struct pool_outcome *ret,
             struct fault *why)
 {
@@ -158,7 +208,8 @@ int pool_do(struct pool *p, enum pool_verb verb, const struct pool_errand *e, st
     if (p->driver->verb[verb] == NULL)
         return fault_set(why, ERR_NOT_IMPLEMENTED, "driver %s cannot %s", p->row->name, verbs[verb].name);
     struct pool_hand hand = {p->calls, &e->watch, why};
-    r = p->driver->verb[verb](p, &hand, e, &out);
+    bool mapped = (verbs[verb].flags & VOLUME) != 0 && may_be_mapped(p, verb, e->volume);
+    r = mapped ? with_mapping(p, verb, &hand, e, &out) : as_driver(p, verb, &hand, e, &out);
     if (r >= 0 && out.list.failed != 0)
         r = fault_set(why, ERR_STORAGE, "pool %s holds more than can be listed", p->name);
     if (r < 0 || ret == NULL) {

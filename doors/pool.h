@@ -69,10 +69,10 @@ struct pool_remains {
 
 /* What a verb answers. pool_outcome_free() frees `list`; a fresh one is {0}. */
 struct pool_outcome {
-    char
-        path[POOL_PATH_MAX + 1]; /* export, import_begin: the data; look: what the VM is given, "" for none */
-    uint64_t size, usage;        /* bytes; of the volume, or of the pool */
-    bool known;                  /* size and usage mean something */
+    char path[POOL_PATH_MAX + 1];   /* export, import_begin: the data; look: what the VM is given (of an
+                                     * ephemeral volume its mapping), "" for none */
+    uint64_t size, usage;           /* bytes; of the volume, or of the pool */
+    bool known;                     /* size and usage mean something */
     bool dirty, outdated, has_data; /* look */
     struct pool_remains remains;    /* look */
     struct text list;               /* lines 'key=value' */
