@@ -35,7 +35,7 @@ struct pool_driver_row {
     const char *name, *required, *optional; /* parameters with a blank between */
     bool side_by_side;
 };
-size_t pool_drivers(const struct pool_driver_row **rows);
+size_t pool_drivers(const struct pool_driver_row **ret);
 
 /* Heard every few MiB of a long verb, on the thread that called it. False cancels: the volume stays as it
  * was. */

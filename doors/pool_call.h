@@ -42,6 +42,6 @@ extern const struct pool_calls pool_calls_real;
 
 /* 0 when the program ran to its end, whatever its status; else -1 with errno: ENOENT no such program,
  * ETIMEDOUT, ECANCELED, EFBIG it says too much. */
-int pool_run(const struct pool_program *program, struct pool_output *out);
+int pool_run(const struct pool_program *program, struct pool_output *ret);
 
 #endif

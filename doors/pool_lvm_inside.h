@@ -32,7 +32,7 @@ void lvm_work_free(struct lvm_work *w);
 
 /* What `lvs --reportformat=json` printed; rows of other groups and without name or size are left out. *ret is
  * the caller's to free. -ERR_STORAGE when it is not what lvs prints. */
-int lvm_report_read(struct span json, const char *group, struct lv **ret, size_t *count, struct fault *why);
+int lvm_report_read(struct span text, const char *group, struct lv **ret, size_t *count, struct fault *why);
 
 /* Fills *w and asks lvs; v NULL: for a verb of the pool. */
 int lvm_begin(struct lvm_work *w, const struct lvm *p, const struct pool_hand *h, const struct volume *v);

@@ -183,7 +183,7 @@ int lvm_prune(struct lvm_work *w, uint64_t keep)
                     least = time;
                 }
             }
-        if (r < 0 || count <= keep)
+        if (r < 0 || count <= keep || oldest == NULL)
             return r;
         char name[LV_NAME_MAX + 1];
         memcpy(name, oldest->name, sizeof name);

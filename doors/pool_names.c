@@ -83,7 +83,10 @@ bool names_mapper(char *to, size_t size, const char *vid)
             return false;
         if (*at == '-')
             to[used++] = '-';
-        to[used++] = *at == '/' ? '-' : *at;
+        to[used] = *at;
+        if (*at == '/')
+            to[used] = '-';
+        used++;
     }
     to[used] = '\0';
     return used < size;

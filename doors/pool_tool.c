@@ -23,7 +23,9 @@ void tool_words(char *to, size_t size, struct span words, const char *noise)
             to[used++] = "; "[i];
         for (size_t i = 0; i < line.len && used + 1 < size; i++) {
             char c = line.at[i];
-            to[used++] = c == '%' || c < ' ' || c > '~' ? '_' : c;
+            if (c == '%' || c < ' ' || c > '~')
+                c = '_';
+            to[used++] = c;
         }
     }
     to[used] = '\0';

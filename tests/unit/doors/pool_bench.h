@@ -16,7 +16,8 @@
 #include "doors/pool.h"
 #include "doors/pool_call.h"
 
-enum { BLOCK = 4096, BLOCKS = 8, SIZE = BLOCKS * BLOCK };
+#define BLOCK 4096L
+#define SIZE  32768L
 
 #define ORIGIN_LINES                                                                                         \
     "pool=p\nvid=appvms/v-m/private\nrevisions_to_keep=2\nrw=True\nsave_on_stop=True\nsnap_on_start=False\n" \
@@ -63,7 +64,7 @@ static inline void write_pattern(const char *path, char word, size_t size)
 /* The word of a pattern; '0' for nothing but zeros; '?' when it is mixed; '-' for no file. */
 static inline char read_pattern(const char *path, size_t *size)
 {
-    char block[BLOCK], word = '0';
+    char block[BLOCK], word = '0', zero = '\0';
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0)
@@ -74,9 +75,9 @@ static inline char read_pattern(const char *path, size_t *size)
     for (off_t at = 0; at + BLOCK <= st.st_size; at += BLOCK) {
         if (pread(fd, block, BLOCK, at) != BLOCK || memcmp(block, block + 1, BLOCK - 1) != 0)
             word = '?';
-        else if (at == 0)
-            word = block[0] != '\0' ? block[0] : '0';
-        else if (block[0] != (at / BLOCK % 3 != 2 && word != '0' ? word : '\0') && at < SIZE)
+        else if (at == 0 && block[0] != '\0')
+            word = block[0];
+        else if (at < SIZE && block[0] != (word == '0' || at / BLOCK % 3 == 2 ? zero : word))
             word = '?';
     }
     close(fd);

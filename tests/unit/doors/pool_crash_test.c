@@ -14,7 +14,7 @@
 #include "tests/unit/doors/pool_shim.h"
 #include "tests/unit/doors/pool_trial.h"
 
-enum { RANDOM_KILLS = 1000, SECONDS_EACH = 12 };
+enum { RANDOM_KILLS = 1000, SECONDS_EACH = 3 };
 
 /* ---- a call fails ---- */
 

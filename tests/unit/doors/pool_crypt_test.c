@@ -20,14 +20,16 @@ static struct fault why;
 static int cryptsetup(const struct pool_program *program, struct pool_output *out)
 {
     *out = (struct pool_output){.status = fails};
+    bool opens = false;
     for (const char *const *at = program->argv; *at != NULL; at++) {
-        const char *name = strrchr(*at, '/');
+        opens |= strcmp(*at, "open") == 0;
+        const char *word = *at, *name = strrchr(word, '/');
         snprintf(asked + strlen(asked), sizeof asked - strlen(asked), "%s%s", at > program->argv ? " " : "",
-                 name != NULL && strchr(*at, '=') == NULL ? name + 1 : *at);
+                 name != NULL && strchr(word, '=') == NULL ? name + 1 : word);
     }
     strcat(asked, "\n");
     if (!fails)
-        mapped = strcmp(program->argv[2], "close") != 0;
+        mapped = opens;
     return 0;
 }
 

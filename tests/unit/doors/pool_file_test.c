@@ -22,16 +22,17 @@ static struct fault why;
 static int script(const struct pool_program *program, struct pool_output *out)
 {
     *out = (struct pool_output){0};
+    bool create = false;
     for (const char *const *at = program->argv; *at != NULL; at++) {
-        const char *name = strrchr(*at, '/');
+        create |= strstr(*at, "/create-snapshot") != NULL;
+        const char *word = *at, *name = strrchr(word, '/');
         size_t len = strlen(asked);
         snprintf(asked + len, sizeof asked - len, "%s%s", at > program->argv ? " " : "",
-                 strchr(*at, ':') != NULL ? "NAME"
-                 : name != NULL           ? name + 1
-                                          : *at);
+                 strchr(word, ':') != NULL ? "NAME"
+                 : name != NULL            ? name + 1
+                                           : *at);
     }
     strcat(asked, "\n");
-    bool create = strstr(program->argv[0], "create") != NULL;
     snprintf(device, sizeof device, "%s%s", create ? "/dev/mapper/" : "", create ? program->argv[1] : "");
     return 0;
 }
@@ -112,7 +113,7 @@ static void a_saved_volume_is_written_in_place_behind_a_snapshot(void **state)
     fwrite("SnAp\1\0\0\0\1\0\0\0\0\1\0\0", 1, 16, f);
     fflush(f);
     assert_false(look(&v).dirty);
-    fseek(f, 256 * 1024, SEEK_SET);
+    fseek(f, 256L * 1024, SEEK_SET);
     fputc('x', f);
     fclose(f);
     assert_true(look(&v).dirty);

@@ -118,8 +118,8 @@ static void a_saved_volume_keeps_what_it_should(void **state)
 {
     (void)state;
     must(POOL_create, &root);
-    for (char c = 'a'; c <= 'd'; c++)
-        session(&root, c);
+    for (int c = 'a'; c <= 'd'; c++)
+        session(&root, (char)c);
     assert_int_equal(word("vm-t-root"), 'd');
     assert_int_equal(revisions(&root), 2);
     must(POOL_revert, &root);

@@ -199,7 +199,7 @@ static int inode_at(const char *path)
 
 static void changed(int fd)
 {
-    struct stat st;
+    struct stat st = {0};
     assert_int_equal(fstat(fd, &st), 0);
     int inode = inode_of(st.st_ino);
     if (!film.on || inode < 0)
@@ -210,7 +210,7 @@ static void changed(int fd)
 
 static int film_open(const char *path, int flags, unsigned mode)
 {
-    struct stat st;
+    struct stat st = {0};
     int fd = film.below.open(path, flags, mode);
     if (fd < 0 || !film.on)
         return fd;

@@ -93,9 +93,9 @@ static void a_saved_volume_lives_as_the_worked_states_say(void **state)
     files_are(&h, "a-a-", "1");
     must(&h, POOL_stop);
     files_are(&h, "a-a-", "1");
-    for (char word = 'b'; word <= 'd'; word++) {
+    for (int word = 'b'; word <= 'd'; word++) {
         must(&h, POOL_start);
-        write_pattern(at(&h, "-dirty.img"), word, SIZE);
+        write_pattern(at(&h, "-dirty.img"), (char)word, SIZE);
         must(&h, POOL_stop);
     }
     files_are(&h, "d-d-", "34");
@@ -111,9 +111,9 @@ static void a_revision_is_found_by_its_id_or_refused(void **state)
     (void)state;
     must(&h, POOL_create);
     assert_int_equal(does(&h, POOL_revert), -ERR_REVISION_NOT_FOUND);
-    for (char word = 'a'; word <= 'b'; word++) {
+    for (int word = 'a'; word <= 'b'; word++) {
         must(&h, POOL_start);
-        write_pattern(at(&h, "-dirty.img"), word, SIZE);
+        write_pattern(at(&h, "-dirty.img"), (char)word, SIZE);
         assert_int_equal(does(&h, POOL_revert), -ERR_STORAGE);
         must(&h, POOL_stop);
     }
