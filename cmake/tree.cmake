@@ -21,6 +21,7 @@ add_door(sysfs)
 add_door(kernels)
 add_door(db PkgConfig::SQLITE3)
 add_door(digest PkgConfig::LIBMD)
+add_door(pool PkgConfig::JANSSON)
 
 add_supervisor(room_runtime_effects room_runtime_control room_proto PkgConfig::SYSTEMD)
 add_actor(router FOLDER router)
@@ -44,8 +45,8 @@ target_link_options(unit_model_model_fold_test PRIVATE -Wl,--wrap=malloc -Wl,--w
 add_unit_tests(runtime room_runtime)
 add_unit_tests(runtime/effects room_runtime_effects)
 add_unit_tests(router actor_router)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_xmlwrite door_xslt door_digest
-               door_kernels)
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml
+               door_xmlwrite door_xslt door_digest door_kernels door_pool)
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)
 target_link_options(unit_registry_registry_fault_test PRIVATE -Wl,--wrap=write,--wrap=fsync,--wrap=renameat,--wrap=fchmod,--wrap=mkdirat)
@@ -76,7 +77,7 @@ add_fuzz(qubes_xml actor_registry)
 add_fuzz(firewall_xml actor_registry)
 
 # Measuring programs; run by hand, or by tests/bench/run.
-foreach(bench store qubes_xml read write restart start isolate)
+foreach(bench store qubes_xml read write restart start isolate pool)
   add_executable(bench_${bench} ${PROJECT_SOURCE_DIR}/tests/bench/bench_${bench}.c)
   set_target_properties(bench_${bench} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bench)
 endforeach()
@@ -84,10 +85,11 @@ target_link_libraries(bench_store PRIVATE door_db)
 target_link_libraries(bench_qubes_xml PRIVATE actor_registry)
 add_library(bench_client STATIC ${PROJECT_SOURCE_DIR}/tests/bench/client.c)
 target_link_libraries(bench_client PUBLIC bulkhead_flags pthread)
-foreach(bench read write restart start isolate)
+foreach(bench read write restart start isolate pool)
   target_link_libraries(bench_${bench} PRIVATE bench_client)
 endforeach()
 target_link_libraries(bench_write PRIVATE nng)
+target_link_libraries(bench_pool PRIVATE door_pool)
 
 # A compromised actor, for tests/scenario/hostile_actor.sh.
 add_executable(scenario_rogue ${PROJECT_SOURCE_DIR}/tests/scenario/rogue.c)

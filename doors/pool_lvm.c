@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT
+ * The driver lvm_thin: a volume is thin logical volumes. In storage. Spec: storage 7. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "doors/pool_disk.h"
+#include "doors/pool_lvm_inside.h"
+
+#define WORK(w, p, h, v)                                                                                     \
+    AUTO_WORK w;                                                                                             \
+    int r = lvm_begin(&w, (const struct lvm *)(p), h, v);                                                    \
+    if (r < 0)                                                                                               \
+    return r
+
+static struct pool *lvm_open(struct span lines, const struct pool_calls *calls, struct fault *why)
+{
+    struct lvm *p = calloc(1, sizeof *p);
+    (void)calls;
+    if (p == NULL)
+        return NULL;
+    if (pool_parameter(lines, "volume_group", p->group, sizeof p->group, why) == 0 &&
+        pool_parameter(lines, "thin_pool", p->thin, sizeof p->thin, why) == 0) {
+        if (names_vid(p->group) && names_vid(p->thin) && strchr(p->group, '/') == NULL &&
+            strchr(p->thin, '/') == NULL)
+            return &p->pool;
+        fault_set(why, ERR_QUBES, "volume_group and thin_pool are names, without '/' or blanks");
+    }
+    free(p);
+    return NULL;
+}
+
+static void lvm_free(struct pool *p)
+{
+    free(p);
+}
+
+/* ---- the pool ---- */
+
+static int do_setup(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                    struct pool_outcome *ret)
+{
+    const struct lvm *p = (const struct lvm *)pool;
+    WORK(w, pool, h, NULL);
+    (void)e, (void)ret;
+    const struct lv *thin = lvm_find(&w, p->thin);
+    if (thin == NULL)
+        return fault_set(h->why, ERR_STORAGE, "Thin pool %s/%s does not exist", p->group, p->thin);
+    if (thin->attr[0] != 't')
+        return fault_set(h->why, ERR_STORAGE, "Volume %s/%s is not a thin pool", p->group, p->thin);
+    return 0;
+}
+
+static int do_destroy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                      struct pool_outcome *ret)
+{
+    (void)p, (void)h, (void)e, (void)ret; /* the thin pool was there before us */
+    return 0;
+}
+
+static int do_usage(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                    struct pool_outcome *ret)
+{
+    WORK(w, pool, h, NULL);
+    (void)e;
+    const struct lv *thin = lvm_find(&w, w.p->thin);
+    ret->known = true;
+    if (thin == NULL)
+        return 0;
+    ret->size = thin->size;
+    ret->usage = thin->usage;
+    ret->list = TEXT_WITH_LIMIT(512);
+    text_format(&ret->list,
+                "data_size=%" PRIu64 "\ndata_usage=%" PRIu64 "\nmetadata_size=%" PRIu64
+                "\nmetadata_usage=%" PRIu64 "\n",
+                thin->size, thin->usage, thin->metadata_size, thin->metadata_usage);
+    return 0;
+}
+
+static bool ends(const char *name, const char *tail)
+{
+    size_t len = strlen(name), least = strlen(tail);
+    return len > least && strcmp(name + len - least, tail) == 0;
+}
+
+static int do_list(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                   struct pool_outcome *ret)
+{
+    WORK(w, pool, h, NULL);
+    (void)e;
+    ret->list = TEXT_WITH_LIMIT((size_t)LVS_MOST * 300);
+    for (size_t i = 0; i < w.count; i++)
+        if (strcmp(w.at[i].pool, w.p->thin) == 0 && !ends(w.at[i].name, "-snap") &&
+            !ends(w.at[i].name, "-import") && !ends(w.at[i].name, "-back"))
+            text_format(&ret->list, "vid=%s/%s\n", w.p->group, w.at[i].name);
+    return 0;
+}
+
+/* ---- life ---- */
+
+static int refuse_import(const struct lvm_work *w)
+{
+    if (lvm_find(w, w->import) == NULL)
+        return 0;
+    return fault_set(w->h->why, ERR_STORAGE, "Import operation in progress on %s", w->v->vid);
+}
+
+static int refuse_dirty(const struct lvm_work *w)
+{
+    if (!w->v->save_on_stop || lvm_find(w, w->snap) == NULL)
+        return 0;
+    return fault_set(w->h->why, ERR_STORAGE, "Volume %s is dirty: it is not cleanly stopped", w->v->vid);
+}
+
+static int do_create(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                     struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    if (!w.v->save_on_stop)
+        return 0;
+    if (w.v->size == 0)
+        return fault_set(h->why, ERR_STORAGE, "volume %s needs a size", w.v->vid);
+    return lvm_create(&w, w.main, w.v->size);
+}
+
+static int do_remove(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                     struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    if ((r = lvm_remove(&w, w.snap)) < 0 || (r = lvm_remove(&w, w.import)) < 0 || (r = lvm_prune(&w, 0)) < 0)
+        return r;
+    return lvm_remove(&w, w.main);
+}
+
+static int do_verify(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                     struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    const char *base = w.v->snap_on_start ? w.source : w.main;
+    if (volume_kind(w.v) == VOLUME_VOLATILE || lvm_find(&w, lvm_current(&w, base)) != NULL)
+        return 0;
+    return fault_set(h->why, ERR_STORAGE, "volume %s missing", w.v->snap_on_start ? w.v->source : w.v->vid);
+}
+
+static int activate_if_not(struct lvm_work *w, const char *name)
+{
+    const struct lv *lv = lvm_find(w, name);
+    return lv != NULL && lv->attr[4] != 'a' ? lvm_activate(w, name) : 0;
+}
+
+static int start_copy(struct lvm_work *w)
+{
+    char base[LV_NAME_MAX + 1];
+    int r = lvm_remove(w, w->snap);
+    snprintf(base, sizeof base, "%s", lvm_current(w, w->v->snap_on_start ? w->source : w->main));
+    return r < 0 ? r : lvm_clone(w, base, w->snap);
+}
+
+static int do_start(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                    struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    if ((r = refuse_import(&w)) < 0)
+        return r;
+    if (volume_in_place(w.v))
+        return (r = lvm_repair(&w)) < 0 || (r = lvm_prune(&w, 0)) < 0 ? r : activate_if_not(&w, w.main);
+    if (w.v->save_on_stop && lvm_find(&w, w.snap) != NULL)
+        return activate_if_not(&w, w.snap); /* what a crashed session wrote is kept */
+    if (volume_kind(w.v) != VOLUME_VOLATILE)
+        return start_copy(&w);
+    return (r = lvm_remove(&w, w.main)) < 0 ? r : lvm_create(&w, w.main, w.v->size);
+}
+
+static int do_stop(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                   struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    if (!w.v->save_on_stop)
+        return lvm_remove(&w, w.v->snap_on_start ? w.snap : w.main);
+    r = lvm_commit(&w, w.snap, false); /* also what was started before it came to be used in place */
+    return r < 0 ? r : lvm_repair(&w);
+}
+
+static int do_tidy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                   struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    return lvm_remove(&w, w.import);
+}
+
+/* ---- what is there ---- */
+
+static int do_look(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                   struct pool_outcome *ret)
+{
+    char mapped[2 * (2 * LV_NAME_MAX + 2)], vid[2 * LV_NAME_MAX + 2];
+    uint64_t seconds = 0;
+    WORK(w, p, h, e->volume);
+    bool main = lvm_find(&w, w.main) != NULL,
+         copied = volume_kind(w.v) != VOLUME_VOLATILE && !volume_in_place(w.v);
+    const struct lv *snap = lvm_find(&w, w.snap), *current = lvm_find(&w, lvm_current(&w, w.main));
+    snprintf(vid, sizeof vid, "%s/%s", w.p->group, copied ? w.snap : w.main);
+    if (!names_mapper(mapped, sizeof mapped, vid))
+        return fault_set(h->why, ERR_STORAGE, "the name of %s is too long", w.v->vid);
+    snprintf(ret->path, sizeof ret->path, "/dev/mapper/%s", mapped);
+    ret->known = true;
+    ret->has_data = snap != NULL || current != NULL;
+    ret->size = snap != NULL && copied ? snap->size : current != NULL ? current->size : w.v->size;
+    ret->usage = current != NULL ? current->usage : 0;
+    ret->dirty = ret->remains.dirty = w.v->save_on_stop && snap != NULL;
+    ret->outdated =
+        w.v->snap_on_start && snap != NULL && strcmp(snap->origin, lvm_current(&w, w.source)) != 0;
+    ret->remains.running = !w.v->save_on_stop && (w.v->snap_on_start ? snap != NULL : main);
+    ret->remains.import = lvm_find(&w, w.import) != NULL;
+    ret->remains.interrupted = w.v->save_on_stop && !main && lvm_newest(&w, w.main, &seconds) != NULL;
+    return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int do_revisions(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                        struct pool_outcome *ret)
+{
+    char time[NAMES_TIME];
+    size_t count = 0;
+    WORK(w, p, h, e->volume);
+    AUTO_MEMORY uint64_t *all = calloc(w.count + 1, sizeof *all);
+    if (all == NULL)
+        return fault_set(h->why, ERR_NOMEM, "no memory to list revisions");
+    for (size_t i = 0; i < w.count; i++)
+        count += names_lv_revision(w.main, w.at[i].name, &all[count]);
+    qsort(all, count, sizeof *all, by_number);
+    ret->list = TEXT_WITH_LIMIT(1 << 20);
+    for (size_t i = 0; i < count; i++)
+        if (names_time(time, (time_t)all[i]))
+            text_format(&ret->list, "%" PRIu64 "-back=%s\n", all[i], time);
+    return 0;
+}
+
+/* ---- contents ---- */
+
+/* The old state stays the newest revision until the new one has the name: an interruption leaves one of the
+ * two. */
+static int do_revert(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                     struct pool_outcome *ret)
+{
+    char name[LV_NAME_MAX + 1], aside[LV_NAME_MAX + 1] = "";
+    uint64_t seconds = 0;
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    if ((r = refuse_dirty(&w)) < 0 || (r = refuse_import(&w)) < 0)
+        return r;
+    const struct lv *revision = lvm_newest(&w, w.main, &seconds);
+    if (e->revision.at != NULL) {
+        snprintf(name, sizeof name, "%.*s-%.*s", LV_NAME_MAX - 24, w.main, (int)(e->revision.len & 0xff),
+                 e->revision.at);
+        revision = names_lv_revision(w.main, name, &seconds) ? lvm_find(&w, name) : NULL;
+    }
+    if (revision == NULL)
+        return fault_set(h->why, ERR_REVISION_NOT_FOUND, "volume %s has no such revision", w.v->vid);
+    memcpy(name, revision->name, sizeof name);
+    if (lvm_find(&w, w.main) != NULL && (r = lvm_keep_aside(&w, aside)) < 0)
+        return r;
+    if ((r = lvm_clone(&w, name, w.main)) < 0) {
+        struct fault first = *h->why;
+        if (aside[0] != '\0')
+            lvm_rename(&w, aside, w.main);
+        *h->why = first;
+        return r;
+    }
+    return aside[0] != '\0' ? lvm_remove(&w, aside) : 0;
+}
+
+static int do_resize(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                     struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    const struct lv *lv = lvm_find(&w, w.snap);
+    if (!w.v->rw)
+        return fault_set(h->why, ERR_STORAGE, "Cannot resize: %s is read-only", w.v->vid);
+    if (lv == NULL)
+        lv = lvm_find(&w, w.import);
+    if (lv == NULL)
+        lv = lvm_find(&w, lvm_current(&w, w.main));
+    ret->size = e->size;
+    if (lv == NULL || lv->size == e->size)
+        return 0; /* the next start makes it of that size */
+    char name[LV_NAME_MAX + 1];
+    memcpy(name, lv->name, sizeof name);
+    return lvm_resize(&w, name, e->size);
+}
+
+static int needs_saved(const struct lvm_work *w, const char *what)
+{
+    if (w->v->save_on_stop)
+        return 0;
+    return fault_set(w->h->why, ERR_NOT_IMPLEMENTED, "volume %s is not saved: it has nothing to %s",
+                     w->v->vid, what);
+}
+
+static int do_export(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                     struct pool_outcome *ret)
+{
+    char name[LV_NAME_MAX + 1];
+    WORK(w, p, h, e->volume);
+    snprintf(name, sizeof name, "%s", lvm_current(&w, w.main));
+    const struct lv *lv = lvm_find(&w, name);
+    if ((r = needs_saved(&w, "export")) < 0)
+        return r;
+    if (lv == NULL)
+        return fault_set(h->why, ERR_STORAGE, "volume %s missing", w.v->vid);
+    ret->size = lv->size;
+    snprintf(ret->path, sizeof ret->path, "/dev/%s/%s", w.p->group, name);
+    return lvm_activate(&w, name);
+}
+
+static int do_export_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                         struct pool_outcome *ret)
+{
+    (void)p, (void)h, (void)e, (void)ret;
+    return 0;
+}
+
+static int import_begin(struct lvm_work *w, uint64_t size)
+{
+    int r;
+    if ((r = needs_saved(w, "import into")) < 0 || (r = refuse_dirty(w)) < 0 || (r = refuse_import(w)) < 0)
+        return r;
+    return lvm_create(w, w->import, size);
+}
+
+static void import_path(const struct lvm_work *w, char path[POOL_PATH_MAX + 1])
+{
+    snprintf(path, POOL_PATH_MAX + 1, "/dev/%s/%s", w->p->group, w->import);
+}
+
+static int do_import_begin(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                           struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    ret->size = e->size;
+    import_path(&w, ret->path);
+    return import_begin(&w, e->size);
+}
+
+static int no_import(const struct lvm_work *w)
+{
+    return fault_set(w->h->why, ERR_STORAGE, "No import operation in progress on %s", w->v->vid);
+}
+
+static int do_import_data(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                          struct pool_outcome *ret)
+{
+    char path[POOL_PATH_MAX + 1];
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    const struct lv *lv = lvm_find(&w, w.import);
+    if (lv == NULL)
+        return no_import(&w);
+    if (e->offset > lv->size || e->data.len > lv->size - e->offset)
+        return fault_set(h->why, ERR_STORAGE, "too much data (expected %" PRIu64 " bytes)", lv->size);
+    import_path(&w, path);
+    int fd = h->call->open(path, O_WRONLY, 0);
+    if (fd < 0)
+        return pool_broken(h, "open", path);
+    r = disk_write(h, fd, e->data, e->offset, path);
+    h->call->close(fd);
+    return r;
+}
+
+static int commit_import(struct lvm_work *w)
+{
+    char path[POOL_PATH_MAX + 1];
+    import_path(w, path);
+    int r = disk_sync_file(w->h, path);
+    return r < 0 ? r : lvm_commit(w, w->import, false);
+}
+
+static int do_import_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                         struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    if (lvm_find(&w, w.import) == NULL)
+        return no_import(&w);
+    return e->success ? commit_import(&w) : lvm_remove(&w, w.import);
+}
+
+static int pour(struct lvm_work *w, const struct pool_errand *e)
+{
+    char path[POOL_PATH_MAX + 1];
+    import_path(w, path);
+    int fd = w->h->call->open(path, O_WRONLY, 0);
+    if (fd < 0)
+        return pool_broken(w->h, "open", path);
+    int r = disk_pour(w->h, e->fd, fd, e->size);
+    w->h->call->close(fd);
+    return r;
+}
+
+static int do_import_fd(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                        struct pool_outcome *ret)
+{
+    WORK(w, p, h, e->volume);
+    (void)ret;
+    if (!w.v->save_on_stop)
+        return 0; /* nothing of it would be kept */
+    if ((r = import_begin(&w, e->size)) < 0)
+        return r;
+    if ((r = pour(&w, e)) >= 0)
+        r = commit_import(&w);
+    if (r < 0) {
+        struct fault first = *h->why;
+        lvm_remove(&w, w.import);
+        lvm_repair(&w);
+        *h->why = first;
+    }
+    return r;
+}
+
+static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                    struct pool_outcome *ret)
+{
+    char from[LV_NAME_MAX + 1];
+    WORK(w, p, h, e->volume);
+    struct lvm_work of_source = {.p = w.p, .h = h, .v = e->source};
+    (void)ret;
+    if (!w.v->save_on_stop)
+        return 0;
+    if (!e->source->save_on_stop)
+        return needs_saved(&of_source, "clone");
+    if ((r = refuse_dirty(&w)) < 0 || (r = refuse_import(&w)) < 0)
+        return r;
+    size_t group = strlen(w.p->group);
+    bool ours = strncmp(e->source->vid, w.p->group, group) == 0 && e->source->vid[group] == '/';
+    snprintf(from, sizeof from, "%.*s", LV_NAME_MAX, ours ? lvm_current(&w, e->source->vid + group + 1) : "");
+    if (lvm_find(&w, from) == NULL)
+        return fault_set(h->why, ERR_STORAGE, "volume %s missing", e->source->vid);
+    r = lvm_commit(&w, from, true);
+    if (r < 0) {
+        struct fault first = *h->why;
+        lvm_repair(&w);
+        *h->why = first;
+    }
+    return r;
+}
+
+const struct pool_driver pool_lvm = {
+    .open = lvm_open,
+    .free = lvm_free,
+    .verb =
+        {
+            [POOL_setup] = do_setup,
+            [POOL_destroy] = do_destroy,
+            [POOL_usage] = do_usage,
+            [POOL_list] = do_list,
+            [POOL_create] = do_create,
+            [POOL_remove] = do_remove,
+            [POOL_verify] = do_verify,
+            [POOL_start] = do_start,
+            [POOL_stop] = do_stop,
+            [POOL_look] = do_look,
+            [POOL_revisions] = do_revisions,
+            [POOL_revert] = do_revert,
+            [POOL_resize] = do_resize,
+            [POOL_export] = do_export,
+            [POOL_export_end] = do_export_end,
+            [POOL_import_begin] = do_import_begin,
+            [POOL_import_data] = do_import_data,
+            [POOL_import_end] = do_import_end,
+            [POOL_import_fd] = do_import_fd,
+            [POOL_clone] = do_clone,
+            [POOL_tidy] = do_tidy,
+        },
+};

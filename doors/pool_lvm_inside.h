@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * The parts of the lvm_thin driver; only doors/pool_lvm*.c and its test include this. Spec: storage 7. */
+#ifndef DOORS_POOL_LVM_INSIDE_H
+#define DOORS_POOL_LVM_INSIDE_H
+
+#include "doors/pool_names.h"
+#include "doors/pool_tool.h"
+
+enum { LV_NAME_MAX = 127, LVS_MOST = 65536 };
+
+struct lv {
+    char name[LV_NAME_MAX + 1], pool[LV_NAME_MAX + 1], origin[LV_NAME_MAX + 1], attr[16];
+    uint64_t size, usage, metadata_size, metadata_usage;
+};
+
+struct lvm {
+    struct pool pool;
+    char group[LV_NAME_MAX + 1], thin[LV_NAME_MAX + 1];
+};
+
+/* One verb on its way: what lvs said last, and the names of its volume (without the group). */
+struct lvm_work {
+    const struct lvm *p;
+    const struct pool_hand *h;
+    const struct volume *v;
+    struct lv *at;
+    size_t count;
+    char main[LV_NAME_MAX + 1], snap[LV_NAME_MAX + 1], import[LV_NAME_MAX + 1], source[LV_NAME_MAX + 1];
+};
+void lvm_work_free(struct lvm_work *w);
+#define AUTO_WORK __attribute__((cleanup(lvm_work_free))) struct lvm_work
+
+/* What `lvs --reportformat=json` printed; rows of other groups and without name or size are left out. *ret is
+ * the caller's to free. -ERR_STORAGE when it is not what lvs prints. */
+int lvm_report_read(struct span text, const char *group, struct lv **ret, size_t *count, struct fault *why);
+
+/* Fills *w and asks lvs; v NULL: for a verb of the pool. */
+int lvm_begin(struct lvm_work *w, const struct lvm *p, const struct pool_hand *h, const struct volume *v);
+int lvm_refresh(struct lvm_work *w);
+const struct lv *lvm_find(const struct lvm_work *w, const char *name);
+/* The volume's committed state: its name, its newest revision's while a commit is interrupted, or its name.
+ */
+const char *lvm_current(const struct lvm_work *w, const char *name);
+const struct lv *lvm_newest(const struct lvm_work *w, const char *name, uint64_t *seconds);
+
+/* Each is one command and asks lvs again. */
+int lvm_create(struct lvm_work *w, const char *name, uint64_t size);
+int lvm_clone(struct lvm_work *w, const char *from, const char *to);
+int lvm_rename(struct lvm_work *w, const char *from, const char *to);
+int lvm_remove(struct lvm_work *w, const char *name); /* what is not there is fine */
+int lvm_resize(struct lvm_work *w, const char *name, uint64_t size);
+int lvm_activate(struct lvm_work *w, const char *name);
+
+/* The committed state becomes a revision, `from` the committed state (or a clone of it, if it is to stay). */
+int lvm_commit(struct lvm_work *w, const char *from, bool keep);
+int lvm_keep_aside(struct lvm_work *w, char aside[LV_NAME_MAX + 1]);
+/* All but the newest `keep`. */
+int lvm_prune(struct lvm_work *w, uint64_t keep);
+/* After an interrupted commit whose new state is gone: the old one gets its name back. */
+int lvm_repair(struct lvm_work *w);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ * The commands of LVM that volumes need, and the steps made of them; in storage. Spec: storage 7.3, 7.4. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "doors/pool_lvm_inside.h"
+
+#define NOISE "exceeds the size of thin pool"
+
+enum { VID = 2 * LV_NAME_MAX + 2 };
+
+void lvm_work_free(struct lvm_work *w)
+{
+    free(w->at);
+}
+
+int lvm_refresh(struct lvm_work *w)
+{
+    static const char columns[] = "vg_name,pool_lv,name,lv_size,data_percent,lv_attr,origin,lv_metadata_size,"
+                                  "metadata_percent";
+    const char *argv[] = {"lvm", "lvs",       "--quiet", "--quiet", "--noheadings",
+                          "-o",  columns,     "--units", "b",       "--reportformat=json",
+                          "--",  w->p->group, NULL};
+    AUTO_TEXT said = {0};
+    struct lv *lvs = NULL;
+    size_t count = 0;
+    int r = tool_run(w->h, argv, NULL, &said);
+    if (r < 0 || (r = lvm_report_read(text_span(&said), w->p->group, &lvs, &count, w->h->why)) < 0)
+        return r;
+    free(w->at);
+    w->at = lvs;
+    w->count = count;
+    return 0;
+}
+
+/* "<group>/<name>" of this pool's group, with room for what is appended to it. */
+static int name_of(const struct lvm_work *w, const char *vid, char to[LV_NAME_MAX + 1])
+{
+    size_t len = strlen(w->p->group);
+    if (strncmp(vid, w->p->group, len) != 0 || vid[len] != '/' || strchr(vid + len + 1, '/') != NULL ||
+        strlen(vid + len + 1) > LV_NAME_MAX - 24 || vid[len + 1] == '\0')
+        return fault_set(w->h->why, ERR_STORAGE, "volume id %s is not of the form %s/NAME", vid, w->p->group);
+    return text_copy(to, LV_NAME_MAX + 1, span_of(vid + len + 1));
+}
+
+int lvm_begin(struct lvm_work *w, const struct lvm *p, const struct pool_hand *h, const struct volume *v)
+{
+    *w = (struct lvm_work){.p = p, .h = h, .v = v};
+    int r = v != NULL ? name_of(w, v->vid, w->main) : 0;
+    if (r >= 0 && v != NULL && v->source[0] != '\0')
+        r = name_of(w, v->source, w->source);
+    if (r < 0)
+        return r;
+    if (v != NULL && volume_kind(v) == VOLUME_BOTH)
+        return fault_set(h->why, ERR_STORAGE, "volume %s: snapshots that are saved are not supported here",
+                         v->vid);
+    snprintf(w->snap, sizeof w->snap, "%.*s-snap", LV_NAME_MAX - 24, w->main);
+    snprintf(w->import, sizeof w->import, "%.*s-import", LV_NAME_MAX - 24, w->main);
+    return lvm_refresh(w);
+}
+
+const struct lv *lvm_find(const struct lvm_work *w, const char *name)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (strcmp(w->at[i].name, name) == 0)
+            return &w->at[i];
+    return NULL;
+}
+
+const struct lv *lvm_newest(const struct lvm_work *w, const char *name, uint64_t *seconds)
+{
+    const struct lv *newest = NULL;
+    uint64_t time = 0;
+    for (size_t i = 0; i < w->count; i++)
+        if (names_lv_revision(name, w->at[i].name, &time) && (newest == NULL || time > *seconds)) {
+            newest = &w->at[i];
+            *seconds = time;
+        }
+    return newest;
+}
+
+const char *lvm_current(const struct lvm_work *w, const char *name)
+{
+    uint64_t seconds = 0;
+    const struct lv *newest = lvm_find(w, name) == NULL ? lvm_newest(w, name, &seconds) : NULL;
+    return newest != NULL ? newest->name : name;
+}
+
+/* ---- one command each ---- */
+
+static void vid_of(const struct lvm_work *w, const char *name, char to[VID])
+{
+    snprintf(to, VID, "%s/%s", w->p->group, name);
+}
+
+static int command(struct lvm_work *w, const char *const *argv)
+{
+    int r = tool_run(w->h, argv, NOISE, NULL);
+    return r < 0 ? r : lvm_refresh(w);
+}
+
+int lvm_create(struct lvm_work *w, const char *name, uint64_t size)
+{
+    char pool[VID], named[VID], sized[48];
+    vid_of(w, w->p->thin, pool);
+    snprintf(named, sizeof named, "--name=%s", name);
+    snprintf(sized, sizeof sized, "--virtualsize=%" PRIu64 "B", size);
+    const char *argv[] = {"lvm", "lvcreate", "--thin", "--setactivationskip=n", "--activate=y", named, sized,
+                          "--",  pool,       NULL};
+    return command(w, argv);
+}
+
+int lvm_clone(struct lvm_work *w, const char *from, const char *to)
+{
+    char source[VID], target[VID], named[VID + 8];
+    vid_of(w, from, source);
+    vid_of(w, to, target);
+    snprintf(named, sizeof named, "--name=%s", target);
+    const char *argv[] = {
+        "lvm",  "lvcreate", "--setactivationskip=n", "--activate=y", "--snapshot", "--type=thin", named, "--",
+        source, NULL};
+    return command(w, argv);
+}
+
+int lvm_rename(struct lvm_work *w, const char *from, const char *to)
+{
+    char old[VID], new[VID];
+    vid_of(w, from, old);
+    vid_of(w, to, new);
+    const char *argv[] = {"lvm", "lvrename", "--", old, new, NULL};
+    return command(w, argv);
+}
+
+int lvm_remove(struct lvm_work *w, const char *name)
+{
+    char vid[VID], node[VID + 5];
+    struct fault quiet;
+    struct pool_hand hand = *w->h;
+    if (lvm_find(w, name) == NULL)
+        return 0;
+    vid_of(w, name, vid);
+    snprintf(node, sizeof node, "/dev/%s", vid);
+    hand.why = &quiet;
+    const char *discard[] = {"blkdiscard", "-p", "1G", node, NULL};
+    tool_run(&hand, discard, NULL, NULL); /* spares LVM a long time under its lock; no harm without */
+    const char *argv[] = {"lvm", "lvremove", "--force", "--", vid, NULL};
+    return command(w, argv);
+}
+
+int lvm_resize(struct lvm_work *w, const char *name, uint64_t size)
+{
+    char vid[VID], sized[48];
+    vid_of(w, name, vid);
+    snprintf(sized, sizeof sized, "--size=%" PRIu64 "B", size);
+    const char *argv[] = {"lvm", "lvresize", sized, "--", vid, NULL};
+    return command(w, argv);
+}
+
+int lvm_activate(struct lvm_work *w, const char *name)
+{
+    char vid[VID];
+    vid_of(w, name, vid);
+    const char *argv[] = {"lvm", "lvchange", "--activate=y", "--", vid, NULL};
+    return command(w, argv);
+}
+
+/* ---- steps ---- */
+
+int lvm_prune(struct lvm_work *w, uint64_t keep)
+{
+    int r = 0;
+    for (;;) {
+        const struct lv *oldest = NULL;
+        uint64_t count = 0, time = 0, least = UINT64_MAX;
+        for (size_t i = 0; i < w->count; i++)
+            if (names_lv_revision(w->main, w->at[i].name, &time)) {
+                count++;
+                if (time < least) {
+                    oldest = &w->at[i];
+                    least = time;
+                }
+            }
+        if (r < 0 || count <= keep || oldest == NULL)
+            return r;
+        char name[LV_NAME_MAX + 1];
+        memcpy(name, oldest->name, sizeof name);
+        r = lvm_remove(w, name);
+    }
+}
+
+/* The committed state becomes the newest revision, whatever the clock says. */
+int lvm_keep_aside(struct lvm_work *w, char aside[LV_NAME_MAX + 1])
+{
+    uint64_t last = 0, now = (uint64_t)(w->h->call->now() / 1000000);
+    if (lvm_newest(w, w->main, &last) != NULL && now <= last)
+        now = last + 1;
+    snprintf(aside, LV_NAME_MAX + 1, "%.*s-%" PRIu64 "-back", LV_NAME_MAX - 24, w->main, now % 100000000000);
+    return lvm_rename(w, w->main, aside);
+}
+
+/* Between the two renames the newest revision is the committed state (lvm_current), and what was to follow it
+ * is still there under its own name: the next start or stop goes on. */
+int lvm_commit(struct lvm_work *w, const char *from, bool keep)
+{
+    char aside[LV_NAME_MAX + 1];
+    int r = 0;
+    if (lvm_find(w, from) == NULL && !keep)
+        return 0;
+    if (lvm_find(w, w->main) != NULL)
+        r = lvm_keep_aside(w, aside);
+    if (r >= 0)
+        r = keep ? lvm_clone(w, from, w->main) : lvm_rename(w, from, w->main);
+    if (r < 0)
+        return r;
+    struct fault quiet;
+    struct pool_hand hand = *w->h, *told = &hand;
+    const struct pool_hand *real = w->h;
+    told->why = &quiet; /* it is committed: an old revision more is no failure */
+    w->h = told;
+    lvm_prune(w, w->v->revisions_to_keep > 0 ? (uint64_t)w->v->revisions_to_keep : 0);
+    w->h = real;
+    return 0;
+}
+
+int lvm_repair(struct lvm_work *w)
+{
+    uint64_t seconds = 0;
+    char name[LV_NAME_MAX + 1];
+    const struct lv *newest = lvm_newest(w, w->main, &seconds);
+    if (!w->v->save_on_stop || newest == NULL || lvm_find(w, w->main) != NULL)
+        return 0;
+    memcpy(name, newest->name, sizeof name);
+    return lvm_rename(w, name, w->main);
+}

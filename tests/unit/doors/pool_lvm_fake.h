@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ * An LVM of files: lvcreate, lvremove, lvrename, lvresize, lvchange, lvs and blkdiscard as the driver calls
+ * them, thin volumes as files below a folder that stands in for /dev. One command may fail or be the last
+ * before a crash. */
+#ifndef TESTS_UNIT_DOORS_POOL_LVM_FAKE_H
+#define TESTS_UNIT_DOORS_POOL_LVM_FAKE_H
+
+#include <errno.h>
+
+#include "tests/unit/doors/pool_bench.h"
+
+enum { FAKE_LVS = 64 };
+
+static struct {
+    char dev[64]; /* where volumes lie */
+    struct {
+        char name[128], origin[128];
+        uint64_t size;
+        bool inactive;
+    } at[FAKE_LVS];
+    size_t count;
+    unsigned made, fail_at; /* commands that change something; 1: the first */
+    bool after, dead;       /* it fails when it was done; all that follow fail, too */
+    int64_t clock;          /* microseconds, a second further at each look */
+    char said[8][300];      /* the last commands */
+} lvm_fake;
+
+static inline int fake_find(const char *name)
+{
+    for (size_t i = 0; i < lvm_fake.count; i++)
+        if (strcmp(lvm_fake.at[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static inline const char *fake_path(const char *name)
+{
+    static char path[4][256];
+    static unsigned next;
+    char *to = path[next++ % 4];
+    snprintf(to, sizeof path[0], "%s/%s", lvm_fake.dev, name);
+    return to;
+}
+
+static inline int complain(struct pool_output *out, const char *what, const char *name)
+{
+    out->err = TEXT_WITH_LIMIT(POOL_COMPLAINT_MOST);
+    text_format(
+        &out->err,
+        "  WARNING: Sum of all thin volume sizes exceeds the size of thin pool.\n  %s \"vg/%s\" (100%%).\n",
+        what, name);
+    out->status = 5;
+    return 0;
+}
+
+static inline const char *value_of(const char *const *argv, const char *option)
+{
+    for (; *argv != NULL; argv++)
+        if (strncmp(*argv, option, strlen(option)) == 0)
+            return *argv + strlen(option);
+    return "";
+}
+
+static inline const char *bare(const char *vid)
+{
+    return strncmp(vid, "vg/", 3) == 0 ? vid + 3 : vid;
+}
+
+static inline int fake_create(const char *const *argv, const char *last, struct pool_output *out)
+{
+    const char *name = bare(value_of(argv, "--name="));
+    int source = value_of(argv, "--virtualsize=")[0] == '\0' ? fake_find(bare(last)) : -2;
+    char line[700];
+    if (fake_find(name) >= 0)
+        return complain(out, "Logical Volume already exists", name);
+    if (source == -1)
+        return complain(out, "Failed to find logical volume", last);
+    if (lvm_fake.count == FAKE_LVS)
+        abort();
+    size_t i = lvm_fake.count++;
+    memset(&lvm_fake.at[i], 0, sizeof lvm_fake.at[i]);
+    snprintf(lvm_fake.at[i].name, sizeof lvm_fake.at[i].name, "%s", name);
+    if (source >= 0) {
+        memcpy(lvm_fake.at[i].origin, lvm_fake.at[source].name, sizeof lvm_fake.at[i].origin);
+        lvm_fake.at[i].size = lvm_fake.at[source].size;
+        snprintf(line, sizeof line, "cp %s %s", fake_path(lvm_fake.at[source].name), fake_path(name));
+    } else {
+        lvm_fake.at[i].size = strtoull(value_of(argv, "--virtualsize="), NULL, 10);
+        snprintf(line, sizeof line, "truncate -s %llu %s", (unsigned long long)lvm_fake.at[i].size,
+                 fake_path(name));
+    }
+    return run_quietly(line) ? 0 : -1;
+}
+
+static inline int fake_rename(const char *from, const char *to, struct pool_output *out)
+{
+    int i = fake_find(from);
+    if (i < 0 || fake_find(to) >= 0)
+        return complain(out, "Cannot rename", from);
+    for (size_t k = 0; k < lvm_fake.count; k++)
+        if (strcmp(lvm_fake.at[k].origin, from) == 0)
+            snprintf(lvm_fake.at[k].origin, sizeof lvm_fake.at[k].origin, "%s", to);
+    snprintf(lvm_fake.at[i].name, sizeof lvm_fake.at[i].name, "%s", to);
+    return rename(fake_path(from), fake_path(to));
+}
+
+static inline int fake_remove(const char *name, struct pool_output *out)
+{
+    int i = fake_find(name);
+    if (i < 0)
+        return complain(out, "Failed to find logical volume", name);
+    for (size_t k = 0; k < lvm_fake.count; k++)
+        if (strcmp(lvm_fake.at[k].origin, name) == 0)
+            lvm_fake.at[k].origin[0] = '\0';
+    lvm_fake.at[i] = lvm_fake.at[--lvm_fake.count];
+    return unlink(fake_path(name));
+}
+
+static inline int fake_report(struct pool_output *out)
+{
+    out->out = TEXT_WITH_LIMIT(1 << 20);
+    text_add(&out->out, "  {\"report\":[{\"lv\":[\n"
+                        "{\"vg_name\":\"other\",\"pool_lv\":\"\",\"lv_name\":\"root\",\"lv_size\":\"4096B\","
+                        "\"lv_attr\":\"-wi-ao----\"},\n"
+                        "{\"vg_name\":\"vg\",\"pool_lv\":\"\",\"lv_name\":\"pool\",\"lv_size\":\"1000000B\","
+                        "\"data_percent\":\"12.50\","
+                        "\"lv_attr\":\"twi-aotz--\",\"origin\":\"\",\"lv_metadata_size\":\"4096B\","
+                        "\"metadata_percent\":\"50.00\"}");
+    for (size_t i = 0; i < lvm_fake.count; i++)
+        text_format(&out->out,
+                    ",\n{\"vg_name\":\"vg\",\"pool_lv\":\"pool\",\"lv_name\":\"%s\",\"lv_size\":\"%lluB\","
+                    "\"data_percent\":\"25.00\","
+                    "\"lv_attr\":\"Vwi-%c-tz--\",\"origin\":\"%s\",\"lv_metadata_size\":\"\",\"metadata_"
+                    "percent\":\"\"}",
+                    lvm_fake.at[i].name, (unsigned long long)lvm_fake.at[i].size,
+                    lvm_fake.at[i].inactive ? '-' : 'a', lvm_fake.at[i].origin);
+    text_add(&out->out, "]}]}\n");
+    return 0;
+}
+
+static inline int fake_do(const char *const *argv, struct pool_output *out)
+{
+    const char *last = argv[0], *before = argv[0];
+    for (const char *const *at = argv; *at != NULL; at++) {
+        before = last;
+        last = *at;
+    }
+    if (strcmp(argv[1], "lvcreate") == 0)
+        return fake_create(argv, last, out);
+    if (strcmp(argv[1], "lvrename") == 0)
+        return fake_rename(bare(before), bare(last), out);
+    if (strcmp(argv[1], "lvremove") == 0)
+        return fake_remove(bare(last), out);
+    int i = fake_find(bare(last));
+    if (i < 0)
+        return complain(out, "Failed to find logical volume", last);
+    if (strcmp(argv[1], "lvchange") == 0)
+        lvm_fake.at[i].inactive = false;
+    else if (strcmp(argv[1], "lvresize") == 0)
+        lvm_fake.at[i].size = strtoull(value_of(argv, "--size="), NULL, 10);
+    else
+        abort();
+    return truncate(fake_path(bare(last)), (off_t)lvm_fake.at[i].size);
+}
+
+static inline int fake_run(const struct pool_program *program, struct pool_output *out)
+{
+    *out = (struct pool_output){0};
+    if (lvm_fake.dead) {
+        errno = EIO;
+        return -1;
+    }
+    if (strcmp(program->argv[0], "blkdiscard") == 0)
+        return 0;
+    if (strcmp(program->argv[0], "lvm") != 0)
+        abort();
+    if (strcmp(program->argv[1], "lvs") == 0)
+        return fake_report(out);
+    bool now = ++lvm_fake.made == lvm_fake.fail_at;
+    char *line = lvm_fake.said[(lvm_fake.made - 1) % 8];
+    line[0] = '\0';
+    for (const char *const *at = program->argv + 1; *at != NULL; at++)
+        snprintf(line + strlen(line), sizeof lvm_fake.said[0] - strlen(line), "%s%s",
+                 line[0] != '\0' ? " " : "", *at);
+    if (now)
+        lvm_fake.dead = true;
+    if (now && !lvm_fake.after) {
+        errno = EIO;
+        return -1;
+    }
+    int r = fake_do(program->argv, out);
+    if (now) {
+        errno = EIO;
+        return -1;
+    }
+    return r;
+}
+
+static inline int fake_open(const char *path, int flags, unsigned mode)
+{
+    return pool_calls_real.open(strncmp(path, "/dev/vg/", 8) == 0 ? fake_path(path + 8) : path, flags, mode);
+}
+
+static inline int64_t fake_now(void)
+{
+    return lvm_fake.clock += 1000000;
+}
+
+static inline struct pool_calls lvm_fake_calls(void)
+{
+    struct pool_calls calls = pool_calls_real;
+    calls.run = fake_run;
+    calls.open = fake_open;
+    calls.now = fake_now;
+    return calls;
+}
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT
+ * lvm_thin against an LVM of files: the states and commands of spec storage 7.5 and 17, every command failing
+ * or being the last one; lvs's report from hostile bytes. Against real LVM where the kernel has thin volumes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/own.h"
+#include "doors/pool_lvm_inside.h"
+#include "tests/unit/doors/pool_lvm_fake.h"
+
+#define LINES(name, keep)                                                                                    \
+    "vid=vg/vm-" name "\nrevisions_to_keep=" keep "\nrw=True\nsave_on_stop=True\nsize=32768"
+
+static struct pool_calls calls;
+static struct pool *pool;
+static struct volume root, private, app;
+static struct fault why;
+static int material = -1;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&lvm_fake, 0, sizeof lvm_fake);
+    snprintf(lvm_fake.dev, sizeof lvm_fake.dev, "/dev/shm/pool-lvm-test.XXXXXX");
+    assert_non_null(mkdtemp(lvm_fake.dev));
+    lvm_fake.clock = INT64_C(1521065904) * 1000000;
+    calls = lvm_fake_calls();
+    pool = pool_at("lvm_thin", "volume_group=vg\nthin_pool=pool", &calls);
+    root = volume_of("root", LINES("t-root", "2"));
+    private = volume_of("private", LINES("a-private", "2"));
+    app = volume_of("root", "vid=vg/vm-a-root\nrw=True\nsnap_on_start=True\nsource=vg/vm-t-root\nsize=32768");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char line[128];
+    (void)state;
+    pool_free(pool);
+    snprintf(line, sizeof line, "rm -rf %s", lvm_fake.dev);
+    return run_quietly(line) ? 0 : -1;
+}
+
+static int does(enum pool_verb verb, const struct volume *v)
+{
+    return pool_do(
+        pool, verb,
+        &(struct pool_errand){.volume = v, .source = &root, .fd = material, .size = SIZE, .success = true},
+        NULL, &why);
+}
+
+static void must(enum pool_verb verb, const struct volume *v)
+{
+    if (does(verb, v) < 0)
+        fail_msg("%s: %s", pool_verb_name(verb), why.text);
+}
+
+static void session(const struct volume *v, char word)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s-snap", v->vid + 3);
+    must(POOL_start, v);
+    write_pattern(fake_path(name), word, SIZE);
+    must(POOL_stop, v);
+}
+
+static char word(const char *name)
+{
+    return read_pattern(fake_path(name), NULL);
+}
+
+static unsigned revisions(const struct volume *v)
+{
+    AUTO_OUTCOME o = {0};
+    unsigned count = 0;
+    assert_int_equal(pool_do(pool, POOL_revisions, &(struct pool_errand){.volume = v}, &o, &why), 0);
+    for (size_t i = 0; i < o.list.len; i++)
+        count += o.list.at[i] == '\n';
+    return count;
+}
+
+static void commands_are(const char *const *lines)
+{
+    for (unsigned i = 0; lines[i] != NULL; i++)
+        assert_string_equal(lvm_fake.said[i], lines[i]);
+    lvm_fake.made = 0;
+}
+
+static void commands_are_those_of_the_worked_sequences(void **state)
+{
+    (void)state;
+    must(POOL_create, &root);
+    commands_are((const char *[]){
+        "lvcreate --thin --setactivationskip=n --activate=y --name=vm-t-root --virtualsize=32768B -- vg/pool",
+        NULL});
+    must(POOL_start, &root);
+    commands_are((const char *[]){"lvcreate --setactivationskip=n --activate=y --snapshot --type=thin "
+                                  "--name=vg/vm-t-root-snap -- vg/vm-t-root",
+                                  NULL});
+    must(POOL_start, &root);
+    assert_int_equal(lvm_fake.made, 0);
+    must(POOL_stop, &root);
+    commands_are((const char *[]){"lvrename -- vg/vm-t-root vg/vm-t-root-1521065905-back",
+                                  "lvrename -- vg/vm-t-root-snap vg/vm-t-root", NULL});
+    must(POOL_start, &app);
+    commands_are((const char *[]){"lvcreate --setactivationskip=n --activate=y --snapshot --type=thin "
+                                  "--name=vg/vm-a-root-snap -- vg/vm-t-root",
+                                  NULL});
+    must(POOL_stop, &app);
+    commands_are((const char *[]){"lvremove --force -- vg/vm-a-root-snap", NULL});
+}
+
+static void a_saved_volume_keeps_what_it_should(void **state)
+{
+    (void)state;
+    must(POOL_create, &root);
+    for (int c = 'a'; c <= 'd'; c++)
+        session(&root, (char)c);
+    assert_int_equal(word("vm-t-root"), 'd');
+    assert_int_equal(revisions(&root), 2);
+    must(POOL_revert, &root);
+    assert_int_equal(word("vm-t-root"), 'c');
+    assert_int_equal(revisions(&root), 2); /* it stays */
+    struct pool_errand e = {.volume = &root, .revision = SPAN_LITERAL("17-back")};
+    assert_int_equal(pool_do(pool, POOL_revert, &e, NULL, &why), -ERR_REVISION_NOT_FOUND);
+    assert_int_equal(word("vm-t-root"), 'c');
+    root.revisions_to_keep = 0;
+    session(&root, 'e');
+    assert_int_equal(revisions(&root), 0);
+    must(POOL_remove, &root);
+    assert_int_equal(lvm_fake.count, 0);
+}
+
+static void a_snapshot_is_outdated_when_its_source_was_committed(void **state)
+{
+    AUTO_OUTCOME o = {0};
+    struct pool_errand e = {.volume = &app};
+    (void)state;
+    must(POOL_create, &root);
+    must(POOL_create, &app);
+    must(POOL_start, &app);
+    assert_int_equal(pool_do(pool, POOL_look, &e, &o, &why), 0);
+    assert_false(o.outdated || o.dirty);
+    assert_string_equal(o.path, "/dev/mapper/vg-vm--a--root--snap");
+    session(&root, 'x');
+    assert_int_equal(pool_do(pool, POOL_look, &e, &o, &why), 0);
+    assert_true(o.outdated);
+    must(POOL_stop, &app);
+    assert_int_equal(pool_do(pool, POOL_look, &e, &o, &why), 0);
+    assert_false(o.outdated);
+}
+
+static void in_place_makes_no_copies(void **state)
+{
+    AUTO_OUTCOME o = {0};
+    struct pool_errand e = {.volume = &root};
+    (void)state;
+    must(POOL_create, &root);
+    session(&root, 'a');
+    root.revisions_to_keep = -1;
+    lvm_fake.made = 0;
+    must(POOL_start, &root);
+    commands_are((const char *[]){"lvremove --force -- vg/vm-t-root-1521065905-back", NULL});
+    assert_int_equal(pool_do(pool, POOL_look, &e, &o, &why), 0);
+    assert_string_equal(o.path, "/dev/mapper/vg-vm--t--root");
+    must(POOL_stop, &root);
+    assert_int_equal(lvm_fake.made, 0);
+    assert_int_equal(lvm_fake.count, 1);
+}
+
+static void an_import_blocks_the_start_until_it_ends(void **state)
+{
+    AUTO_OUTCOME o = {0};
+    char bytes[BLOCK];
+    struct pool_errand e = {.volume = &private, .size = SIZE, .data = {bytes, sizeof bytes}, .offset = 0};
+    (void)state;
+    memset(bytes, 'i', sizeof bytes);
+    must(POOL_create, &private);
+    assert_int_equal(pool_do(pool, POOL_import_begin, &e, &o, &why), 0);
+    assert_string_equal(o.path, "/dev/vg/vm-a-private-import");
+    assert_int_equal(does(POOL_start, &private), -ERR_STORAGE);
+    assert_string_equal(why.text, "Import operation in progress on vg/vm-a-private");
+    assert_int_equal(pool_do(pool, POOL_import_data, &e, NULL, &why), 0);
+    e.offset = SIZE;
+    assert_int_equal(pool_do(pool, POOL_import_data, &e, NULL, &why), -ERR_STORAGE);
+    must(POOL_import_end, &private);
+    assert_int_equal(word("vm-a-private"), '?'); /* its first block, and zeros */
+    assert_int_equal(does(POOL_import_end, &private), -ERR_STORAGE);
+    must(POOL_import_fd, &private);
+    assert_int_equal(word("vm-a-private"), 'n');
+}
+
+static void a_tools_complaint_is_the_errors_text(void **state)
+{
+    (void)state;
+    must(POOL_create, &root);
+    assert_int_equal(does(POOL_create, &root), -ERR_STORAGE);
+    assert_string_equal(why.text,
+                        "lvm failed with status 5: Logical Volume already exists \"vg/vm-t-root\" (100_).");
+    assert_int_equal(does(POOL_start, &app), 0);
+    snprintf(app.source, sizeof app.source, "vg/vm-none-root");
+    assert_int_equal(does(POOL_verify, &app), -ERR_STORAGE);
+    assert_string_equal(why.text, "volume vg/vm-none-root missing");
+    snprintf(app.vid, sizeof app.vid, "other/vm-a-root");
+    assert_int_equal(does(POOL_start, &app), -ERR_STORAGE);
+}
+
+static void the_pool_tells_its_room_and_its_volumes(void **state)
+{
+    AUTO_OUTCOME o = {0};
+    (void)state;
+    must(POOL_create, &root);
+    session(&root, 'a');
+    must(POOL_start, &root);
+    assert_int_equal(pool_do(pool, POOL_setup, NULL, NULL, &why), 0);
+    assert_int_equal(pool_do(pool, POOL_usage, NULL, &o, &why), 0);
+    assert_int_equal(o.size, 1000000);
+    assert_int_equal(o.usage, 125000);
+    assert_non_null(strstr(o.list.at, "metadata_usage=2048\n"));
+    assert_int_equal(pool_do(pool, POOL_list, NULL, &o, &why), 0);
+    assert_string_equal(o.list.at, "vid=vg/vm-t-root\n");
+    struct pool *wrong = pool_at("lvm_thin", "volume_group=vg\nthin_pool=vm-t-root", &calls);
+    assert_int_equal(pool_do(wrong, POOL_setup, NULL, NULL, &why), -ERR_STORAGE);
+    pool_free(wrong);
+}
+
+/* ---- every command fails, or is the last one ---- */
+
+static const struct trial {
+    enum pool_verb verb;
+    bool started, import;
+    char old, new;
+    int64_t keep;
+} trials[] = {
+    {POOL_create, false, false, '-', '0', 2},       {POOL_start, false, false, 'o', 'o', 2},
+    {POOL_stop, true, false, 'r', 'r', 2},          {POOL_stop, true, false, 'r', 'r', 0},
+    {POOL_start, false, false, 'o', 'o', -1},       {POOL_revert, false, false, 'o', 'p', 2},
+    {POOL_import_begin, false, false, 'o', 'o', 2}, {POOL_import_end, false, true, 'o', 'i', 2},
+    {POOL_import_fd, false, false, 'o', 'n', 2},    {POOL_clone, false, false, 'o', 's', 2},
+    {POOL_remove, false, false, 'o', '-', 2},
+};
+
+static void prepare(const struct trial *t)
+{
+    private.revisions_to_keep = 2;
+    must(POOL_create, &root);
+    session(&root, 's');
+    if (t->old != '-') {
+        must(POOL_create, &private);
+        session(&private, 'x');
+        session(&private, 'p');
+        session(&private, 'o');
+    }
+    private.revisions_to_keep = t->keep;
+    if (t->import) {
+        must(POOL_import_begin, &private);
+        write_pattern(fake_path("vm-a-private-import"), 'i', SIZE);
+    }
+    if (t->started) {
+        must(POOL_start, &private);
+        write_pattern(fake_path("vm-a-private-snap"), 'r', SIZE);
+    }
+    lvm_fake.made = 0;
+}
+
+static void tell(void *self, const struct pool_found *found)
+{
+    (void)self;
+    if (found->r < 0)
+        fail_msg("recovery: %s", found->why->text);
+}
+
+static void is_old_or_new(const struct trial *t, bool done, unsigned n)
+{
+    struct pool_known_volume known = {private, POOL_AT_REST};
+    lvm_fake.dead = false;
+    lvm_fake.fail_at = 0;
+    assert_int_equal(pool_recover(pool, &known, 1, tell, NULL, &why), 0);
+    char seen = word("vm-a-private");
+    if (seen != t->new && (done || seen != t->old))
+        fail_msg("%s, command %u: it is %c, neither %c nor %c", pool_verb_name(t->verb), n, seen, t->old,
+                 t->new);
+    for (size_t i = 0; i < lvm_fake.count; i++)
+        assert_null(strstr(lvm_fake.at[i].name, "import"));
+    if (seen != '-') {
+        must(POOL_start, &private);
+        must(POOL_stop, &private);
+        assert_int_equal(word("vm-a-private"), seen);
+    }
+    known.known = POOL_HALF_MADE;
+    assert_int_equal(pool_recover(pool, &known, 1, tell, NULL, &why), 0);
+    assert_int_equal(lvm_fake.count, 1 + revisions(&root));
+    must(POOL_create, &private);
+}
+
+/* n 0: none; else the n-th command fails, done or not, and all that follow. Returns the number of commands.
+ */
+static unsigned one_run(const struct trial *t, unsigned n, bool after)
+{
+    assert_int_equal(setup(NULL), 0);
+    prepare(t);
+    lvm_fake.fail_at = n;
+    lvm_fake.after = after;
+    int r = does(t->verb, &private);
+    assert_true(n > 0 || r == 0);
+    unsigned made = lvm_fake.made;
+    is_old_or_new(t, r >= 0, n);
+    assert_int_equal(teardown(NULL), 0);
+    return made;
+}
+
+static void any_command_may_be_the_last(void **state)
+{
+    (void)state;
+    assert_int_equal(teardown(NULL), 0);
+    for (size_t i = 0; i < COUNT(trials); i++) {
+        unsigned made = one_run(&trials[i], 0, false);
+        assert_true(made > 0);
+        for (unsigned n = 1; n <= 2 * made; n++)
+            one_run(&trials[i], (n + 1) / 2, n % 2 == 0);
+    }
+    assert_int_equal(setup(NULL), 0);
+}
+
+static void a_report_that_makes_no_sense_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "lvs: no",
+        "{}",
+        "{\"report\":[]}",
+        "{\"report\":[{\"lv\":{}}]}",
+        "{\"report\":[{\"lv\":[1]}]}",
+        "{\"report\":[{\"lv\":[{\"vg_name\":\"vg\",\"lv_name\":\"a\",\"lv_size\":\"12\",\"lv_attr\":\"-wi-a--"
+        "---\"}]}]}",
+        "{\"report\":[{\"lv\":[{\"vg_name\":\"vg\",\"lv_name\":\"a\",\"lv_size\":\"12B\",\"lv_attr\":\"-w\"}]"
+        "}]}",
+        "{\"report\":[{\"lv\":[{\"vg_name\":\"vg\",\"lv_name\":\"a\",\"lv_size\":\"12B\",\"lv_attr\":\"-wi-a-"
+        "----\","
+        "\"data_percent\":\"101.0\"}]}]}",
+    };
+    struct lv *lvs = NULL;
+    size_t count = 7;
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        assert_int_equal(lvm_report_read(span_of(bad[i]), "vg", &lvs, &count, &why), -ERR_STORAGE);
+        assert_null(lvs);
+        assert_int_equal(count, 7);
+    }
+}
+
+static void a_real_thin_pool_does_the_same(void **state)
+{
+    (void)state;
+    if (!run_quietly("PATH=$PATH:/usr/sbin:/sbin; dmsetup targets | grep -q '^thin-pool'"))
+        skip();
+    char image[] = "/var/tmp/pool-lvm-real.XXXXXX", line[700];
+    int fd = mkstemp(image);
+    assert_true(fd >= 0);
+    close(fd);
+    snprintf(line, sizeof line,
+             "PATH=$PATH:/usr/sbin:/sbin; truncate -s 512M %s && d=$(losetup -f --show %s) && rm %s && "
+             "vgcreate bulkheadtest $d && "
+             "lvcreate -L 256M -T bulkheadtest/pool && losetup -d $d",
+             image, image, image);
+    assert_true(run_quietly(line));
+    struct pool *real = pool_at("lvm_thin", "volume_group=bulkheadtest\nthin_pool=pool", NULL);
+    struct volume v = volume_of(
+        "private", "vid=bulkheadtest/vm-a-private\nrevisions_to_keep=1\nrw=True\nsave_on_stop=True\n"
+                   "size=4194304");
+    struct pool_errand e = {.volume = &v, .fd = material, .size = SIZE};
+    AUTO_OUTCOME o = {0};
+    int r = pool_do(real, POOL_setup, NULL, NULL, &why);
+    static const enum pool_verb day[] = {POOL_create, POOL_start, POOL_stop,  POOL_import_fd,
+                                         POOL_start,  POOL_stop,  POOL_revert};
+    for (size_t i = 0; r >= 0 && i < COUNT(day); i++)
+        r = pool_do(real, day[i], &e, NULL, &why);
+    if (r >= 0)
+        r = pool_do(real, POOL_export, &e, &o, &why);
+    char seen = read_pattern(o.path, NULL);
+    if (r >= 0)
+        r = pool_do(real, POOL_remove, &e, NULL, &why);
+    pool_free(real);
+    run_quietly("PATH=$PATH:/usr/sbin:/sbin; vgremove -ff -y bulkheadtest");
+    if (r < 0)
+        fail_msg("%s", why.text);
+    assert_int_equal(seen, 'n');
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(commands_are_those_of_the_worked_sequences),
+        TEST(a_saved_volume_keeps_what_it_should),
+        TEST(a_snapshot_is_outdated_when_its_source_was_committed),
+        TEST(in_place_makes_no_copies),
+        TEST(an_import_blocks_the_start_until_it_ends),
+        TEST(a_tools_complaint_is_the_errors_text),
+        TEST(the_pool_tells_its_room_and_its_volumes),
+        TEST(any_command_may_be_the_last),
+        cmocka_unit_test(a_report_that_makes_no_sense_is_refused),
+        cmocka_unit_test(a_real_thin_pool_does_the_same),
+    };
+    char path[] = "/dev/shm/pool-lvm-material.XXXXXX";
+    material = mkostemp(path, O_CLOEXEC);
+    if (material < 0 || ftruncate(material, SIZE) < 0)
+        return 1;
+    write_pattern(path, 'n', SIZE);
+    unlink(path);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
