@@ -74,6 +74,7 @@ add_fuzz(api_mailbox actor_api)
 add_fuzz(api_request actor_api)
 add_fuzz(qubes_xml actor_registry)
 add_fuzz(firewall_xml actor_registry)
+add_fuzz(device room_model)
 
 # Measuring programs; run by hand, or by tests/bench/run.
 foreach(bench store qubes_xml read write restart start isolate)

@@ -12,10 +12,9 @@ enum { INTERFACE_LEN = 7 };
 
 static const struct class_row {
     const char *name;
-    char letter;
     bool core, options;
 } classes[DEVICE_CLASSES] = {
-#define DEVICE_CLASS(name_, letter_, core_, options_, meaning) {#name_, letter_, core_, options_},
+#define DEVICE_CLASS(name_, core_, options_, meaning) {#name_, core_, options_},
 #include "model/device_class.def"
 };
 
@@ -48,11 +47,6 @@ bool device_class_is_core(enum device_class class)
 bool device_class_takes_options(enum device_class class)
 {
     return (unsigned)class < DEVICE_CLASSES && classes[class].options;
-}
-
-char device_class_letter(enum device_class class)
-{
-    return (unsigned)class < DEVICE_CLASSES ? classes[class].letter : '?';
 }
 
 const char *device_mode_name(enum device_mode mode)
@@ -185,7 +179,7 @@ static void add_for_argument(struct text *to, struct span s)
             text_add(to, "_______");
             i += INTERFACE_LEN - 1;
         } else {
-            text_byte(to, s.at[i] == ':' ? '+' : s.at[i] == '*' ? '_' : s.at[i]);
+            text_byte(to, (char)(s.at[i] == ':' ? '+' : s.at[i] == '*' ? '_' : s.at[i]));
         }
     }
 }

@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 enum device_class {
-#define DEVICE_CLASS(name, letter, core, options, meaning) DEVICE_##name,
+#define DEVICE_CLASS(name, core, options, meaning) DEVICE_##name,
 #include "model/device_class.def"
     DEVICE_CLASSES
 };
@@ -25,7 +25,6 @@ const char *device_class_name(enum device_class class);             /* "" for a 
 int device_class_parse(struct span name, enum device_class *class); /* 0 or -ERR_UNKNOWN */
 bool device_class_is_core(enum device_class class);                 /* served without being asked for */
 bool device_class_takes_options(enum device_class class);           /* in assignments */
-char device_class_letter(enum device_class class);
 
 const char *device_mode_name(enum device_mode mode);
 /* 0, or -ERR_DEVICE_MODE: exactly one of the words. */

@@ -128,7 +128,7 @@ static void put_shown(struct text *to, const char *prefix, struct span key, stru
 {
     AUTO_TEXT shown = TEXT_WITH_LIMIT(4096);
     for (size_t i = 0; i < value.len; i++)
-        text_byte(&shown, value.at[i] < ' ' || value.at[i] > '~' ? '?' : value.at[i]);
+        text_byte(&shown, (char)(value.at[i] < ' ' || value.at[i] > '~' ? '?' : value.at[i]));
     (void)wire_put(to, prefix, key, text_span(&shown), NULL);
     if (shown.failed < 0 && to->failed == 0)
         to->failed = shown.failed;

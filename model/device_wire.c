@@ -191,13 +191,21 @@ static int take_property(const struct device *expected, const struct wire_pair *
                                       p->key.len > 100 ? 100 : (int)p->key.len, p->key.at));
 }
 
+/* qubes.xml keeps no option without a name, and reads one called identity as the device's id. */
+static int check_option(const struct wire_pair *p, struct fault *why)
+{
+    if (p->key.len > 0 && !span_is(p->key, "identity"))
+        return 0;
+    return fault_set(why, ERR_PROTOCOL, "an option needs a name, and one other than identity");
+}
+
 int device_payload_parse(const struct device *expected, struct span payload, char *room,
                          struct device_payload *out, struct fault *why)
 {
     *out = (struct device_payload){.mode = DEVICE_MODE_MANUAL, .id = expected->id};
     int r = wire_parse(payload, room, out->pair, &out->pairs, why);
     for (size_t i = 0; r == 0 && i < out->pairs; i++)
-        if (!out->pair[i].is_option)
-            r = take_property(expected, &out->pair[i], out, why);
+        r = out->pair[i].is_option ? check_option(&out->pair[i], why)
+                                   : take_property(expected, &out->pair[i], out, why);
     return r;
 }

@@ -183,7 +183,7 @@ static int assign(struct doing *d, uint32_t qid, struct span key, struct span pa
 
 static int unassign(struct doing *d, uint32_t qid, struct span key)
 {
-    struct device device;
+    struct device device = {0};
     struct assignment a;
     int r = device_target(d, qid);
     if (r == 0)
@@ -216,7 +216,7 @@ static int not_assigned(struct doing *d, uint32_t qid, const struct device *devi
 
 static int set_mode(struct doing *d, uint32_t qid, struct span key, struct span word)
 {
-    struct device device;
+    struct device device = {0};
     struct assignment a;
     enum device_mode mode;
     int r = device_target(d, qid);

@@ -46,14 +46,16 @@ int device_frontend_check(const struct model *m, const struct device *device, st
  * -ERR_QUBES. */
 int device_attach_check(const struct known *k, enum device_class class, uint32_t qid, struct fault *why);
 
+/* A fault of the classes whose text clients get as Python shows a key: "'pci device dom0:00_19.0:* WHAT VM'",
+ * quotes included. Returns -code. */
+int device_fault(struct fault *why, enum err code, const struct device *device, const char *what,
+                 const char *vm);
+
 /* For the files plan_device*.c. */
 int device_target(struct doing *d, uint32_t qid);
 int device_key_operand(struct doing *d, struct span key, struct device *device);
 struct span device_planned_text(struct doing *d, void (*write)(struct text *, const struct device *),
                                 const struct device *device);
-/* "'pci device dom0:00_19.0:* WHAT VM'", quotes included. */
-int device_fault(struct fault *why, enum err code, const struct device *device, const char *what,
-                 const char *vm);
 void device_fire(struct doing *d, const char *prefix, uint32_t qid, enum device_class class, const char *key,
                  struct span text, const struct span *option_lines);
 int device_store(struct doing *d, uint32_t qid, const struct assignment *a);

@@ -147,7 +147,7 @@ static void take_away_at(struct doing *d, uint32_t qid, const struct device *dev
 
 static int drop(struct doing *d, uint32_t qid, struct span key)
 {
-    struct device device;
+    struct device device = {0};
     struct assignment a;
     int r = operand(d, qid, key, &device);
     if (r < 0)

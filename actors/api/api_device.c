@@ -10,7 +10,7 @@
 
 int line_list_add(struct line_list *l, struct text *line)
 {
-    if (line->failed == 0 && l->count == l->room) {
+    if (line->failed == 0 && (l->at == NULL || l->count == l->room)) {
         size_t room = l->room == 0 ? 16 : l->room * 2;
         char **at = realloc(l->at, room * sizeof *at);
         if (at == NULL)

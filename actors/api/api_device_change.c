@@ -112,16 +112,6 @@ static int check_denied(const struct api *self, const struct asked *q, const str
     return 0;
 }
 
-/* "'pci device WHAT not attached to VM'", as clients get the text of a key error. */
-static int device_refused(const struct asked *q, const struct wish *w, enum err code, const char *what,
-                          struct fault *why)
-{
-    AUTO_TEXT t = TEXT_WITH_LIMIT(4096);
-    device_text(&t, &w->device);
-    return fault_plain(why, fault_set(why, code, "'%s device %.*s %s %s'", device_class_name(w->class),
-                                      t.len > 300 ? 300 : (int)t.len, t.at, what, vm_name(q->dest)));
-}
-
 static int check_free(const struct api *self, const struct asked *q, const struct wish *w,
                       const struct device_item *found, struct fault *why)
 {
@@ -131,7 +121,7 @@ static int check_free(const struct api *self, const struct asked *q, const struc
     while (attached_item_next(&in, &item) == 1) {
         struct device has = attached_device(w->class, &item);
         if (device_equal(&has, &meant))
-            return device_refused(q, w, ERR_DEVICE_ATTACHED, "is already attached to", why);
+            return device_fault(why, ERR_DEVICE_ATTACHED, &meant, "is already attached to", vm_name(q->dest));
     }
     return 0;
 }
@@ -219,7 +209,7 @@ static int detach(const struct api *self, const struct asked *q, const struct wi
                              vm_name(q->dest));
         return refuse_to_act(why);
     }
-    return device_refused(q, w, ERR_DEVICE_NOT_ASSIGNED, "is not attached to", why);
+    return device_fault(why, ERR_DEVICE_NOT_ASSIGNED, &w->device, "is not attached to", vm_name(q->dest));
 }
 
 int api_do_device_detach(struct api *self, struct out *out, const struct asked *q, struct text *reply,

@@ -89,7 +89,7 @@ static int add_old_device(struct line_list *lines, enum device_class class, cons
                     name + 3, name + 6, name, name + 3, name + 6);
     text_add(&line, " description=");
     for (const char *c = d->description; *c != '\0'; c++)
-        text_byte(&line, *c < ' ' || *c > '~' ? '?' : *c);
+        text_byte(&line, (char)(*c < ' ' || *c > '~' ? '?' : *c));
     return line_list_add(lines, &line);
 }
 

@@ -38,6 +38,12 @@ static void each_change_is_one_operation_of_the_registry(void **state)
         {"admin.vm.Create.AppVM+tmpl dom0 name dom0", "name=a label=red", OPERATION_vm_create, QID_GLOBAL,
          "AppVM+tmpl", "name=a label=red"},
         {"admin.vm.Remove dom0 name work", "", OPERATION_vm_remove, 1, "", ""},
+        {"admin.vm.device.pci.Assign+dom0+00_19.0 dom0 name work", "mode='required'", OPERATION_device_assign,
+         1, "pci dom0+00_19.0", "mode='required'"},
+        {"admin.vm.device.block.Unassign+work+sda+_ dom0 name work", "", OPERATION_device_unassign, 1,
+         "block work+sda+_", ""},
+        {"admin.vm.device.pci.Set.assignment+dom0+00_19.0 dom0 name work", "required", OPERATION_device_mode,
+         1, "pci dom0+00_19.0", "required"},
     };
     struct scene s;
     (void)state;

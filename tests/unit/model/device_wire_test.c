@@ -104,7 +104,10 @@ static void what_is_written_is_read_as_it_was(void **state)
             for (; len < (seed >> 8) % 20; len++) {
                 seed = seed * 1103515245u + 12345u;
                 static const char odd[] = "'\\= x_\"";
-                value[i][len] = (seed >> 16) % 3 ? odd[(seed >> 20) % 7] : (char)(' ' + (seed >> 18) % 95);
+                if ((seed >> 16) % 3 != 0)
+                    value[i][len] = odd[(seed >> 20) % 7];
+                else
+                    value[i][len] = (char)(' ' + (seed >> 18) % 95);
             }
             value[i][len] = '\0';
             if (len > 0 && value[i][len - 1] == '=')
@@ -157,9 +160,10 @@ static void a_payload_agrees_with_its_argument(void **state)
     assert_true(span_is(p.id, "dead"));
     exact.id = SPAN_LITERAL("dead");
     assert_int_equal(payload(&exact, "device_id='dead' device='x' port='y' options='z'", &p), 0);
-    static const char *const bad[] = {"device_id='beef'",    "device_id='*'",    "port_id='00_1a.0'",
-                                      "backend_domain='no'", "devclass='block'", "mode='bogus'",
-                                      "mode='required",      "read-only='yes'",  "garbage"};
+    static const char *const bad[] = {
+        "device_id='beef'", "device_id='*'",  "port_id='00_1a.0'", "backend_domain='no'", "devclass='block'",
+        "mode='bogus'",     "mode='required", "read-only='yes'",   "_identity='x'",       "_='x'",
+        "garbage"};
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_int_equal(payload(&exact, bad[i], &p), -ERR_PROTOCOL);
 }
