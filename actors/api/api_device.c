@@ -8,19 +8,25 @@
 /* How long a bus may take to say what there is. */
 #define BUS_WITHIN (10 * SECONDS)
 
+static int make_room(struct line_list *l)
+{
+    size_t room = l->room == 0 ? 16 : l->room * 2;
+    char **at = realloc(l->at, room * sizeof *at);
+    if (at == NULL)
+        return -ERR_NOMEM;
+    l->at = at;
+    l->room = room;
+    return 0;
+}
+
 int line_list_add(struct line_list *l, struct text *line)
 {
-    if (line->failed == 0 && (l->at == NULL || l->count == l->room)) {
-        size_t room = l->room == 0 ? 16 : l->room * 2;
-        char **at = realloc(l->at, room * sizeof *at);
-        if (at == NULL)
-            line->failed = -ERR_NOMEM;
-        else
-            *l = (struct line_list){at, l->count, room};
-    }
-    if (line->failed < 0) {
+    int r = line->failed;
+    if (r == 0 && (l->at == NULL || l->count == l->room))
+        r = make_room(l);
+    if (r < 0 || l->at == NULL) {
         text_free(line);
-        return line->failed;
+        return r;
     }
     l->at[l->count++] = TAKE(line->at);
     return 0;
