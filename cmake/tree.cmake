@@ -21,6 +21,7 @@ add_door(sysfs)
 add_door(kernels)
 add_door(db PkgConfig::SQLITE3)
 add_door(digest PkgConfig::LIBMD)
+add_door(xenstore PkgConfig::XENSTORE)
 
 add_supervisor(room_runtime_effects room_runtime_control room_proto PkgConfig::SYSTEMD)
 add_actor(router FOLDER router)
@@ -46,6 +47,8 @@ add_unit_tests(runtime/effects room_runtime_effects)
 add_unit_tests(router actor_router)
 add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_xmlwrite door_xslt door_digest
                door_kernels)
+add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_digest
+               door_kernels door_xenstore)
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)
 target_link_options(unit_registry_registry_fault_test PRIVATE -Wl,--wrap=write,--wrap=fsync,--wrap=renameat,--wrap=fchmod,--wrap=mkdirat)
@@ -75,6 +78,7 @@ add_fuzz(api_request actor_api)
 add_fuzz(qubes_xml actor_registry)
 add_fuzz(firewall_xml actor_registry)
 add_fuzz(device room_model)
+add_fuzz(xenstore_pci door_xenstore)
 
 # Measuring programs; run by hand, or by tests/bench/run.
 foreach(bench store qubes_xml read write restart start isolate)
