@@ -46,8 +46,6 @@ add_unit_tests(runtime room_runtime)
 add_unit_tests(runtime/effects room_runtime_effects)
 add_unit_tests(router actor_router)
 add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_xmlwrite door_xslt door_digest
-               door_kernels)
-add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml door_digest
                door_kernels door_xenstore)
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)
