@@ -2,6 +2,8 @@
  * The rows of operation.def as calls. */
 #include "model/operation.h"
 
+#include "model/plan_device.h"
+
 static int plan_create(const struct known *k, uint32_t actor, struct span key, struct span value,
                        struct plan *p, struct fault *why)
 {

@@ -6,6 +6,7 @@
 
 #include "model/ask.h"
 #include "model/model_inside.h"
+#include "model/plan_device.h"
 
 static int check_itself(struct doing *d, const struct vm *vm)
 {
@@ -73,6 +74,7 @@ static void take_away(struct doing *d, const struct vm *vm)
     struct plan_pair pair = {"vm", span_of(vm_name(vm))};
     d->p->qid = vm->qid;
     d->p->generation = vm->generation;
+    do_devices_forget(d, vm); /* only VMs of other hosts still have any: check_others */
     plan_gone(d->p, CHANGE_VM, vm->qid, SPAN_LITERAL(""));
     plan_change(d->p, CHANGE_GENERATION, vm->qid, SPAN_LITERAL(""),
                 plan_format(d->p, "%u", (unsigned)model_last_generation(d->k.model, vm->qid)));

@@ -25,6 +25,9 @@ static const struct option_row {
     {"--sysfs-devices", "place.sysfs-devices", "/sys/devices", "its devices"},
     {"--pci-ids", "place.pci-ids", "/usr/share/misc/pci.ids", "names of PCI devices"},
     {"--host-xml", "place.host-xml", NULL, "the file of a --nodedev test:///FILE"},
+    {"--more-devices", "option.more-devices", NULL,
+     "classes of devices served besides block and pci: usb,mic"},
+    {"--old-devices", "option.old-devices", "no", "yes: device calls in the form of before 4.3"},
     {"--pool-dir", "option.pool-dir", "/var/lib/qubes", "directory of the pool that a new store begins with"},
 };
 

@@ -35,6 +35,14 @@ extern const struct actor api_actor;
 /* Before begin. Both must outlive the core. */
 void api_attach(struct api *self, const struct api_ops *ops, void *arg);
 
+/* How the house is set up; before begin. Without it: the classes of devices that the core serves, and their
+ * calls as since 4.3. */
+struct api_settings {
+    unsigned device_classes; /* bits 1 << DEVICE_...: more that are served */
+    bool old_devices;        /* device calls in the form of before 4.3 */
+};
+void api_settle(struct api *self, const struct api_settings *settings);
+
 /* A client's whole request (it has ended its side), in bytes that are valid during the call. It is
  * answered during the call or later, always ending with ops->finish, or becomes a stream. */
 void api_hear_client(struct api *self, struct out *out, uint64_t conn, enum client_socket socket,

@@ -39,13 +39,14 @@ static void call_end(struct api *self, struct call *c)
     DL_DELETE(self->calls, c);
     self->call_count--;
     text_free(&c->body);
+    text_free(&c->memory);
     free(c);
 }
 
 int api_ask(struct api *self, struct out *out, const struct asked *q, struct call *like, struct text *body)
 {
-    if (body->failed < 0)
-        return body->failed;
+    if (body->failed < 0 || like->memory.failed < 0)
+        return body->failed < 0 ? body->failed : like->memory.failed;
     struct call *c = self->call_count < CALLS_MOST ? malloc(sizeof *c) : NULL;
     if (c == NULL)
         return -ERR_BUSY;
@@ -55,6 +56,7 @@ int api_ask(struct api *self, struct out *out, const struct asked *q, struct cal
     c->method = q->method;
     c->body = *body;
     *body = TEXT_WITH_LIMIT(0);
+    like->memory = TEXT_WITH_LIMIT(0);
     DL_APPEND(self->calls, c);
     self->call_count++;
     if (c->method->how == HOW_ASK)
@@ -81,15 +83,16 @@ static bool repeat(struct api *self, struct out *out, struct call *c, const stru
     return true;
 }
 
-static void give_answer(struct api *self, struct call *c, const struct answer *a)
+static void give_answer(struct api *self, struct out *out, struct call *c, const struct answer *a)
 {
     AUTO_TEXT reply = TEXT_WITH_LIMIT(REPLY_MOST);
     struct fault why = a->why;
     api_reply_begin(&reply);
-    int r = c->done(self, c, a, &reply, &why);
+    int r =
+        c->then != NULL ? api_devices_came(self, out, c, a, &reply, &why) : c->done(self, c, a, &reply, &why);
     if (r < 0)
         api_send_fault(self, c->conn, r, &why);
-    else
+    else if (r == 0) /* else somebody else was asked on the client's behalf */
         api_send_ok(self, c->conn, &reply);
     call_end(self, c);
 }
@@ -99,7 +102,7 @@ void api_answered(struct api *self, struct out *out, const struct answer *a)
     struct call *c;
     DL_SEARCH_SCALAR(self->calls, c, tag, a->tag);
     if (c != NULL && !a->progress && !repeat(self, out, c, a))
-        give_answer(self, c, a);
+        give_answer(self, out, c, a);
 }
 
 void api_router_is_back(struct api *self, struct out *out)
@@ -111,17 +114,17 @@ void api_router_is_back(struct api *self, struct out *out)
             continue;
         c->waits_for_router = false;
         if (post_ask(out, c->type, c->to, &c->context, c->tag, &c->body) < 0)
-            give_answer(self, c, &(struct answer){.tag = c->tag, .r = -ERR_GONE});
+            give_answer(self, out, c, &(struct answer){.tag = c->tag, .r = -ERR_GONE});
     }
 }
 
-void api_calls_overdue(struct api *self, uint64_t now)
+void api_calls_overdue(struct api *self, struct out *out)
 {
     struct call *c, *next;
     DL_FOREACH_SAFE(self->calls, c, next)
     {
-        if (c->waits_for_router && c->until <= now)
-            give_answer(self, c, &(struct answer){.tag = c->tag, .r = -ERR_GONE});
+        if (c->waits_for_router && c->until <= out->now)
+            give_answer(self, out, c, &(struct answer){.tag = c->tag, .r = -ERR_GONE});
     }
 }
 

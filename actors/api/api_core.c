@@ -35,6 +35,12 @@ static void on_running_all(struct api *self, struct out *out, const struct envel
     api_facts_settle(self, m, self->greeted_at);
 }
 
+static void on_attached(struct api *self, struct out *out, const struct envelope *e, const struct attached *m)
+{
+    (void)out;
+    api_attached_take(self, e, m);
+}
+
 static void on_traced(struct api *self, struct out *out, const struct envelope *e, const struct traced *m)
 {
     (void)e;
@@ -55,6 +61,12 @@ void api_attach(struct api *self, const struct api_ops *ops, void *arg)
 {
     self->ops = ops;
     self->ops_arg = arg;
+}
+
+void api_settle(struct api *self, const struct api_settings *settings)
+{
+    self->device_classes = settings->device_classes;
+    self->old_devices = settings->old_devices;
 }
 
 uint64_t api_next_tag(struct api *self)
@@ -161,16 +173,16 @@ static void unpark_one(struct api *self, struct parked *p)
     free(p);
 }
 
-static void give_up_waiting(struct api *self, uint64_t now)
+static void give_up_waiting(struct api *self, struct out *out)
 {
     struct fault why;
     fault_set(&why, ERR_TIMEOUT, "the registry has not told what it knows yet; try again");
-    while (self->parked != NULL && self->parked->until <= now) {
+    while (self->parked != NULL && self->parked->until <= out->now) {
         uint64_t conn = self->parked->conn;
         unpark_one(self, self->parked);
         api_send_fault(self, conn, -ERR_TIMEOUT, &why);
     }
-    api_calls_overdue(self, now);
+    api_calls_overdue(self, out);
 }
 
 static void timer(void *at, struct out *out, uint64_t number)
@@ -184,7 +196,7 @@ static void timer(void *at, struct out *out, uint64_t number)
     else if (number == TIMER_STATS)
         api_stats_due(self, out);
     else
-        give_up_waiting(self, out->now);
+        give_up_waiting(self, out);
     api_set_waiting(self, out);
 }
 

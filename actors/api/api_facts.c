@@ -5,7 +5,7 @@
 
 #include "actors/api/api_inside.h"
 
-static struct facts_of *facts_for(struct api *self, const struct envelope *e)
+struct facts_of *api_facts_for(struct api *self, const struct envelope *e)
 {
     if (e->subject_kind != KIND_VM)
         return &self->host;
@@ -32,12 +32,14 @@ static void set(struct facts_of *f, const struct fact_item *item, uint64_t now)
 void api_facts_take(struct api *self, const struct envelope *e, const struct facts *m, uint64_t now)
 {
     struct fact_item item;
-    struct facts_of *f = facts_for(self, e);
+    struct facts_of *f = api_facts_for(self, e);
     struct reader in = list_reader(&m->facts);
     if (f == NULL)
         return;
     while (fact_item_next(&in, &item) == 1)
         set(f, &item, now);
+    if (f->text[FACT_power_state] != NULL && strcmp(f->text[FACT_power_state], "Halted") == 0)
+        api_attached_clear(f);
     api_changed(self);
 }
 
@@ -45,6 +47,7 @@ static void clear(struct facts_of *f)
 {
     for (size_t i = 0; i < FACTS; i++)
         free(f->text[i]);
+    api_attached_clear(f);
     *f = (struct facts_of){0};
 }
 

@@ -7,6 +7,7 @@
 #include "actors/api/api_method.h"
 #include "actors/api/api_request.h"
 #include "model/ask.h"
+#include "model/device_wire.h"
 #include "model/model.h"
 #include "model/names.h"
 #include "model/operation.h"
@@ -35,6 +36,7 @@ struct facts_of {
     uint32_t generation;
     char *text[FACTS]; /* NULL: never observed, or not any more */
     uint64_t at[FACTS];
+    struct text attached[DEVICE_CLASSES]; /* the elements of a list of attached_item */
 };
 
 struct parked {
@@ -57,6 +59,10 @@ struct call;
 typedef int call_done(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
                       struct fault *why);
 
+/* What goes on with a request once the devices of a backend are known: as api_handler. */
+typedef int device_then(struct api *self, struct out *out, const struct asked *q,
+                        const struct wire_list *devices, struct text *reply, struct fault *why);
+
 /* A question to another process, on behalf of a client. */
 struct call {
     struct call *prev, *next;
@@ -65,8 +71,11 @@ struct call {
     call_done *done;
     struct address to;
     struct context context;
-    struct text body; /* kept, so that it can be asked again */
-    uint64_t until;   /* of waiting for the router */
+    struct text body;    /* kept, so that it can be asked again */
+    device_then *then;   /* of a bus that was asked for devices; then `done` is NULL */
+    struct text memory;  /* with `then`: the request's argument, a NUL, its payload */
+    uint32_t generation; /* with `then`: of the VM that the request is about */
+    uint64_t until;      /* of waiting for the router */
     uint16_t type;
     bool repeated, waits_for_router;
     uint32_t qid;
@@ -133,6 +142,8 @@ struct api {
     struct text reply, record, all_vms, system_info; /* the last two: empty when out of date */
     uint64_t trace_conn;
     uint64_t refused;
+    unsigned device_classes; /* bits 1 << DEVICE_...: served besides those of the core */
+    bool old_devices;        /* device calls in the form of before 4.3 */
 };
 
 /* api_core.c */
@@ -158,6 +169,8 @@ void api_changed(struct api *self);
 
 /* api_facts.c */
 struct world api_world(struct api *self);
+/* Where what is said of the envelope's subject belongs; NULL: out of memory, or nowhere. */
+struct facts_of *api_facts_for(struct api *self, const struct envelope *e);
 void api_facts_take(struct api *self, const struct envelope *e, const struct facts *m, uint64_t now);
 void api_facts_forget(struct api *self, uint32_t qid);
 /* Forgets of every VM that does not run what its process has not said again since then: it rests, and has no
@@ -166,6 +179,37 @@ void api_facts_settle(struct api *self, const struct running_all *m, uint64_t si
 void api_facts_free(struct api *self);
 /* The text that VM's present generation has, with its age if `age` is given; NULL: never observed. */
 const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint64_t *age);
+
+/* api_attached.c */
+void api_attached_take(struct api *self, const struct envelope *e, const struct attached *m);
+void api_attached_clear(struct facts_of *f);
+/* The devices of that class that a VM has, in any order: none unless it lives. */
+struct reader api_attached(const struct api *self, uint32_t qid, enum device_class class);
+/* What an element says; spans point into it. */
+struct device attached_device(enum device_class class, const struct attached_item *item);
+
+/* api_device.c */
+/* 0 with the class of the row, or -ERR_PROTOCOL when this house does not serve it. */
+int api_device_class(const struct api *self, const struct asked *q, enum device_class *class,
+                     struct fault *why);
+/* The devices that `backend` exposes, or the one at `port`, and on with `then`: at once with none where no
+ * bus knows that class. */
+int api_with_devices(struct api *self, struct out *out, const struct asked *q, enum device_class class,
+                     uint32_t backend, struct span port, device_then *then, struct text *reply,
+                     struct fault *why);
+/* A bus has answered call c: goes on with what it was asked for. */
+int api_devices_came(struct api *self, struct out *out, const struct call *c, const struct answer *a,
+                     struct text *reply, struct fault *why);
+/* Appends all lines, sorted, each with its LF; `lines` is emptied. */
+struct line_list {
+    char **at;
+    size_t count, room;
+};
+int line_list_add(struct line_list *l, struct text *line); /* takes the text's memory */
+int line_list_end(struct line_list *l, int r, struct text *reply);
+
+/* api_device_old.c */
+api_handler api_old_available, api_old_attach, api_old_detach;
 
 /* api_history.c */
 void api_history_add(struct history *h, const struct record *like, struct span bytes);
@@ -194,7 +238,7 @@ int api_ask(struct api *self, struct out *out, const struct asked *q, struct cal
 void api_answered(struct api *self, struct out *out, const struct answer *a);
 void api_router_is_back(struct api *self, struct out *out);
 void api_calls_client_gone(struct api *self, uint64_t conn);
-void api_calls_overdue(struct api *self, uint64_t now);
+void api_calls_overdue(struct api *self, struct out *out);
 uint64_t api_calls_next(const struct api *self); /* when the first wait for the router ends; 0: none */
 void api_calls_free(struct api *self);
 struct context api_context(struct api *self, const struct asked *q, uint64_t deadline);

@@ -13,14 +13,6 @@ int api_do_vmclass_list(struct api *self, struct out *out, const struct asked *q
     return 0;
 }
 
-int api_do_deviceclass_list(struct api *self, struct out *out, const struct asked *q, struct text *reply,
-                            struct fault *why)
-{
-    (void)self, (void)out, (void)q, (void)why;
-    text_add(reply, "block\npci\n");
-    return 0;
-}
-
 static void add_vm(struct text *t, const struct known *k, const struct vm *vm)
 {
     text_add(t, vm_name(vm));

@@ -26,14 +26,14 @@ static void hello(void *self, struct out *out, uint64_t epoch, uint64_t last_cor
 static void answer(struct devbus_pci *self, struct out *out, const struct pci_question *q)
 {
     AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
-    struct pci_available_reply reply = {0};
-    for (size_t i = 0; i < self->count; i++)
+    struct bus_list_reply reply = {0};
+    for (size_t i = 0; i < self->count && !q->nobodys; i++)
         if (q->port[0] == '\0' || strcmp(q->port, self->devices[i].port) == 0)
-            pci_device_item_add(&reply.devices, &elements, &self->devices[i]);
+            device_item_add(&reply.devices, &elements, &self->devices[i]);
     if (elements.failed < 0)
         reply_error(out, &q->request, elements.failed, NULL);
     else
-        REPLY(out, pci_available, &q->request, &reply);
+        REPLY(out, bus_list, &q->request, &reply);
 }
 
 static void answer_all(struct devbus_pci *self, struct out *out, int r, const struct fault *why)
@@ -62,11 +62,15 @@ static void list(struct devbus_pci *self, struct out *out)
     out_task(out, &task->task);
 }
 
-static void on_pci_available(struct devbus_pci *self, struct out *out, const struct envelope *e,
-                             const struct pci_available *m)
+static void on_bus_list(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                        const struct bus_list *m)
 {
-    struct pci_question q = {.request = request_of(e)};
+    struct pci_question q = {.request = request_of(e), .nobodys = m->backend != 0};
     (void)text_copy(q.port, sizeof q.port, span_of(m->port));
+    if (q.nobodys) { /* only dom0 exposes PCI devices */
+        answer(self, out, &q);
+        return;
+    }
     if (self->listed_at != 0 && out->now - self->listed_at < PCI_FRESH) {
         answer(self, out, &q);
         return;
@@ -79,7 +83,7 @@ static void on_pci_available(struct devbus_pci *self, struct out *out, const str
     list(self, out);
 }
 
-#define MAILBOX "proto/devbus_pci.def"
+#define MAILBOX "proto/devbus.def"
 #define SELF    struct devbus_pci
 #include "runtime/dispatch.h"
 

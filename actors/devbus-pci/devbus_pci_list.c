@@ -25,11 +25,11 @@ static void take_id(char to[8], const char *id)
             *c = '_';
 }
 
-int devbus_pci_describe(struct pci_doors *doors, const struct pci_node *node, struct pci_device_item *item)
+int devbus_pci_describe(struct pci_doors *doors, const struct pci_node *node, struct device_item *item)
 {
     char vendor[8], product[8], class_name[PCIIDS_NAME_MAX + 1] = "unknown";
     struct fault why;
-    *item = (struct pci_device_item){0};
+    *item = (struct device_item){0};
     if (node->class_code[0] == '\0')
         return -ERR_UNKNOWN;
     if (sysfs_path_of(doors->sysfs, span_of(node->name), item->port, &why) < 0)
@@ -38,10 +38,10 @@ int devbus_pci_describe(struct pci_doors *doors, const struct pci_node *node, st
         pciids_class(doors->ids, node->class_code, class_name);
     take_id(vendor, node->vendor_id);
     take_id(product, node->product_id);
-    snprintf(item->sbdf, sizeof item->sbdf, "%04x:%02x:%02x.%x", node->segment, node->bus, node->slot,
+    snprintf(item->data, sizeof item->data, "sbdf=%04x:%02x:%02x.%x", node->segment, node->bus, node->slot,
              node->function);
-    snprintf(item->interface, sizeof item->interface, "p%s", node->class_code);
-    snprintf(item->device_id, sizeof item->device_id, "%s:%s::%s", vendor, product, item->interface);
+    snprintf(item->interfaces, sizeof item->interfaces, "p%s", node->class_code);
+    snprintf(item->device_id, sizeof item->device_id, "%s:%s::%s", vendor, product, item->interfaces);
     snprintf(item->vendor, sizeof item->vendor, "%s", or_unknown(node->vendor));
     snprintf(item->product, sizeof item->product, "%s", or_unknown(node->product));
     snprintf(item->description, sizeof item->description, "%s: %s %s", class_name, item->vendor,
@@ -52,7 +52,7 @@ int devbus_pci_describe(struct pci_doors *doors, const struct pci_node *node, st
 /* As lines "port:id" sort: a device behind a bridge stands before the bridge. */
 static int by_port(const void *a_, const void *b_)
 {
-    const struct pci_device_item *a = a_, *b = b_;
+    const struct device_item *a = a_, *b = b_;
     char left[sizeof a->port + 1], right[sizeof b->port + 1];
     snprintf(left, sizeof left, "%s:", a->port);
     snprintf(right, sizeof right, "%s:", b->port);
@@ -85,8 +85,7 @@ static int list_nodes(struct pci_doors *doors, struct pci_node **nodes, size_t *
     return r;
 }
 
-int devbus_pci_list(struct pci_doors *doors, struct pci_device_item **devices, size_t *count,
-                    struct fault *why)
+int devbus_pci_list(struct pci_doors *doors, struct device_item **devices, size_t *count, struct fault *why)
 {
     AUTO_MEMORY struct pci_node *nodes = NULL;
     size_t all = 0, kept = 0;
@@ -97,7 +96,7 @@ int devbus_pci_list(struct pci_doors *doors, struct pci_device_item **devices, s
         nodedev_door_free(TAKE(doors->nodedev)); /* the next listing connects anew */
         return r;
     }
-    AUTO_MEMORY struct pci_device_item *items = calloc(all + 1, sizeof *items);
+    AUTO_MEMORY struct device_item *items = calloc(all + 1, sizeof *items);
     if (items == NULL)
         return fault_set(why, ERR_NOMEM, "no memory for %zu PCI devices", all);
     for (size_t i = 0; i < all; i++)

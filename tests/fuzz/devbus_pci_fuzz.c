@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0 || self == NULL)
         return 0;
     struct envelope e = {.version = 1,
-                         .type = MESSAGE_pci_available,
+                         .type = MESSAGE_bus_list,
                          .class = CLASS_REQUEST,
                          .correlation = 1,
                          .part = 1,

@@ -58,6 +58,8 @@ static void take_change(struct history_walk *w, uint64_t version, const struct c
         show(w, version, "F %.*s=%.*s", key, c->key.at, value, c->value.at);
     if (c->kind == CHANGE_TAG && key > 1 && c->key.at[0] == 't')
         show(w, version, "T %.*s", key, c->key.at);
+    if (c->kind == CHANGE_DEVICE)
+        show(w, version, "D %.*s", key, c->key.at);
     if (c->kind == CHANGE_PROPERTY && span_is(c->key, "kernelopts"))
         show(w, version, "P kernelopts=%.*s", value, c->value.at);
     if (c->kind == CHANGE_PROPERTY && span_is(c->key, "name") && c->qid <= 10000) {

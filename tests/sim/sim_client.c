@@ -48,6 +48,14 @@ static void set_tag(struct sim *s, struct wish *w, unsigned vm)
     snprintf(w->identity, sizeof w->identity, "T t%llu", n);
 }
 
+static void assign(struct sim *s, struct wish *w, unsigned vm)
+{
+    unsigned long long n = ++s->unique;
+    snprintf(w->header, sizeof w->header, "admin.vm.device.block.Assign+dom0+u%llu dom0 name vm%u", n, vm);
+    snprintf(w->payload, sizeof w->payload, "mode='auto-attach' _read-only='yes'");
+    snprintf(w->identity, sizeof w->identity, "D block dom0 u%llu *", n);
+}
+
 static void set_kernelopts(struct sim *s, struct wish *w, unsigned vm)
 {
     unsigned long long n = ++s->unique;
@@ -90,7 +98,7 @@ static const struct {
     wisher *make;
     unsigned weight;
 } wishes[] = {{create, 12},   {destroy, 5},     {set_feature, 14}, {set_tag, 8}, {set_kernelopts, 8},
-              {set_netvm, 5}, {set_network, 3}, {life, 45},        {look, 4}};
+              {set_netvm, 5}, {set_network, 3}, {assign, 6},       {life, 45},   {look, 4}};
 
 static void next_wish(struct sim *s, struct wish *w)
 {

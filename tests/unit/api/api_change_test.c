@@ -38,6 +38,12 @@ static void each_change_is_one_operation_of_the_registry(void **state)
         {"admin.vm.Create.AppVM+tmpl dom0 name dom0", "name=a label=red", OPERATION_vm_create, QID_GLOBAL,
          "AppVM+tmpl", "name=a label=red"},
         {"admin.vm.Remove dom0 name work", "", OPERATION_vm_remove, 1, "", ""},
+        {"admin.vm.device.pci.Assign+dom0+00_19.0 dom0 name work", "mode='required'", OPERATION_device_assign,
+         1, "pci dom0+00_19.0", "mode='required'"},
+        {"admin.vm.device.block.Unassign+work+sda+_ dom0 name work", "", OPERATION_device_unassign, 1,
+         "block work+sda+_", ""},
+        {"admin.vm.device.pci.Set.assignment+dom0+00_19.0 dom0 name work", "required", OPERATION_device_mode,
+         1, "pci dom0+00_19.0", "required"},
     };
     struct scene s;
     (void)state;
@@ -203,28 +209,29 @@ static void pci_devices_are_sorted_and_their_names_escaped(void **state)
 {
     AUTO_TEXT elements = TEXT_WITH_LIMIT(10000);
     AUTO_TEXT body = TEXT_WITH_LIMIT(10000);
-    struct pci_available_reply m = {0};
+    struct bus_list_reply m = {0};
     struct scene s;
     (void)state;
-    pci_device_item_add(&m.devices, &elements,
-                        &(struct pci_device_item){.port = "00_14.0",
-                                                  .device_id = "8086:1e31::p0c0330",
-                                                  .sbdf = "0000:00:14.0",
-                                                  .interface = "p0c0330",
-                                                  .vendor = "Intel's",
-                                                  .product = "xHCI"});
-    pci_device_item_add(
-        &m.devices, &elements,
-        &(struct pci_device_item){
-            .port = "00_02.0", .device_id = "1:2::p030000", .sbdf = "0000:00:02.0", .interface = "p030000"});
+    device_item_add(&m.devices, &elements,
+                    &(struct device_item){.port = "00_14.0",
+                                          .device_id = "8086:1e31::p0c0330",
+                                          .data = "sbdf=0000:00:14.0",
+                                          .interfaces = "p0c0330",
+                                          .vendor = "Intel's",
+                                          .product = "xHCI"});
+    device_item_add(&m.devices, &elements,
+                    &(struct device_item){.port = "00_02.0",
+                                          .device_id = "1:2::p030000",
+                                          .data = "sbdf=0000:00:02.0",
+                                          .interfaces = "p030000"});
     m.devices.elements = text_span(&elements);
-    pci_available_reply_encode(&body, &m);
+    bus_list_reply_encode(&body, &m);
     scene_open(&s, 0);
     uint64_t conn = scene_call(&s, "admin.vm.device.pci.Available dom0 name dom0", "");
     scene_answer(&s, 0, 0, "", &body);
     assert_true(scene_got(&s, conn,
                           "0|00_02.0:1:2::p030000 device_id='1:2::p030000' port_id='00_02.0' devclass='pci' "
-                          "backend_domain='dom0' interfaces='p030000' _sbdf='0000:00:02.0'\n"
+                          "backend_domain='dom0'  interfaces='p030000' _sbdf='0000:00:02.0'\n"
                           "00_14.0:8086:1e31::p0c0330 device_id='8086:1e31::p0c0330' port_id='00_14.0' "
                           "devclass='pci' backend_domain='dom0' vendor='Intel\\'s' product='xHCI' "
                           "interfaces='p0c0330' _sbdf='0000:00:14.0'\n"));

@@ -29,12 +29,12 @@ struct said {
 static int keep(void *shell, struct envelope *e)
 {
     struct said *s = shell;
-    struct pci_available_reply m;
+    struct bus_list_reply m;
     s->e[s->count++] = *e;
     s->error = (struct error){0};
     if (e->type == MESSAGE_error)
         return error_decode(&s->error, e->body);
-    int r = pci_available_reply_decode(&m, e->body);
+    int r = bus_list_reply_decode(&m, e->body);
     s->devices = m.devices.count;
     return r;
 }
@@ -82,11 +82,11 @@ static int end(void **state)
 static void ask(struct bench *b, const char *port, uint64_t number, uint8_t class)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(1024);
-    struct pci_available m = {.port = ""};
+    struct bus_list m = {.port = ""};
     (void)text_copy(m.port, sizeof m.port, span_of(port));
-    pci_available_encode(&body, &m);
+    bus_list_encode(&body, &m);
     struct envelope e = {.version = 1,
-                         .type = MESSAGE_pci_available,
+                         .type = MESSAGE_bus_list,
                          .class = class,
                          .source_kind = KIND_API,
                          .to_kind = KIND_DEVBUS_PCI,
@@ -107,7 +107,7 @@ static void finish(struct bench *b, int r, size_t devices)
         t->devices = calloc(devices + 1, sizeof *t->devices);
     for (size_t i = 0; r == 0 && i < devices; i++) {
         snprintf(t->devices[i].port, sizeof t->devices[i].port, "00_%02zx.0", i);
-        snprintf(t->devices[i].sbdf, sizeof t->devices[i].sbdf, "0000:00:%02zx.0", i);
+        snprintf(t->devices[i].data, sizeof t->devices[i].data, "sbdf=0000:00:%02zx.0", i);
         snprintf(t->devices[i].device_id, sizeof t->devices[i].device_id, "0x1:0x2::p000000");
     }
     t->count = r == 0 ? devices : 0;
@@ -187,7 +187,7 @@ static void a_body_that_does_not_decode_is_answered_and_counted(void **state)
 {
     struct bench *b = *state;
     struct envelope e = {.version = 1,
-                         .type = MESSAGE_pci_available,
+                         .type = MESSAGE_bus_list,
                          .class = CLASS_REQUEST,
                          .part = 1,
                          .parts = 1,
@@ -219,7 +219,7 @@ static void the_recorded_machine_has_its_eight_devices_in_their_order(void **sta
     assert_int_equal(system(command), 0);
     snprintf(uri, sizeof uri, "test://%s/host.xml", CONFORMANCE);
     struct pci_doors doors = {.uri = uri, .sysfs = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    AUTO_MEMORY struct pci_device_item *devices = NULL;
+    AUTO_MEMORY struct device_item *devices = NULL;
     size_t count = 0;
     struct fault why;
     assert_int_equal(devbus_pci_list(&doors, &devices, &count, &why), 0);
@@ -227,7 +227,7 @@ static void the_recorded_machine_has_its_eight_devices_in_their_order(void **sta
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(devices[i].port, wanted[i][0]);
         assert_string_equal(devices[i].device_id, wanted[i][1]);
-        assert_string_equal(devices[i].sbdf, wanted[i][2]);
+        assert_string_equal(devices[i].data + strlen("sbdf="), wanted[i][2]);
         assert_string_equal(devices[i].vendor, "Intel Corporation");
     }
     assert_string_equal(devices[2].product, "8 Series/C220 Series Chipset Family USB xHCI");
@@ -244,7 +244,7 @@ static void a_connection_that_is_refused_leaves_the_output_alone(void **state)
 {
     (void)state;
     struct pci_doors doors = {.uri = "test:///nowhere/host.xml", .sysfs = -1};
-    struct pci_device_item *devices = NULL;
+    struct device_item *devices = NULL;
     size_t count = 7;
     struct fault why = {0};
     assert_true(devbus_pci_list(&doors, &devices, &count, &why) < 0);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT
+ * Device calls: what is listed, what is asked of whom, what is refused and in which order; in today's form
+ * and in that of before 4.3. */
+#include "tests/unit/api/api_scene.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "model/device.h"
+
+#define WORK ((struct subject){KIND_VM, 1, 3})
+
+static void give(struct scene *s, enum change_kind kind, uint32_t qid, const char *key, const char *value)
+{
+    struct change c = {.kind = kind, .qid = qid, .key = span_of(key), .value = span_of(value)};
+    scene_delta(s, s->version + 1, &c, NULL, 0);
+}
+
+/* What a bus says that work (or another) has. */
+static void tell_attached(struct scene *s, struct subject subject, const char *class, const char *port,
+                          const char *id, const char *options)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
+    struct attached m = {.device_class = ""};
+    struct attached_item item = {.backend = "dom0", .options = span_of(options)};
+    (void)text_copy(m.device_class, sizeof m.device_class, span_of(class));
+    (void)text_copy(item.port, sizeof item.port, span_of(port));
+    (void)text_copy(item.device_id, sizeof item.device_id, span_of(id));
+    if (port[0] != '\0')
+        attached_item_add(&m.devices, &elements, &item);
+    attached_encode(&body, &m);
+    scene_hear(s, MESSAGE_attached, subject, &body);
+}
+
+/* The bus answers question i with these two devices; with none for NULL. */
+static void answer_devices(struct scene *s, size_t i, const char *interfaces)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
+    struct bus_list_reply m = {0};
+    struct device_item net = {
+        .port = "00_19.0", .device_id = "net", .data = "sbdf=0000:00:19.0", .description = "a: b c"};
+    struct device_item behind = {.port = "00_1c.0-00_00.0", .device_id = "usb", .data = "sbdf=0000:03:00.0"};
+    if (interfaces != NULL) {
+        (void)text_copy(net.interfaces, sizeof net.interfaces, span_of(interfaces));
+        device_item_add(&m.devices, &elements, &net);
+        device_item_add(&m.devices, &elements, &behind);
+    }
+    bus_list_reply_encode(&body, &m);
+    scene_answer(s, i, 0, "", &body);
+}
+
+static void assignments_are_listed_by_class_and_sorted(void **state)
+{
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_1b.0 *", "mode=auto-attach\nfrontend=\noption:o=1");
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_19.0 net", "mode=required");
+    give(&s, CHANGE_DEVICE, 1, "block * sda *", "mode=ask-to-attach\nfrontend=");
+    uint64_t conn = scene_call(&s, "admin.vm.device.pci.Assigned dom0 name work", "");
+    assert_true(
+        scene_got(&s, conn,
+                  "0|dom0+00_19.0:net device_id='net' port_id='00_19.0' devclass='pci' backend_domain='dom0' "
+                  "mode='required' frontend_domain='work'\n"
+                  "dom0+00_1b.0:* device_id='*' port_id='00_1b.0' devclass='pci' backend_domain='dom0' "
+                  "mode='auto-attach' _o='1'\n"));
+    conn = scene_call(&s, "admin.vm.device.block.Assigned dom0 name work", "");
+    assert_true(scene_got(&s, conn,
+                          "0|None+sda:* device_id='*' port_id='sda' devclass='block' backend_domain='*' "
+                          "mode='ask-to-attach'\n"));
+    conn = scene_call(&s, "admin.vm.device.block.Assigned+None+sda dom0 name work", "");
+    assert_true(s.got[conn % SCENE_CONNS].len > 2);
+    conn = scene_call(&s, "admin.vm.device.block.Assigned+_+sda dom0 name work", "");
+    assert_true(scene_got(&s, conn, "0|"));
+    conn = scene_call(&s, "admin.vm.device.pci.Assigned+dom0 dom0 name work", "");
+    assert_true(scene_refused(&s, conn, "ProtocolError"));
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_19.0 *", "mode=required");
+    conn = scene_call(&s, "admin.vm.device.pci.Assigned+dom0+00_19.0 dom0 name work", "");
+    assert_true(scene_refused(&s, conn, "DeviceNotFound"));
+    conn = scene_call(&s, "admin.vm.device.pci.Assigned dom0 name away", "");
+    assert_true(scene_got(&s, conn, "0|"));
+    assert_int_equal(s.asks, 0);
+    scene_close(&s);
+}
+
+static void what_a_bus_says_is_attached_until_the_vm_halts(void **state)
+{
+    const char *call = "admin.vm.device.pci.Attached dom0 name work";
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    tell_attached(&s, WORK, "pci", "00_19.0", "net", "option:o=1");
+    tell_attached(&s, WORK, "nonsense", "00_19.0", "net", "");
+    uint64_t conn = scene_call(&s, call, "");
+    assert_true(
+        scene_got(&s, conn,
+                  "0|dom0+00_19.0:net device_id='net' port_id='00_19.0' devclass='pci' backend_domain='dom0' "
+                  "mode='manual' frontend_domain='work' _o='1'\n"));
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_19.0 *", "mode=required\nfrontend=");
+    conn = scene_call(&s, "admin.vm.device.pci.Attached+dom0+00_19.0 dom0 name work", "");
+    assert_non_null(
+        strstr(s.got[conn % SCENE_CONNS].at + 2, "mode='manual'")); /* any device is not that device */
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_19.0 net", "mode=required\nfrontend=");
+    conn = scene_call(&s, call, "");
+    assert_true(
+        scene_got(&s, conn,
+                  "0|dom0+00_19.0:net device_id='net' port_id='00_19.0' devclass='pci' backend_domain='dom0' "
+                  "mode='required'\n"));
+    tell_attached(&s, (struct subject){KIND_VM, 1, 2}, "pci", "00_1b.0", "old",
+                  ""); /* of a VM that was before */
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    tell_attached(&s, WORK, "pci", "00_19.0", "net", "");
+    scene_fact(&s, 1, 3, FACT_power_state, "Halted");
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    conn = scene_call(&s, call, "");
+    assert_true(scene_got(&s, conn, "0|"));
+    scene_close(&s);
+}
+
+static void only_served_classes_have_methods(void **state)
+{
+    struct api_settings more = {.device_classes = 1u << DEVICE_usb};
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t conn = scene_call(&s, "admin.vm.device.usb.Available dom0 name work", "");
+    assert_true(scene_refused(&s, conn, "ProtocolError"));
+    conn = scene_call(&s, "admin.deviceclass.List dom0 name dom0", "");
+    assert_true(scene_got(&s, conn, "0|block\npci\n"));
+    api_settle(s.api, &more);
+    conn = scene_call(&s, "admin.vm.device.usb.Available dom0 name work", "");
+    assert_true(scene_got(&s, conn, "0|"));
+    conn = scene_call(&s, "admin.deviceclass.List dom0 name dom0", "");
+    assert_true(scene_got(&s, conn, "0|block\npci\nusb\n"));
+    conn = scene_call(&s, "admin.vm.device.mic.Assign+dom0+mic dom0 name work", "mode='required'");
+    assert_true(scene_refused(&s, conn, "ProtocolError"));
+    conn = scene_call(&s, "admin.vm.device.pci.List dom0 name work", "");
+    assert_true(scene_refused(&s, conn, "ProtocolError"));
+    conn = scene_call(&s, "admin.vm.device.pci.Set.persistent+dom0+00_19.0 dom0 name work", "True");
+    assert_true(scene_refused(&s, conn, "ProtocolError"));
+    assert_int_equal(s.asks, 0);
+    scene_close(&s);
+}
+
+static void only_dom0s_pci_devices_are_asked_for(void **state)
+{
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    static const char *const none[] = {"admin.vm.device.pci.Available dom0 name work",
+                                       "admin.vm.device.block.Available dom0 name dom0",
+                                       "admin.vm.device.pci.Available dom0 name away"};
+    for (size_t i = 0; i < COUNT(none); i++)
+        assert_true(scene_got(&s, scene_call(&s, none[i], ""), "0|"));
+    assert_int_equal(s.asks, 0);
+    uint64_t conn = scene_call(&s, "admin.vm.device.pci.Available+00_19.0 dom0 name dom0", "");
+    assert_int_equal(s.asks, 1);
+    struct bus_list m;
+    assert_int_equal(bus_list_decode(&m, s.ask[0].e.body), 0);
+    assert_true(strcmp(m.port, "00_19.0") == 0 && m.backend == 0 && s.ask[0].e.to_kind == KIND_DEVBUS_PCI);
+    scene_answer(&s, 0, -ERR_TIMEOUT, "slow", NULL);
+    assert_true(scene_got(&s, conn, "2|QubesException||slow|"));
+    scene_close(&s);
+}
+
+/* One Attach to work: the class of what comes back. */
+static void attach(struct scene *s, const char *argument, const char *payload, const char *interfaces,
+                   const char *class)
+{
+    AUTO_TEXT call = TEXT_WITH_LIMIT(1000);
+    text_format(&call, "admin.vm.device.pci.Attach+%s dom0 name work", argument);
+    uint64_t conn = scene_call(s, call.at, payload);
+    if (s->asks > 0)
+        answer_devices(s, 0, interfaces);
+    if (!scene_refused(s, conn, class))
+        fail_msg("%s wanted: %s", class, s->got[conn % SCENE_CONNS].at + 2);
+    scene_forget_asks(s);
+}
+
+static void attaching_is_refused_in_the_order_of_the_checks(void **state)
+{
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    attach(&s, "dom0", "", "p020000", "ProtocolError");
+    attach(&s, "nosuch+00_19.0", "", "p020000", "QubesVMNotFoundError");
+    attach(&s, "dom0+00_19.0+net", "mode='bogus'", "p020000", "ProtocolError");
+    attach(&s, "dom0+00_19.0+net", "persistent='yes'", "p020000", "ProtocolError");
+    attach(&s, "dom0+00_19.0+net", "", "p020000", "QubesVMNotRunningError");
+    attach(&s, "dom0+ff_19.0", "", "p020000", "QubesVMNotRunningError");
+    give(&s, CHANGE_PROPERTY, 1, "devices_denied", "p02****");
+    attach(&s, "dom0+00_19.0+net", "", "p020000", "PermissionDenied");
+    attach(&s, "dom0+00_19.0", "", "p030000", "PermissionDenied"); /* not named exactly: nobody knows */
+    attach(&s, "dom0+00_19.0+net", "mode='required'", "p020000", "QubesVMNotRunningError");
+    attach(&s, "dom0+00_19.0+net", "", "p030000", "QubesVMNotRunningError");
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    give(&s, CHANGE_PROPERTY, 1, "devices_denied", "");
+    attach(&s, "dom0+ff_19.0", "", "p020000", "ProtocolError");
+    attach(&s, "dom0+00_19.0+usb", "", "p020000", "ProtocolError");
+    attach(&s, "work+00_19.0", "", "p020000", "ProtocolError");
+    attach(&s, "dom0+_+_", "", "p020000", "ProtocolError"); /* two of them */
+    tell_attached(&s, WORK, "pci", "00_19.0", "net", "");
+    attach(&s, "dom0+00_19.0", "", "p020000", "DeviceAlreadyAttached");
+    attach(&s, "dom0+_+net", "", "p020000", "DeviceAlreadyAttached");
+    attach(&s, "dom0+00_1c.0-00_00.0", "", "p020000", "QubesException"); /* pvh */
+    give(&s, CHANGE_PROPERTY, 1, "virt_mode", "hvm");
+    attach(&s, "dom0+00_1c.0-00_00.0", "", "p020000", "QubesNotImplementedError");
+    uint64_t conn = scene_call(&s, "admin.vm.device.pci.Attach+dom0+00_19.0 dom0 name away", "");
+    assert_true(scene_refused(&s, conn, "QubesException"));
+    scene_close(&s);
+}
+
+static void detaching_looks_at_the_port_alone(void **state)
+{
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    const char *call = "admin.vm.device.pci.Detach+work+00_19.0+other dom0 name work";
+    assert_true(scene_refused(&s, scene_call(&s, call, ""), "DeviceNotAssigned"));
+    assert_true(scene_refused(&s, scene_call(&s, "admin.vm.device.pci.Detach+x dom0 name work", ""),
+                              "ProtocolError"));
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    tell_attached(&s, WORK, "pci", "00_19.0", "net", "");
+    assert_true(scene_refused(&s, scene_call(&s, call, ""), "QubesNotImplementedError"));
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 * net", "mode=required");
+    assert_true(scene_refused(&s, scene_call(&s, call, ""), "QubesVMNotHaltedError"));
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 * net", "mode=auto-attach");
+    assert_true(scene_refused(&s, scene_call(&s, call, ""), "QubesNotImplementedError"));
+    tell_attached(&s, WORK, "pci", "", "", "");
+    assert_true(scene_refused(&s, scene_call(&s, call, ""), "DeviceNotAssigned"));
+    scene_close(&s);
+}
+
+static void a_domain_removed_while_its_bus_was_asked_is_not_found(void **state)
+{
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t conn = scene_call(&s, "admin.vm.device.pci.Attach+dom0+00_19.0 dom0 name work", "");
+    struct change gone = {.kind = CHANGE_VM, .qid = 1, .gone = 1};
+    scene_delta(&s, s.version + 1, &gone, NULL, 0);
+    answer_devices(&s, 0, "p020000");
+    assert_true(scene_refused(&s, conn, "QubesVMNotFoundError"));
+    scene_close(&s);
+}
+
+static void open_old(struct scene *s)
+{
+    scene_open(s, 0);
+    api_settle(s->api, &(struct api_settings){.old_devices = true});
+}
+
+static void the_old_form_calls_pci_devices_by_their_address(void **state)
+{
+    struct scene s;
+    (void)state;
+    open_old(&s);
+    uint64_t conn = scene_call(&s, "admin.vm.device.pci.Available dom0 name dom0", "");
+    answer_devices(&s, 0, "p020000");
+    assert_true(
+        scene_got(&s, conn,
+                  "0|00_19.0 bus=00 device=19 function=0 libvirt_name=pci_0000_00_19_0 description=a: b c\n"
+                  "03_00.0 bus=03 device=00 function=0 libvirt_name=pci_0000_03_00_0 description=\n"));
+    scene_forget_asks(&s);
+    conn = scene_call(&s, "admin.vm.device.pci.Available+03_00.0 dom0 name dom0", "");
+    answer_devices(&s, 0, "p020000");
+    assert_true(scene_got(
+        &s, conn, "0|03_00.0 bus=03 device=00 function=0 libvirt_name=pci_0000_03_00_0 description=\n"));
+    scene_close(&s);
+}
+
+static void the_old_list_is_what_is_assigned_and_what_is_attached(void **state)
+{
+    struct scene s;
+    (void)state;
+    open_old(&s);
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_1c.0-00_00.0 *", "mode=required\nfrontend=\noption:o=1");
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 gone *", "mode=auto-attach");
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    tell_attached(&s, WORK, "pci", "00_19.0", "net", "option:permissive=True");
+    uint64_t conn = scene_call(&s, "admin.vm.device.pci.List dom0 name work", "");
+    answer_devices(&s, 0, "p020000");
+    assert_true(scene_got(&s, conn,
+                          "0|dom0+00_19.0 permissive=True persistent=no\n"
+                          "dom0+03_00.0 o=1 persistent=yes\n"
+                          "dom0+gone persistent=no\n"));
+    scene_forget_asks(&s);
+    conn = scene_call(&s, "admin.vm.device.pci.List+dom0+03_00.0 dom0 name work", "");
+    answer_devices(&s, 0, "p020000");
+    assert_true(scene_got(&s, conn, "0|dom0+03_00.0 o=1 persistent=yes\n"));
+    scene_close(&s);
+}
+
+/* One old call to work; the operation's key and value that it becomes, or the class of its refusal. */
+static void old(struct scene *s, const char *call, const char *payload, const char *key, const char *value)
+{
+    AUTO_TEXT whole = TEXT_WITH_LIMIT(1000);
+    struct operate m;
+    text_format(&whole, "admin.vm.device.pci.%s dom0 name work", call);
+    uint64_t conn = scene_call(s, whole.at, payload);
+    if (s->asks > 0)
+        answer_devices(s, 0, "p020000");
+    if (value == NULL) {
+        if (!scene_refused(s, conn, key))
+            fail_msg("%s wanted: %s", key, s->got[conn % SCENE_CONNS].at + 2);
+    } else {
+        assert_int_equal(s->asks, 2);
+        assert_int_equal(operate_decode(&m, s->ask[1].e.body), 0);
+        assert_true(span_is(m.key, key) && span_is(m.value, value) && m.target == 1);
+        scene_answer(s, 1, 0, "", NULL);
+        assert_true(scene_got(s, conn, "0|"));
+    }
+    scene_forget_asks(s);
+}
+
+static void the_old_calls_become_operations_on_assignments(void **state)
+{
+    struct scene s;
+    (void)state;
+    open_old(&s);
+    old(&s, "Attach+dom0+03_00.0", "persistent=True o=1", "pci dom0+00_1c.0-00_00.0", "persistent=True o=1");
+    old(&s, "Attach+dom0+00_19.0", "", "QubesVMNotRunningError", NULL);
+    old(&s, "Attach+dom0+ff_19.0", "persistent=True", "QubesException", NULL);
+    old(&s, "Attach+dom0+00_19.0", "persistent", "ProtocolError", NULL);
+    old(&s, "Detach+dom0+00_19.0", "", "pci dom0+00_19.0", "");
+    old(&s, "Set.persistent+dom0+00_19.0", "yes", "ProtocolError", NULL);
+    old(&s, "Set.persistent+dom0+00_19.0", "True", "pci dom0+00_19.0",
+        "True"); /* the registry: it is not started */
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    old(&s, "Attach+dom0+00_19.0", "persistent=True", "QubesNotImplementedError", NULL);
+    old(&s, "Set.persistent+dom0+00_19.0", "True", "ProtocolError", NULL);
+    tell_attached(&s, WORK, "pci", "00_1c.0-00_00.0", "usb", "option:o=1");
+    old(&s, "Set.persistent+dom0+03_00.0", "True", "pci dom0+00_1c.0-00_00.0", "True\noption:o=1");
+    old(&s, "Detach+dom0+03_00.0", "", "QubesNotImplementedError", NULL);
+    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_1c.0-00_00.0 *", "mode=required");
+    old(&s, "Detach+dom0+03_00.0", "", "pci dom0+00_1c.0-00_00.0", ""); /* the registry: it is not halted */
+    scene_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(assignments_are_listed_by_class_and_sorted),
+        cmocka_unit_test(what_a_bus_says_is_attached_until_the_vm_halts),
+        cmocka_unit_test(only_served_classes_have_methods),
+        cmocka_unit_test(only_dom0s_pci_devices_are_asked_for),
+        cmocka_unit_test(attaching_is_refused_in_the_order_of_the_checks),
+        cmocka_unit_test(detaching_looks_at_the_port_alone),
+        cmocka_unit_test(a_domain_removed_while_its_bus_was_asked_is_not_found),
+        cmocka_unit_test(the_old_form_calls_pci_devices_by_their_address),
+        cmocka_unit_test(the_old_list_is_what_is_assigned_and_what_is_attached),
+        cmocka_unit_test(the_old_calls_become_operations_on_assignments),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
