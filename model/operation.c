@@ -4,14 +4,26 @@
 
 #include "model/plan_device.h"
 
-static int plan_create(const struct known *k, uint32_t actor, struct span key, struct span value,
-                       struct plan *p, struct fault *why)
+static int create(const struct known *k, uint32_t actor, struct span key, struct span value, bool in_pool,
+                  struct plan *p, struct fault *why)
 {
     struct span template_name, class_text = span_split(key, '+', &template_name);
     enum vm_class class;
     if (class_parse(class_text, &class) < 0)
         return fault_set(why, ERR_PROTOCOL, "no such class of VM");
-    return plan_vm_create(k, actor, class, template_name, value, false, p, why);
+    return plan_vm_create(k, actor, class, template_name, value, in_pool, p, why);
+}
+
+static int plan_create(const struct known *k, uint32_t actor, struct span key, struct span value,
+                       struct plan *p, struct fault *why)
+{
+    return create(k, actor, key, value, false, p, why);
+}
+
+static int plan_create_in_pool(const struct known *k, uint32_t actor, struct span key, struct span value,
+                               struct plan *p, struct fault *why)
+{
+    return create(k, actor, key, value, true, p, why);
 }
 
 #define OPERATION(name, key_text, value_text, call)                                                          \

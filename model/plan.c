@@ -209,6 +209,8 @@ struct doing doing_begin(const struct known *k, uint32_t actor, struct plan *p, 
 int doing_end(struct doing *d, int r)
 {
     struct plan *p = d->p;
+    if (r >= 0)
+        preload_tell_later(p);
     if (p->failed < 0) /* whatever else was found then, it was found among texts cut short */
         r = fault_set(d->why, (enum err) - p->failed, "there is no room to plan this; nothing changed");
     if (p->changes == 0 || (p->failed < 0 && p->commit_at > p->events))

@@ -24,11 +24,13 @@ struct plan_event {
 
 /* Who must be asked between the early events and the commit. */
 enum plan_prepare {
-    PREPARE_NETVM = 1,     /* living VMs' actors: whom early property-pre-set:netvm events are about */
-    PREPARE_AUTOSTART = 2, /* the systemd unit of the VM: value of autostart in the changes */
-    PREPARE_DISK = 4,      /* create the volumes before events from disk_at on are published */
-    PREPARE_UNDEFINE = 8,  /* forget the domain in the hypervisor, before the commit */
-    FINISH_REMOVE = 16     /* after everything: remove volumes and the directory; failures are logged */
+    PREPARE_NETVM = 1,         /* living VMs' actors: whom early property-pre-set:netvm events are about */
+    PREPARE_AUTOSTART = 2,     /* the systemd unit of the VM: value of autostart in the changes */
+    PREPARE_DISK = 4,          /* create the volumes before events from disk_at on are published */
+    PREPARE_UNDEFINE = 8,      /* forget the domain in the hypervisor, before the commit */
+    FINISH_REMOVE = 16,        /* after everything: remove volumes and the directory; failures are logged */
+    FINISH_UNPAUSE = 32,       /* after the commit: the preloaded disposable `qid` is in use from now on */
+    PREPARE_CLONE_PRIVATE = 64 /* with the disk: private begins as a clone of the template's (Windows) */
 };
 
 /* Zero-initialised is empty. All spans live as long as the plan. */
@@ -41,7 +43,13 @@ struct plan {
     unsigned prepare; /* PREPARE_* */
     uint32_t qid;     /* of a create: the new VM */
     uint32_t generation;
+    struct span result; /* what the asker is answered besides success: "<name> <uuid>" of a disposable */
     /* private: */
+    struct plan_later {
+        uint32_t qid;
+        const char *reason; /* constant text */
+    } later[4];             /* preloading that begins after all else was told */
+    unsigned laters;
     size_t event_room, change_room, slots, bytes;
     struct plan_chunk *chunk;
     uint32_t *slot;
@@ -60,6 +68,8 @@ int plan_property_reset(const struct known *k, uint32_t actor, uint32_t qid, str
                         struct fault *why);
 int plan_feature_set(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct span value,
                      struct plan *p, struct fault *why);
+/* Another VM's root was imported into `qid`: a StandaloneVM takes its boot mode over (vm-model 7). */
+int plan_root_imported(const struct known *k, uint32_t qid, struct plan *p, struct fault *why);
 int plan_feature_remove(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct plan *p,
                         struct fault *why);
 int plan_tag_set(const struct known *k, uint32_t actor, uint32_t qid, struct span tag, struct plan *p,
@@ -86,9 +96,22 @@ uint64_t firewall_next_expiry(const struct known *k, uint32_t qid, bool *due);
 /* admin.vm.Create.CLASS+template with its payload (admin-api-methods 4.2); in_pool: CreateInPool. */
 int plan_vm_create(const struct known *k, uint32_t actor, enum vm_class class, struct span template_name,
                    struct span payload, bool in_pool, struct plan *p, struct fault *why);
-/* A new disposable of `template_qid` (CreateDisposable without preloading). */
+/* CreateDisposable: a preloaded disposable that is taken from its list, or a new one, of `template_qid`; of
+ * dom0: of the actor's default_dispvm. */
 int plan_disposable_create(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,
                            struct fault *why);
+/* CreateDisposable+preload: only says that the list is to be filled. */
+int plan_preload_start(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,
+                       struct fault *why);
+/* A new disposable on the list, to be started; -ERR_STATE when the list is full. Its start and its pause are
+ * done: it may be handed out. It leaves the list (it need not exist). */
+int plan_preload_create(const struct known *k, uint32_t template_qid, struct plan *p, struct fault *why);
+int plan_preload_complete(const struct known *k, uint32_t qid, struct plan *p, struct fault *why);
+int plan_preload_drop(const struct known *k, uint32_t template_qid, struct span name, struct plan *p,
+                      struct fault *why);
+/* A disposable's life has ended: it is removed when its auto_cleanup is true, or with `force` (its start
+ * failed) always. Nothing is planned for one that stays. */
+int plan_disposable_end(const struct known *k, uint32_t qid, bool force, struct plan *p, struct fault *why);
 int plan_vm_remove(const struct known *k, uint32_t actor, uint32_t qid, struct plan *p, struct fault *why);
 /* Makes the model what these changes say (a whole model, none of them gone; spans are borrowed for the call):
  * the differences, and events that tell of them. A VM whose name, uuid or class differs is another VM. What

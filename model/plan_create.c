@@ -9,6 +9,7 @@
 #include "model/ask.h"
 #include "model/model_inside.h"
 #include "model/names.h"
+#include "model/preload.h"
 
 enum { QID_LAST_FREE = 9999, DISPIDS = 10000, DISPID_DRAWS = 100 };
 
@@ -158,7 +159,10 @@ static int draw_uuid(struct doing *d, char text[37])
 
 static bool dispid_is_free(const struct doing *d, uint32_t id)
 {
+    const struct world *w = d->k.world;
     char name[16];
+    if (w->dispid_rests != NULL && w->dispid_rests(w->arg, id))
+        return false;
     snprintf(name, sizeof name, "disp%u", (unsigned)id);
     if (model_named(d->k.model, span_of(name)) != NULL)
         return false;
@@ -284,12 +288,22 @@ static void announce(struct doing *d, const struct vm *vm)
     plan_event(d->p, QID_GLOBAL, "domain-add", SPAN_LITERAL(""), 1, &pair);
 }
 
+static bool has_os(struct doing *d, const struct vm *template, const char *os)
+{
+    struct span value;
+    return template != NULL &&
+           ask_feature(&d->k, template->qid, CHAIN_TEMPLATE, SPAN_LITERAL("os"), &value) == 1 &&
+           span_is(value, os);
+}
+
 static int make_disk(struct doing *d, const struct vm *vm, const struct wish *w)
 {
     if (!vm_is_qubes(vm))
         return 0;
     int r = do_volumes(d, vm, &w->pools);
     d->p->prepare |= PREPARE_DISK;
+    if (vm->class == CLASS_AppVM && has_os(d, w->template, "Windows"))
+        d->p->prepare |= PREPARE_CLONE_PRIVATE;
     d->p->disk_at = d->p->events;
     plan_event(d->p, vm->qid, "domain-create-on-disk", SPAN_LITERAL(""), 0, NULL);
     return r;
@@ -337,7 +351,13 @@ int plan_vm_create(const struct known *k, uint32_t actor, enum vm_class class, s
     return doing_end(&d, r);
 }
 
-static int create_disposable(struct doing *d, struct wish *w)
+static int tag_asker(struct doing *d, const struct vm *vm)
+{
+    int r = tag_creator(d, vm, "created-by-");
+    return r < 0 ? r : tag_creator(d, vm, "disp-created-by-");
+}
+
+static int create_disposable(struct doing *d, struct wish *w, bool preload)
 {
     struct vm vm = {0};
     uint32_t dispid;
@@ -353,25 +373,85 @@ static int create_disposable(struct doing *d, struct wish *w)
     r = furnish(d, &vm, w);
     if (r < 0)
         return r;
+    struct span uuid = property_stored(&d->k, vm.qid, PROPERTY_uuid);
+    d->p->result = plan_format(d->p, "%.*s %.*s", (int)w->name.len, w->name.at, (int)uuid.len, uuid.at);
     announce(d, &vm);
-    r = make_disk(d, &vm, w);
+    if (preload)
+        r = do_preload_mark(d, &vm, w->template);
     if (r >= 0)
-        r = tag_creator(d, &vm, "created-by-");
-    if (r >= 0)
-        r = tag_creator(d, &vm, "disp-created-by-");
+        r = make_disk(d, &vm, w);
+    if (r >= 0 && !preload)
+        r = tag_asker(d, &vm);
     d->k.newborn = NULL; /* it ends with this call */
     return r;
+}
+
+/* The one that was named; of dom0, the one that the asker's disposables are based on. */
+static const struct vm *disposable_template(const struct known *k, uint32_t actor, uint32_t qid)
+{
+    const struct vm *asker = ask_vm(k, actor), *t = ask_vm(k, qid);
+    if (qid == 0)
+        t = asker != NULL && property_applies(PROPERTY_default_dispvm, asker->class)
+                ? property_vm(k, actor, PROPERTY_default_dispvm)
+                : NULL;
+    bool offers = t != NULL && property_applies(PROPERTY_template_for_dispvms, t->class) &&
+                  property_true(k, t->qid, PROPERTY_template_for_dispvms);
+    return offers ? t : NULL;
+}
+
+static int no_template(struct doing *d)
+{
+    return fault_set(d->why, ERR_QUBES,
+                     "the VM does not offer itself for disposables; set its template_for_dispvms");
+}
+
+/* One that waits already, or a new one. */
+static int give_disposable(struct doing *d, struct wish *w)
+{
+    const struct vm *used;
+    int r = do_preload_use(d, w->template->qid, &used);
+    if (r < 0 || used == NULL)
+        return r < 0 ? r : create_disposable(d, w, false);
+    return tag_asker(d, used);
 }
 
 int plan_disposable_create(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,
                            struct fault *why)
 {
     struct doing d = doing_begin(k, actor, p, why);
-    struct wish w = {.class = CLASS_DispVM, .template = ask_vm(k, template_qid)};
-    if (w.template == NULL || !property_applies(PROPERTY_template_for_dispvms, w.template->class) ||
-        !property_true(k, template_qid, PROPERTY_template_for_dispvms))
-        return doing_end(
-            &d, fault_set(why, ERR_QUBES,
-                          "the VM does not offer itself for disposables; set its template_for_dispvms"));
-    return doing_end(&d, create_disposable(&d, &w));
+    struct wish w = {.class = CLASS_DispVM, .template = disposable_template(k, actor, template_qid)};
+    return doing_end(&d, w.template != NULL ? give_disposable(&d, &w) : no_template(&d));
+}
+
+static int preload_more(struct doing *d, struct wish *w)
+{
+    uint32_t qid = w->template->qid;
+    if (preload_count(preload_list(&d->k, qid)) >= preload_max(&d->k, qid))
+        return fault_set(d->why, ERR_STATE, "'%s' has its preloaded disposables", vm_name(w->template));
+    return create_disposable(d, w, true);
+}
+
+int plan_preload_create(const struct known *k, uint32_t template_qid, struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct wish w = {.class = CLASS_DispVM,
+                     .template = template_qid != 0 ? disposable_template(k, 0, template_qid) : NULL};
+    return doing_end(&d, w.template != NULL ? preload_more(&d, &w) : no_template(&d));
+}
+
+static int preload_start(struct doing *d, const struct vm *template)
+{
+    if (!preload_is_supported(&d->k, template->qid))
+        return fault_set(d->why, ERR_VALUE, "'%s' does not offer the services that preloading waits for",
+                         vm_name(template));
+    preload_start_later(d, template->qid, "it was asked for");
+    return 0;
+}
+
+int plan_preload_start(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,
+                       struct fault *why)
+{
+    struct doing d = doing_begin(k, actor, p, why);
+    const struct vm *template = disposable_template(k, actor, template_qid);
+    return doing_end(&d, template != NULL ? preload_start(&d, template) : no_template(&d));
 }

@@ -11,6 +11,7 @@
 #include "model/ask.h"
 #include "model/model_inside.h"
 #include "model/names.h"
+#include "model/preload.h"
 
 static struct span after(struct span s, const char *prefix)
 {
@@ -149,6 +150,29 @@ static void bootmode_changed(struct doing *d, uint32_t qid)
     }
 }
 
+/* Whom a maximum is about: dom0's is about the default. NULL: about nobody, or another one counts. */
+static const struct vm *preload_governed(const struct doing *d, uint32_t qid)
+{
+    const struct vm *dispvm = property_vm(&d->k, QID_GLOBAL, PROPERTY_app_default_dispvm);
+    struct span value;
+    if (qid == 0)
+        return dispvm;
+    bool global = dispvm != NULL && dispvm->qid == qid &&
+                  ask_feature(&d->k, 0, CHAIN_OWN, SPAN_LITERAL("preload-dispvm-max"), &value) == 1;
+    return global ? NULL : ask_vm(&d->k, qid);
+}
+
+static int preload_max_changed(struct doing *d, uint32_t qid, bool gone)
+{
+    const struct vm *vm = preload_governed(d, qid);
+    if (vm == NULL)
+        return 0;
+    if (gone && qid != 0)
+        return do_preload_empty(d, vm->qid);
+    preload_start_later(d, vm->qid, "preload-dispvm-max has changed");
+    return 0;
+}
+
 static int consequences(struct doing *d, uint32_t qid, struct span name, struct span value,
                         const struct span *old)
 {
@@ -157,6 +181,8 @@ static int consequences(struct doing *d, uint32_t qid, struct span name, struct 
         return 0;
     if (span_is(name, "service.meminfo-writer"))
         return move_meminfo_writer(d, qid, name, value);
+    if (span_is(name, "preload-dispvm-max") && (old == NULL || !span_equal(*old, value)))
+        return preload_max_changed(d, qid, false);
     if (span_is(name, "boot-mode.active") && (old == NULL || !span_equal(*old, value)) &&
         on_default(d, vm, PROPERTY_bootmode))
         fire_computed(d, qid, PROPERTY_bootmode);
@@ -197,6 +223,11 @@ int do_feature_remove(struct doing *d, uint32_t qid, struct span name)
         return fault_set(d->why, ERR_FEATURE_NOT_FOUND, "%s has no feature %.*s", vm_name(ask_vm(&d->k, qid)),
                          name.len > 200 ? 200 : (int)name.len, name.at);
     plan_gone(d->p, CHANGE_FEATURE, qid, name);
+    if (span_is(name, "preload-dispvm-max")) {
+        int r = preload_max_changed(d, qid, true);
+        if (r < 0)
+            return r;
+    }
     fire(d, "domain-feature-delete:", qid, name, NULL, NULL);
     return 0;
 }
@@ -231,4 +262,25 @@ int plan_feature_remove(const struct known *k, uint32_t actor, uint32_t qid, str
     struct doing d = doing_begin(k, actor, p, why);
     int r = check_permitted(&d, qid, name);
     return doing_end(&d, r < 0 ? r : do_feature_remove(&d, qid, name));
+}
+
+static int take_boot_mode(struct doing *d, uint32_t qid)
+{
+    const struct vm *vm = ask_vm(&d->k, qid);
+    struct span mode, options;
+    if (vm == NULL)
+        return fault_set(d->why, ERR_VM_NOT_FOUND, "there is no VM with qid %u", (unsigned)qid);
+    if (vm->class != CLASS_StandaloneVM ||
+        !known_item(&d->k, CHANGE_FEATURE, qid, SPAN_LITERAL("boot-mode.standalone-default"), &mode))
+        return 0;
+    struct span key = plan_format(d->p, "boot-mode.kernelopts.%.*s", (int)mode.len, mode.at);
+    if (!span_is(mode, "default") && !known_item(&d->k, CHANGE_FEATURE, qid, key, &options))
+        return 0;
+    return do_feature_set(d, qid, SPAN_LITERAL("boot-mode.active"), plan_keep(d->p, mode));
+}
+
+int plan_root_imported(const struct known *k, uint32_t qid, struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    return doing_end(&d, take_boot_mode(&d, qid));
 }

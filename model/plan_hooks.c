@@ -9,6 +9,7 @@
 #include "model/ask.h"
 #include "model/model_inside.h"
 #include "model/names.h"
+#include "model/preload.h"
 
 /* In the order in which they run. */
 static const struct hook_row {
@@ -28,6 +29,7 @@ static const struct hook_row {
     {PROPERTY_template_for_dispvms, PRE_SET, pre_template_for_dispvms},
     {PROPERTY_template_for_dispvms, PRE_RESET, pre_template_for_dispvms},
     {PROPERTY_template_for_dispvms, SET, on_template_for_dispvms},
+    {PROPERTY_template_for_dispvms, RESET, on_template_for_dispvms_reset},
     {PROPERTY_label, SET, on_label},
     {PROPERTY_provides_network, SET, on_provides_network},
     {PROPERTY_provides_network, RESET, on_provides_network_reset},
@@ -164,7 +166,13 @@ int pre_template_reset(struct doing *d, const struct turn *t)
 int on_template(struct doing *d, const struct turn *t)
 {
     const struct vm *self = ask_vm(&d->k, t->qid);
+    bool bases = self->class == CLASS_AppVM && turn_changed(t) &&
+                 property_true(&d->k, t->qid, PROPERTY_template_for_dispvms);
     int r = do_volumes_follow_template(d, self);
+    if (r >= 0 && bases)
+        r = do_preload_empty(d, t->qid);
+    if (bases && preload_max(&d->k, t->qid) > 0)
+        preload_start_later(d, t->qid, "its template has changed");
     for (size_t i = 0; r >= 0 && self->class == CLASS_AppVM && i < model_vm_count(d->k.model); i++) {
         const struct vm *vm = model_vm_at(d->k.model, i);
         if (vm->class == CLASS_DispVM && is_based_on(d, vm, t->qid))
@@ -212,7 +220,15 @@ int pre_template_for_dispvms(struct doing *d, const struct turn *t)
 int on_template_for_dispvms(struct doing *d, const struct turn *t)
 {
     fire_computed(d, t->qid, PROPERTY_icon);
+    if (!span_is(t->new, "True"))
+        return do_preload_empty(d, t->qid);
+    preload_start_if_vacant(d, t->qid, "it offers itself for disposables");
     return 0;
+}
+
+int on_template_for_dispvms_reset(struct doing *d, const struct turn *t)
+{
+    return do_preload_empty(d, t->qid);
 }
 
 int on_label(struct doing *d, const struct turn *t)

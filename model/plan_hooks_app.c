@@ -64,8 +64,23 @@ int on_default_audiovm(struct doing *d, const struct turn *t)
     return set_for_followers(d, t, PROPERTY_audiovm);
 }
 
+/* What dom0 wishes for the default moves with it. */
+static void preload_follows(struct doing *d, const struct vm *vm)
+{
+    struct span global, own, key = SPAN_LITERAL("preload-dispvm-max");
+    if (vm == NULL || ask_feature(&d->k, 0, CHAIN_OWN, key, &global) != 1 || global.len == 0)
+        return;
+    if (ask_feature(&d->k, vm->qid, CHAIN_OWN, key, &own) != 1 || !span_equal(own, global))
+        preload_start_later(d, vm->qid, "default_dispvm has changed");
+}
+
 int on_default_dispvm(struct doing *d, const struct turn *t)
 {
+    const struct vm *old = t->has_old ? named(d, t->old, t->old_none) : NULL;
+    const struct vm *new = property_vm(&d->k, QID_GLOBAL, PROPERTY_app_default_dispvm);
+    preload_follows(d, old);
+    if (new != old)
+        preload_follows(d, new);
     for (size_t i = 0; i < model_vm_count(d->k.model); i++) {
         const struct vm *vm = model_vm_at(d->k.model, i);
         struct turn child = *t;

@@ -72,6 +72,15 @@ int do_follow_tag(struct doing *d, const char *prefix, uint32_t qid, struct span
 
 /* A new VM begins with the rules of another; nobody hears of it. */
 int do_firewall_clone(struct doing *d, uint32_t to, uint32_t from);
+/* plan_preload.c: domain-preload-dispvm-start of a VM, told behind everything else. */
+void preload_start_later(struct doing *d, uint32_t qid, const char *reason);
+void preload_start_if_vacant(struct doing *d, uint32_t qid, const char *reason);
+void preload_tell_later(struct plan *p);
+int do_preload_list(struct doing *d, uint32_t template_qid, struct span list);
+int do_preload_empty(struct doing *d, uint32_t template_qid);
+int do_preload_leave(struct doing *d, uint32_t template_qid, struct span name); /* 0 also when not there */
+int do_preload_mark(struct doing *d, const struct vm *vm, const struct vm *template);
+int do_preload_use(struct doing *d, uint32_t template_qid, const struct vm **used); /* *used NULL: none */
 
 /* The VOLUME items of a new VM; and those of a VM whose template changed. */
 struct pool_choice {

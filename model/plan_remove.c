@@ -100,14 +100,38 @@ static int remove_vm(struct doing *d, uint32_t qid, bool check)
     ask_listeners(d, vm);
     r = check ? check_others(d, vm) : 0;
     if (r >= 0)
+        r = do_preload_empty(d, qid); /* what was started ahead goes with what it is based on */
+    const struct vm *template = vm->class == CLASS_DispVM ? ask_template(&d->k, qid) : NULL;
+    if (r >= 0)
         take_away(d, vm);
-    return r;
+    return r >= 0 && template != NULL ? do_preload_leave(d, template->qid, span_of(vm_name(vm))) : r;
 }
 
 int plan_vm_remove(const struct known *k, uint32_t actor, uint32_t qid, struct plan *p, struct fault *why)
 {
     struct doing d = doing_begin(k, actor, p, why);
     return doing_end(&d, remove_vm(&d, qid, true));
+}
+
+/* The end of its life is what removes it: that it was halted is what its process has said. */
+static int end_disposable(struct doing *d, uint32_t qid, bool force)
+{
+    const struct vm *vm = model_vm(d->k.model, qid);
+    if (vm == NULL || vm->class != CLASS_DispVM)
+        return fault_set(d->why, ERR_VM_NOT_FOUND, "there is no disposable with qid %u", (unsigned)qid);
+    if (!world_is_halted(d->k.world, qid))
+        return fault_set(d->why, ERR_VM_NOT_HALTED, "'%s' lives again", vm_name(vm));
+    if (!force && !property_true(&d->k, qid, PROPERTY_auto_cleanup))
+        return 0;
+    const struct vm *template = ask_template(&d->k, qid);
+    int r = template != NULL ? do_preload_leave(d, template->qid, span_of(vm_name(vm))) : 0;
+    return r < 0 ? r : remove_vm(d, qid, true);
+}
+
+int plan_disposable_end(const struct known *k, uint32_t qid, bool force, struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    return doing_end(&d, end_disposable(&d, qid, force));
 }
 
 int plan_vm_uncreate(const struct known *k, uint32_t qid, struct plan *p, struct fault *why)

@@ -31,6 +31,8 @@ struct world {
     uint32_t (*random)(void *arg);
     /* Seconds since 1970: when firewall rules expire. Without it none does. */
     uint64_t (*seconds)(void *arg);
+    /* Did a disposable of this number end so lately that the number must not come again? */
+    int (*dispid_rests)(void *arg, uint32_t dispid);
 };
 
 const char *world_fact(const struct world *w, uint32_t qid, enum fact fact); /* w may be NULL */

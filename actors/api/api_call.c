@@ -166,15 +166,19 @@ static int operated(struct api *self, const struct call *c, const struct answer 
 int api_operate(struct api *self, struct out *out, const struct asked *q, enum operation operation,
                 uint32_t target, struct span key, struct span value)
 {
-    struct call like = {
-        .done = operated,
-        .to = {KIND_REGISTRY, 0},
-        .type = MESSAGE_operate,
-        .context = api_context(self, q, out->now + OPERATE_WITHIN),
-    };
+    struct call like = {.done = operated};
+    return api_operate_like(self, out, q, &like, operation, target, key, value);
+}
+
+int api_operate_like(struct api *self, struct out *out, const struct asked *q, struct call *like,
+                     enum operation operation, uint32_t target, struct span key, struct span value)
+{
+    like->to = (struct address){KIND_REGISTRY, 0};
+    like->type = MESSAGE_operate;
+    like->context = api_context(self, q, out->now + OPERATE_WITHIN);
     struct operate m = {.operation = (uint32_t)operation, .target = target, .key = key, .value = value};
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
     (void)text_copy(m.method, sizeof m.method, span_of(q->method->name));
     operate_encode(&body, &m);
-    return api_ask(self, out, q, &like, &body);
+    return api_ask(self, out, q, like, &body);
 }

@@ -78,6 +78,7 @@ struct call {
     uint64_t until;      /* of waiting for the router */
     uint16_t type;
     bool repeated, waits_for_router;
+    bool wants_uuid; /* of CreateDisposable */
     uint32_t qid;
 };
 
@@ -245,5 +246,8 @@ struct context api_context(struct api *self, const struct asked *q, uint64_t dea
 /* An operation of model/operation.def on `target`. */
 int api_operate(struct api *self, struct out *out, const struct asked *q, enum operation operation,
                 uint32_t target, struct span key, struct span value);
+/* The same with the caller's own `done` in `like`. */
+int api_operate_like(struct api *self, struct out *out, const struct asked *q, struct call *like,
+                     enum operation operation, uint32_t target, struct span key, struct span value);
 
 #endif

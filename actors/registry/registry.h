@@ -13,6 +13,11 @@ enum { REGISTRY_QUEUE_MAX = 4096 };
 enum { REGISTRY_FACT_TEXT = 256 };
 /* Questions that may wait for the store to be read; the next is answered BUSY. */
 enum { REGISTRY_EARLY_MAX = 8 };
+/* Starts with the host that may be under way at once. */
+enum { REGISTRY_STARTS = 4 };
+/* Disposables that are being preloaded at once, and lists of them that wait to be filled. */
+enum { REGISTRY_PRELOADS = 4, REGISTRY_REFILLS = 64 };
+enum { DISPIDS = 10000 };
 
 /* Where an operation is. */
 enum operation_step { STEP_WAITING, STEP_PREPARING, STEP_COMMITTING };
@@ -22,6 +27,8 @@ struct pending_operation {
     struct pending_operation *prev, *next;
     uint64_t number; /* tag of its questions */
     struct request request;
+    struct op_id op; /* under which it is committed; one of registry's own is not its asker's */
+    enum { ASKED_BY_API, ASKED_BY_END_OF_LIFE, ASKED_BY_NOBODY } asked_by;
     enum operation_step step;
     uint32_t operation, target;
     char method[128];
@@ -33,11 +40,14 @@ struct pending_operation {
     bool prepared;             /* all agreed: commit the next plan */
     int refused;               /* a preparer's error, with why */
     struct fault why;
+    uint32_t *relied_on; /* VMs that the plan found halted: they stay so until it is done */
+    size_t relied, relied_room;
+    bool relies_badly; /* no room to remember one more */
 };
 
 /* What registry knows of a VM's life. */
 struct life_claim {
-    bool living, removing;
+    bool living;
     uint8_t hanging; /* calls of its process in libvirtd, past their deadline */
     bool told;       /* by its own process: host's list may be of a moment before that */
 };
@@ -56,13 +66,34 @@ struct registry {
     struct world world;
     struct known known;
     uint64_t version, epoch, last_correlation, next_number, refused_messages;
+    bool applying; /* a commit is being taken over: what it brings begins when that is done */
     bool loaded, greeted, settled, published, stopping, export_due, exporting, committing;
     struct pending_operation *operations;
     unsigned operation_count;
     struct request early[REGISTRY_EARLY_MAX]; /* asked what only the store knows, before it was read */
     unsigned early_count;
     struct life_claim claims[QID_MAX + 1];
-    bool calls_scarce; /* too many of them hang */
+    bool calls_scarce;                  /* too many of them hang */
+    uint16_t relied[QID_MAX + 1];       /* operations under way that count on this VM being halted */
+    struct pending_operation *planning; /* whose plan is being made */
+    struct waiting_claim *waiting_claims;
+    bool boot_done, autostart;
+    uint64_t now;                       /* of the last plan */
+    uint64_t starting[REGISTRY_STARTS]; /* tags of starts under way; 0: none */
+    uint32_t start_next;                /* the qid from which the next start is looked for */
+    uint32_t dispid_freed[DISPIDS];     /* second + 1 at which the last disposable of this number ended */
+    bool host_heard;                    /* what runs was said to this incarnation */
+    struct registry_refill {
+        uint32_t qid;
+        uint64_t at; /* 0: none */
+    } refill[REGISTRY_REFILLS];
+    struct registry_preloading {
+        uint32_t qid, generation;
+        uint64_t tag; /* 0: none */
+        bool pauses;  /* else it starts */
+    } preloading[REGISTRY_PRELOADS];
+    bool end_due[QID_MAX + 1];         /* disposables whose removal the store has not taken yet */
+    bool leaves[QID_MAX + 1], leavers; /* preloaded disposables that a commit takes from their list */
     char host_fact[FACTS][REGISTRY_FACT_TEXT];
     bool host_fact_known[FACTS];
     bool told_foreign;
@@ -70,7 +101,7 @@ struct registry {
     struct transfer_under_way transfers[TRANSFERS_MOST];
 };
 
-enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT, TIMER_EXPIRY };
+enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT, TIMER_EXPIRY, TIMER_REFILL, TIMER_ENDS };
 
 extern const struct actor registry_actor;
 
@@ -78,6 +109,10 @@ extern const struct actor registry_actor;
 void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m);
 /* What registry itself wants; nobody is answered. */
 void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target);
+/* One of registry's own; `release` is answered when it is done, NULL: nobody waits. */
+void operate_own(struct registry *r, struct out *out, enum operation operation, uint32_t target,
+                 const char *key, const struct request *release);
+struct op_id operate_new_id(struct registry *r);
 void operate_go_on(struct registry *r, struct out *out);
 void operate_prepared(struct registry *r, struct out *out, const struct answer *a);
 void operate_committed(struct registry *r, struct out *out, const struct store_task *t);
@@ -93,6 +128,37 @@ void transfer_done(struct registry *r, struct out *out, struct store_task *t);
 void transfer_imported(struct registry *r, struct out *out, struct pending_operation *o);
 void transfer_told(struct registry *r, struct out *out, const struct store_task *t); /* after any export */
 void transfer_end(struct registry *r);
+/* registry_claim.c: who lives, and who must not begin to. */
+const char *claims_power_state(struct registry *r, uint32_t qid);
+/* Whatever that operation counted on may change again; claims_go_on answers who waited for it. */
+void claims_let_go(struct registry *r, struct pending_operation *o);
+/* The VM that it is about, in that generation; NULL: none, or the store is not read yet. */
+const struct vm *claims_subject(const struct registry *r, const struct context *c);
+void claims_begin(struct registry *r, struct out *out, const struct request *request, bool lives);
+void claims_go_on(struct registry *r, struct out *out);
+bool claims_release(struct registry *r, const struct request *request, bool *lived); /* false: of no VM */
+void claims_end(struct registry *r);
+
+/* registry_chore.c: what registry does by itself. */
+/* A release, answered at once or when the disposable is removed. */
+void chore_life_ended(struct registry *r, struct out *out, const struct request *request, uint32_t after,
+                      bool lived);
+/* A removal of registry's own was not committed: it is tried again soon. */
+void chore_end_again(struct registry *r, struct out *out, uint32_t qid);
+void chore_timer(struct registry *r, struct out *out);
+void chore_vm_ends(struct registry *r, uint32_t qid);          /* before the model forgets it */
+int chore_dispid_rests(void *arg, uint32_t dispid);            /* a struct registry */
+void chore_host_is_heard(struct registry *r, struct out *out); /* what runs is known for certain */
+bool chore_answered(struct registry *r, struct out *out, const struct answer *a);
+
+/* registry_preload.c: disposables that are started ahead of their use. */
+void preload_before(struct registry *r, const struct plan *p); /* what is committed is about to be applied */
+void preload_after(struct registry *r, struct out *out, enum operation operation, const struct plan *p);
+void preload_life_ended(struct registry *r, struct out *out, uint32_t qid);
+void preload_host_is_heard(struct registry *r, struct out *out);
+void preload_failed(struct registry *r, struct out *out, enum operation operation, uint32_t qid);
+void preload_timer(struct registry *r, struct out *out);
+bool preload_answered(struct registry *r, struct out *out, const struct answer *a);
 
 /* registry_publish.c: what the others are told. */
 /* The body of a delta: changes, and events from `first_event` on. */

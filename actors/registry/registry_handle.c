@@ -23,7 +23,7 @@ static const char *known_fact(void *arg, uint32_t qid, enum fact fact)
     if (qid == QID_GLOBAL)
         return r->host_fact_known[fact] ? r->host_fact[fact] : NULL;
     if (fact == FACT_power_state && qid >= 1 && qid <= QID_MAX)
-        return r->claims[qid].living ? "Running" : "Halted";
+        return claims_power_state(r, qid);
     return NULL;
 }
 
@@ -90,12 +90,14 @@ static int give_load(struct registry *r, struct out *out)
 static int begin(void *arg, struct out *out, const struct life *life)
 {
     struct registry *r = self_of(arg);
-    (void)life;
+    r->boot_done = life->note.len > 0; /* notes last as long as the host is up */
+    r->autostart = true;
     r->model = model_new();
     if (r->model == NULL)
         return -ERR_NOMEM;
     r->world.arg = r;
     r->world.fact = known_fact;
+    r->world.dispid_rests = chore_dispid_rests;
     r->known = KNOWN(r->model, &r->world);
     (void)out;
     return 0;
@@ -222,6 +224,10 @@ static void timer(void *arg, struct out *out, uint64_t number)
         settle(r, out);
     else if (number == TIMER_EXPIRY)
         expiry_look(r, out);
+    else if (number == TIMER_REFILL)
+        preload_timer(r, out);
+    else if (number == TIMER_ENDS)
+        chore_timer(r, out);
     else
         export_now(r, out);
 }
@@ -235,7 +241,8 @@ static void stop(void *arg, struct out *out)
 
 static void answered(void *arg, struct out *out, const struct answer *a)
 {
-    operate_prepared(arg, out, a);
+    if (!chore_answered(arg, out, a) && !preload_answered(arg, out, a))
+        operate_prepared(arg, out, a);
 }
 
 static void end(void *arg)
@@ -243,6 +250,7 @@ static void end(void *arg)
     struct registry *r = self_of(arg);
     operate_end(r);
     transfer_end(r);
+    claims_end(r);
     model_free(r->model);
 }
 
@@ -270,53 +278,30 @@ static void on_operate(struct registry *r, struct out *out, const struct envelop
     operate_begin(r, out, e, m);
 }
 
-static const struct vm *subject_of(struct registry *r, const struct envelope *e)
-{
-    const struct vm *vm = model_vm(r->model, e->subject_instance);
-    return r->loaded && vm != NULL && e->subject_instance >= 1 && vm_generation(vm) == e->subject_generation
-               ? vm
-               : NULL;
-}
-
 static void on_claim(struct registry *r, struct out *out, const struct envelope *e, const struct claim *m)
 {
     struct request request = request_of(e);
-    struct claim_reply reply;
-    struct view_memory memory;
-    struct fault why;
-    const struct vm *vm = subject_of(r, e);
-    if (vm == NULL || r->claims[vm_qid(vm)].removing) {
-        fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed");
-        reply_error(out, &request, -ERR_VM_NOT_FOUND, &why);
-        return;
-    }
-    if (m->purpose == 0)
-        r->claims[vm_qid(vm)].living = r->claims[vm_qid(vm)].told = true;
-    int made = view_make(r, vm_qid(vm), &reply.view, &memory, &why);
-    if (made == 0 && m->purpose == 1)
-        view_users(r, vm_qid(vm), &reply.view);
-    if (made < 0)
-        reply_error(out, &request, made, &why);
-    else
-        (void)REPLY(out, claim, &request, &reply);
-    view_memory_free(&memory);
+    claims_begin(r, out, &request, m->purpose == 0);
 }
 
 static void on_release(struct registry *r, struct out *out, const struct envelope *e, const struct release *m)
 {
     struct request request = request_of(e);
-    (void)m;
-    if (subject_of(r, e) != NULL) {
-        r->claims[e->subject_instance].living = false;
-        r->claims[e->subject_instance].told = true;
-    }
-    (void)REPLY(out, release, &request, NO_MESSAGE(release_reply));
+    bool lived;
+    if (!r->loaded)
+        reply_error(out, &request, -ERR_BUSY,
+                    NULL); /* whose life it was is not known yet: asked again, it is */
+    else if (claims_release(r, &request, &lived))
+        chore_life_ended(r, out, &request, m->after, lived);
+    else
+        (void)REPLY(out, release, &request, (&(struct release_reply){.removed = 1}));
 }
 
 static void on_calls_hang(struct registry *r, struct out *out, const struct envelope *e,
                           const struct calls_hang *m)
 {
-    if (subject_of(r, e) == NULL)
+    struct request about = request_of(e);
+    if (claims_subject(r, &about.context) == NULL)
         return;
     r->claims[e->subject_instance].hanging = (uint8_t)m->count;
     registry_hang_count(r, out);
@@ -333,6 +318,7 @@ static void on_observed_all(struct registry *r, struct out *out, const struct en
         if (vm != NULL && vm_qid(vm) >= 1 && !r->claims[vm_qid(vm)].told)
             r->claims[vm_qid(vm)].living = true;
     }
+    chore_host_is_heard(r, out);
     settle(r, out);
 }
 
@@ -361,7 +347,7 @@ static void on_daemons(struct registry *r, struct out *out, const struct envelop
     struct request request = request_of(e);
     struct daemons_reply reply = {0};
     struct fault why;
-    const struct vm *vm = subject_of(r, e);
+    const struct vm *vm = claims_subject(r, &request.context);
     (void)m;
     if (vm == NULL) {
         fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed");

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/own.h"
 
 #include <utlist.h>
 
@@ -19,8 +20,8 @@ enum { HISTORY_TEXT = 1 << 16 };
 
 static void finish(struct registry *r, struct pending_operation *o)
 {
-    if (o->operation == OPERATION_vm_remove && o->target <= QID_MAX)
-        r->claims[o->target].removing = false;
+    claims_let_go(r, o);
+    free(o->relied_on);
     DL_DELETE(r->operations, o);
     r->operation_count--;
     text_free(&o->key);
@@ -39,33 +40,86 @@ void operate_end(struct registry *r)
         finish(r, r->operations);
 }
 
-static void take_in(struct registry *r, struct out *out, struct request request, const struct operate *m)
+/* For what all are told: of whom a release spoke is not of whom a delta speaks. */
+static struct context told_of(const struct pending_operation *o)
+{
+    return (struct context){.op = o->op, .caller = o->request.context.caller};
+}
+
+/* ---- the answer ---- */
+
+/* The store did not take it. Who waits for an end asks again; what nobody asked for is due again. */
+static void answer_failure(struct registry *r, struct out *out, const struct pending_operation *o, int e,
+                           const struct fault *why)
+{
+    if (o->asked_by == ASKED_BY_END_OF_LIFE)
+        reply_error(out, &o->request, -ERR_BUSY, NULL);
+    else if (o->asked_by == ASKED_BY_API)
+        reply_error(out, &o->request, e, why);
+    else if (o->operation == OPERATION_disposable_end)
+        chore_end_again(r, out, o->target);
+    else
+        preload_failed(r, out, (enum operation)o->operation, o->target);
+}
+
+static void answer_error(struct out *out, const struct pending_operation *o, int e, const struct fault *why)
+{
+    if (o->asked_by == ASKED_BY_API) {
+        reply_error(out, &o->request, e, why);
+        return;
+    }
+    log_line(e == -ERR_VM_NOT_FOUND ? LOG_INFO : LOG_WARN, "%s of VM %u: %s", operation_name(o->operation),
+             (unsigned)o->target, why != NULL ? why->text : err_text((enum err) - e));
+    if (o->asked_by == ASKED_BY_END_OF_LIFE)
+        (void)REPLY(out, release, &o->request, (&(struct release_reply){.removed = e == -ERR_VM_NOT_FOUND}));
+}
+
+static void answer_done(struct registry *r, struct out *out, struct pending_operation *o,
+                        const struct store_task *t)
+{
+    struct operate_reply done = {.version = t->version};
+    if (t->result.at != NULL)
+        (void)text_copy(done.result, sizeof done.result, text_span(&t->result));
+    if (o->given != NULL)
+        transfer_imported(r, out, o);
+    else if (o->asked_by == ASKED_BY_API)
+        (void)REPLY(out, operate, &o->request, &done);
+    else if (o->asked_by == ASKED_BY_END_OF_LIFE)
+        (void)REPLY(out, release, &o->request, (&(struct release_reply){.removed = o->plan.changes > 0}));
+}
+
+static struct pending_operation *add(struct registry *r)
 {
     struct pending_operation *o = r->operation_count < REGISTRY_QUEUE_MAX ? calloc(1, sizeof *o) : NULL;
+    if (o == NULL)
+        return NULL;
+    o->number = ++r->next_number;
+    o->key = o->value = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    DL_APPEND(r->operations, o);
+    r->operation_count++;
+    return o;
+}
+
+void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
+{
+    struct request request = request_of(e);
+    struct pending_operation *o = add(r);
     if (o == NULL) {
         reply_error(out, &request, -ERR_BUSY, NULL);
         return;
     }
-    o->number = ++r->next_number;
     o->request = request;
+    o->op = request.context.op;
     o->operation = m->operation;
     o->target = m->target;
     memcpy(o->method, m->method, sizeof o->method);
-    o->key = o->value = TEXT_WITH_LIMIT(BODY_PART_MAX);
     text_append(&o->key, m->key);
     text_append(&o->value, m->value);
-    DL_APPEND(r->operations, o);
-    r->operation_count++;
     if (o->key.failed < 0 || o->value.failed < 0) {
         reply_error(out, &request, -ERR_NOMEM, NULL);
         finish(r, o);
     }
     operate_go_on(r, out);
-}
-
-void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
-{
-    take_in(r, out, request_of(e), m);
 }
 
 void operate_given(struct registry *r, struct out *out, const struct request *request,
@@ -82,6 +136,7 @@ void operate_given(struct registry *r, struct out *out, const struct request *re
     *list = (struct change_list){0};
     *o = (struct pending_operation){.number = ++r->next_number,
                                     .request = *request,
+                                    .op = request->context.op,
                                     .operation = OPERATIONS,
                                     .target = QID_GLOBAL,
                                     .method = "bulkhead.Import",
@@ -93,13 +148,48 @@ void operate_given(struct registry *r, struct out *out, const struct request *re
     operate_go_on(r, out);
 }
 
+struct op_id operate_new_id(struct registry *r)
+{
+    uint32_t n[4];
+    for (size_t i = 0; i < COUNT(n); i++)
+        n[i] = r->world.random != NULL ? r->world.random(r->world.arg) : (uint32_t)++r->next_number;
+    return (struct op_id){(uint64_t)n[0] << 32 | n[1], (uint64_t)n[2] << 32 | n[3]};
+}
+
 /* The version makes the id: it was never used, and a repetition after a crash gets the same. */
 void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target)
 {
-    struct operate m = {.operation = operation, .target = target};
-    struct request own = {.context.op = {(uint64_t)operation << 32 | target, r->version + 1}};
-    snprintf(m.method, sizeof m.method, "bulkhead.%s", operation_name(operation));
-    take_in(r, out, own, &m);
+    struct pending_operation *o = add(r);
+    if (o == NULL)
+        return;
+    o->op = (struct op_id){(uint64_t)operation << 32 | target, r->version + 1};
+    o->asked_by = ASKED_BY_NOBODY;
+    o->operation = (uint32_t)operation;
+    o->target = target;
+    snprintf(o->method, sizeof o->method, "bulkhead.%s", operation_name(operation));
+    operate_go_on(r, out);
+}
+
+void operate_own(struct registry *r, struct out *out, enum operation operation, uint32_t target,
+                 const char *key, const struct request *release)
+{
+    struct pending_operation *o = add(r);
+    if (o == NULL) {
+        if (release != NULL)
+            reply_error(out, release, -ERR_BUSY, NULL); /* its asker tries again */
+        else if (operation == OPERATION_disposable_end)
+            chore_end_again(r, out, target);
+        return;
+    }
+    if (release != NULL)
+        o->request = *release;
+    o->op = operate_new_id(r);
+    o->asked_by = release != NULL ? ASKED_BY_END_OF_LIFE : ASKED_BY_NOBODY;
+    o->operation = (uint32_t)operation;
+    o->target = target;
+    strcpy(o->method, "registry");
+    text_add(&o->key, key);
+    operate_go_on(r, out);
 }
 
 static struct pending_operation *find(struct registry *r, uint64_t number)
@@ -121,10 +211,17 @@ static struct span bytes_of(const struct text *t)
 static int plan(struct registry *r, struct pending_operation *o)
 {
     plan_free(&o->plan);
-    if (o->given != NULL)
-        return plan_replace(&r->known, o->given->at, o->given->count, &o->plan, &o->why);
-    return operation_plan(&r->known, o->operation, o->request.context.caller, o->target, bytes_of(&o->key),
-                          bytes_of(&o->value), &o->plan, &o->why);
+    claims_let_go(r, o);
+    r->planning = o;
+    int e = o->given != NULL ? plan_replace(&r->known, o->given->at, o->given->count, &o->plan, &o->why)
+                             : operation_plan(&r->known, o->operation, o->request.context.caller, o->target,
+                                              bytes_of(&o->key), bytes_of(&o->value), &o->plan, &o->why);
+    r->planning = NULL;
+    if (e >= 0 && o->relies_badly)
+        e = fault_set(&o->why, ERR_NOMEM, "no room to hold every VM that this needs halted; nothing changed");
+    if (e < 0)
+        claims_let_go(r, o);
+    return e;
 }
 
 /* The history's words for one side of the changes. */
@@ -155,7 +252,7 @@ static struct store_task *task_for(const struct pending_operation *o, enum store
     if (t == NULL)
         return NULL;
     t->number = o->number;
-    t->op = o->request.context.op;
+    t->op = o->op;
     return t;
 }
 
@@ -169,6 +266,7 @@ static int give_commit(struct registry *r, struct out *out, struct pending_opera
         e = change_list_add(&t->changes, &o->plan.change[i]);
     change_list_done(&t->changes);
     text_format(&t->caller, "%u", o->request.context.caller);
+    text_append(&t->result, o->plan.result);
     text_add(&t->method, o->method);
     text_format(&t->subject, "%d", o->target == QID_GLOBAL ? -1 : (int)o->target);
     describe(r, &o->plan, false, &t->before);
@@ -190,7 +288,7 @@ static void give_find(struct registry *r, struct out *out, struct pending_operat
 {
     struct store_task *t = task_for(o, STORE_FIND);
     if (t == NULL) {
-        reply_error(out, &o->request, -ERR_NOMEM, NULL);
+        answer_failure(r, out, o, -ERR_NOMEM, NULL);
         finish(r, o);
         return;
     }
@@ -201,9 +299,10 @@ static void give_find(struct registry *r, struct out *out, struct pending_operat
 
 static void refuse(struct registry *r, struct out *out, struct pending_operation *o, int e)
 {
+    struct context c = told_of(o);
     if (!o->prepared) /* else it was announced when the VM was asked */
-        publish_early(r, out, &o->request.context, &o->plan, o->plan.events);
-    reply_error(out, &o->request, e, &o->why);
+        publish_early(r, out, &c, &o->plan, o->plan.events);
+    answer_error(out, o, e, &o->why);
     finish(r, o);
 }
 
@@ -243,7 +342,9 @@ static bool needs_preparing(struct registry *r, struct out *out, struct pending_
     o->asked = ask_preparers(r, out, o);
     if (o->asked == 0)
         return false;
-    publish_early(r, out, &o->request.context, &o->plan, o->plan.commit_at);
+    struct context c = told_of(o);
+    publish_early(r, out, &c, &o->plan, o->plan.commit_at);
+    claims_let_go(r, o); /* it is planned anew when they have agreed */
     o->step = STEP_PREPARING;
     return true;
 }
@@ -251,7 +352,7 @@ static bool needs_preparing(struct registry *r, struct out *out, struct pending_
 static void begin(struct registry *r, struct out *out, struct pending_operation *o)
 {
     if (o->refused < 0) {
-        reply_error(out, &o->request, o->refused, &o->why);
+        answer_error(out, o, o->refused, &o->why);
         finish(r, o);
         return;
     }
@@ -261,8 +362,6 @@ static void begin(struct registry *r, struct out *out, struct pending_operation 
     }
     if (needs_preparing(r, out, o))
         return;
-    if (o->operation == OPERATION_vm_remove)
-        r->claims[o->target].removing = true;
     int e = give_commit(r, out, o);
     if (e < 0) {
         fault_set(&o->why, (enum err) - e, "%s", err_text((enum err) - e));
@@ -287,7 +386,9 @@ static bool must_wait(const struct registry *r, const struct pending_operation *
 void operate_go_on(struct registry *r, struct out *out)
 {
     struct pending_operation *o, *next;
-    if (!r->loaded || !r->settled || r->stopping) /* the router answers for what never began */
+    r->now = out->now;
+    claims_go_on(r, out);
+    if (r->applying || !r->loaded || !r->settled || r->stopping) /* the router answers for what never began */
         return;
     DL_FOREACH_SAFE(r->operations, o, next)
     {
@@ -326,45 +427,51 @@ static int apply(struct registry *r, const struct plan *p)
     return 0;
 }
 
+static bool ends_some(const struct plan *p)
+{
+    for (size_t i = 0; i < p->changes; i++)
+        if (p->change[i].kind == CHANGE_VM && p->change[i].gone)
+            return true;
+    return false;
+}
+
 /* The next VM of such a qid has told nothing yet. */
 static void forget_claims(struct registry *r, const struct plan *p)
 {
-    for (size_t i = 0; i < p->changes; i++)
-        if (p->change[i].kind == CHANGE_VM && p->change[i].gone && p->change[i].qid <= QID_MAX)
-            r->claims[p->change[i].qid] = (struct life_claim){0};
+    for (size_t i = 0; i < p->changes; i++) {
+        uint32_t qid = p->change[i].qid;
+        if (p->change[i].kind != CHANGE_VM || !p->change[i].gone || qid > QID_MAX)
+            continue;
+        chore_vm_ends(r, qid);
+        r->claims[qid] = (struct life_claim){0};
+    }
 }
 
 /* Committed: who exists is told before the model forgets a VM and after it knows one. */
 static void take_over(struct registry *r, struct out *out, struct pending_operation *o,
                       const struct store_task *t)
 {
-    bool ends_vm = o->operation == OPERATION_vm_remove || o->given != NULL;
+    struct context c = told_of(o);
+    bool ends = ends_some(&o->plan);
     r->version = t->version;
-    if (ends_vm) {
+    if (ends) {
         publish_roster(r, out, &o->plan);
         forget_claims(r, &o->plan);
         registry_hang_count(r, out);
     }
+    preload_before(r, &o->plan);
     if (apply(r, &o->plan) < 0)
         out_leave(out); /* the store is right: begin anew from it */
-    if (!ends_vm || o->given != NULL)
+    if (!ends || o->given != NULL)
         publish_roster(r, out, &o->plan);
-    publish_delta(r, out, &o->request.context, t->version, &t->events);
+    publish_delta(r, out, &c, t->version, &t->events);
     view_publish(r, out, &o->plan);
     expiry_follow(r, out, &o->plan);
+    preload_after(r, out, (enum operation)o->operation, &o->plan);
     if (!r->export_due) {
         r->export_due = true;
         out_timer(out, TIMER_EXPORT, out->now + SECONDS);
     }
-}
-
-static void answer(struct registry *r, struct out *out, struct pending_operation *o, uint64_t version)
-{
-    struct operate_reply reply = {.version = version};
-    if (o->given != NULL)
-        transfer_imported(r, out, o);
-    else
-        (void)REPLY(out, operate, &o->request, &reply);
 }
 
 void operate_committed(struct registry *r, struct out *out, const struct store_task *t)
@@ -374,16 +481,18 @@ void operate_committed(struct registry *r, struct out *out, const struct store_t
     if (o == NULL)
         return;
     if (t->task.r < 0) {
-        reply_error(out, &o->request, t->task.r, &t->task.why);
+        answer_failure(r, out, o, t->task.r, &t->task.why);
         finish(r, o);
     } else if (t->repeated) {
-        answer(r, out, o, t->version);
+        answer_done(r, out, o, t);
         finish(r, o);
     } else if (t->task.what == STORE_FIND) {
         refuse(r, out, o, -(int)o->why.code);
     } else {
+        r->applying = true;
         take_over(r, out, o, t);
-        answer(r, out, o, t->version);
+        r->applying = false;
+        answer_done(r, out, o, t);
         finish(r, o);
     }
     operate_go_on(r, out);

@@ -58,6 +58,7 @@ struct store_task *store_task_new(enum store_what what)
     t->events.limit = DELTA_BYTES;
     t->path.limit = 256;
     t->report.limit = REPORT_BYTES;
+    t->result.limit = 1024;
     return t;
 }
 
@@ -70,8 +71,8 @@ void store_task_free_content(struct store_task *t)
         text_free(&first->body);
         free(first);
     }
-    struct text *const texts[] = {&t->caller, &t->method, &t->subject, &t->before,  &t->after,
-                                  &t->events, &t->path,   &t->report,  &t->document};
+    struct text *const texts[] = {&t->caller, &t->method, &t->subject, &t->before,   &t->after,
+                                  &t->events, &t->path,   &t->report,  &t->document, &t->result};
     for (size_t i = 0; i < COUNT(texts); i++)
         text_free(texts[i]);
 }
@@ -136,11 +137,16 @@ static int commit_changes(struct store *s, struct store_task *t, struct fault *w
         .before = text_span(&t->before),
         .after = text_span(&t->after),
         .events = text_span(&t->events),
+        .result = text_span(&t->result),
     };
     struct db_outcome outcome = {0};
     int r = db_commit(s->db, items, count, &row, &outcome, why);
     t->version = outcome.version;
     t->repeated = outcome.repeated;
+    if (outcome.repeated) {
+        text_clear(&t->result);
+        text_append(&t->result, text_span(&outcome.result));
+    }
     text_free(&outcome.result);
     free(items);
     return r;
@@ -151,6 +157,7 @@ static int found(void *self, const struct db_history *row)
     struct store_task *t = self;
     t->version = row->version;
     t->repeated = true;
+    text_append(&t->result, row->result);
     return 0;
 }
 

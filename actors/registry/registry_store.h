@@ -50,6 +50,7 @@ struct store_task {
     unsigned flags;
     bool more, kept_foreign;
     struct text path, report, document;
+    struct text result; /* of the operation: in; and out where it was committed before */
 };
 
 struct beside;

@@ -57,6 +57,51 @@ static void add_relations(struct registry *r, uint32_t qid, struct vm_view *view
     free(clients);
 }
 
+static bool offers_itself(struct registry *r, const struct vm *vm)
+{
+    return vm != NULL && (vm_class(vm) == CLASS_AppVM || vm_class(vm) == CLASS_StandaloneVM) &&
+           property_true(&r->known, vm_qid(vm), PROPERTY_template_for_dispvms);
+}
+
+/* A volume that keeps no revision cannot be written while disposables read it. */
+static bool keeps_no_revision(struct registry *r, uint32_t qid)
+{
+    const struct item *at = model_items(r->model, qid, CHANGE_VOLUME);
+    for (; at != NULL; at = at->next) {
+        struct span lines = {at->value, at->value_len}, revisions, saved;
+        if (ask_attribute(lines, "revisions_to_keep", &revisions) == 1 && span_is(revisions, "-1") &&
+            ask_attribute(lines, "save_on_stop", &saved) == 1 && span_is(saved, "True"))
+            return true;
+    }
+    return false;
+}
+
+static const struct vm *living_disposable(struct registry *r, const struct vm *of)
+{
+    for (const struct vm *vm = model_vm_from(r->model, 1); vm != NULL;
+         vm = model_vm_from(r->model, vm_qid(vm) + 1))
+        if (vm_class(vm) == CLASS_DispVM && r->claims[vm_qid(vm)].living &&
+            ask_template(&r->known, vm_qid(vm)) == of)
+            return vm;
+    return NULL;
+}
+
+/* What disposables and those that they are based on need of each other (vm-model 8.4, 8.7). */
+static void add_disposable_refusal(struct registry *r, const struct vm *vm, struct vm_view *view)
+{
+    const struct vm *disposable;
+    if (vm_class(vm) == CLASS_DispVM && !offers_itself(r, ask_template(&r->known, vm_qid(vm)))) {
+        strcpy(view->refusal, "template for disposable must have template_for_dispvms=True");
+        strcpy(view->refusal_class, "QubesException");
+    } else if (offers_itself(r, vm) && keeps_no_revision(r, vm_qid(vm)) &&
+               (disposable = living_disposable(r, vm)) != NULL) {
+        snprintf(view->refusal, sizeof view->refusal,
+                 "disposable '%s' reads a volume that keeps no revisions; shut it down first",
+                 vm_name(disposable));
+        strcpy(view->refusal_class, "QubesVMNotHaltedError");
+    }
+}
+
 /* Why it may not start, as lifecycle 3 has it. */
 static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view *view)
 {
@@ -73,6 +118,8 @@ static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view 
     } else if (ask_tag(&r->known, vm_qid(vm), SPAN_LITERAL("backup-restore-in-progress"))) {
         strcpy(view->refusal, "Restore of this qube from a backup is not finished");
         strcpy(view->refusal_class, "backup-restore-in-progress");
+    } else {
+        add_disposable_refusal(r, vm, view);
     }
 }
 

@@ -96,8 +96,9 @@ struct vm {
     bool created; /* the start has made its domain */
 
     bool look_wanted, kill_wanted;
-    bool owes_pair, owes_clean;        /* of the end of a life: what has still to be said and done */
-    uint64_t again_at;                 /* nothing that failed is tried before */
+    bool owes_last;             /* nothing is left of a start that failed, but what was unwanted then */
+    bool owes_pair, owes_clean; /* of the end of a life: what has still to be said and done */
+    uint64_t again_at;          /* nothing that failed is tried before */
     struct vm_request queue[VM_QUEUE]; /* in order */
     unsigned queued;
     struct vm_request waiters[VM_WAITERS]; /* for the end of this life */

@@ -363,7 +363,9 @@ static void on_prepare(struct vm *vm, struct out *out, const struct envelope *e,
 void vm_release_again(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, MARGIN_SECONDS);
-    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, 0, NO_MESSAGE(release));
+    bool last = vm->owes_last && strcmp(vm->view.class, "DispVM") == 0;
+    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, 0,
+        (&(struct release){.after = last ? 2 : 0}));
 }
 
 static void claim_again(struct vm *vm, struct out *out)
@@ -440,7 +442,7 @@ static int core_begin(void *self, struct out *out, const struct life *life)
         log_line(LOG_WARN, "the note is not one of mine: the hypervisor alone says what is");
     vm->seq = vm->note.seq;
     vm->hung_before = vm->note.abandoned;
-    vm->unwanted = vm->note.unwanted;
+    vm->unwanted = vm->owes_last = vm->note.unwanted;
     if (vm->note.step == STEP_DEFINING || vm->note.step == STEP_CREATING)
         vm->settles_until = out->now + SETTLE_SECONDS * SECONDS;
     return 0;
@@ -470,13 +472,16 @@ static bool is_of_another_generation(const struct vm *vm, const struct envelope 
            e->subject_generation != vm->generation;
 }
 
-/* Asked again, it reaches the next VM's own process. */
+/* Asked again, it reaches the next VM's own process: so it is answered when this one is about to end, and
+ * not while it is still cleaning up. */
 static void hear_bygone(struct vm *vm, struct out *out, const struct envelope *e)
 {
-    struct request request = request_of(e);
+    struct vm_request job = {.request = request_of(e), .owed = true, .deadline = e->deadline};
     vm->bygone = true;
-    if (e->class == CLASS_REQUEST)
-        reply_error(out, &request, -ERR_GONE, NULL);
+    if (e->class == CLASS_REQUEST && vm->errand != ERRAND_NONE && vm->queued < VM_QUEUE)
+        vm->queue[vm->queued++] = job;
+    else if (e->class == CLASS_REQUEST)
+        reply_error(out, &job.request, -ERR_GONE, NULL);
     vm_next(vm, out);
 }
 

@@ -123,6 +123,7 @@ static void claim(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     vm->life = VM_STARTING;
+    vm->owes_last = false;
     vm->created = false;
     vm_note_step(vm, out, STEP_CLAIMED);
     vm->step = CLAIM;

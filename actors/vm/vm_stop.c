@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { CLEAN_SAY, CLEAN_RELEASE, CLEAN_CLOSE, CLEAN_UNDEFINE };
+enum { CLEAN_SAY, CLEAN_RELEASE, CLEAN_CLOSE, CLEAN_UNDEFINE, CLEAN_LAST };
 enum { CLEAN_SECONDS = 5, AGAIN_SECONDS = 1 };
 
 /* ---- who waits for the end ---- */
@@ -92,7 +92,8 @@ static void clean_release(struct vm *vm, struct out *out)
         return;
     }
     vm->step = CLEAN_RELEASE;
-    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm), NO_MESSAGE(release));
+    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
+        (&(struct release){.after = 0}));
 }
 
 static void clean_say(struct vm *vm, struct out *out)
@@ -125,23 +126,45 @@ static void clean_end(struct vm *vm, struct out *out)
     vm_errand_end(vm, out, -(int)failure.code, &failure);
 }
 
+/* With nothing left of its life a disposable may go: registry decides, and answers when that is done. */
+static void clean_last(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, CLEAN_SECONDS);
+    vm->owes_last = vm->unwanted; /* it is said when the claim is released */
+    if (vm->unwanted || strcmp(vm->view.class, "DispVM") != 0) {
+        clean_end(vm, out);
+        return;
+    }
+    vm->step = CLEAN_LAST;
+    ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
+        (&(struct release){.after = vm->failure.code != ERR_NONE ? 2 : 1}));
+}
+
 /* A domain that stays defined hurts nobody: the next start defines it again. */
 static void clean_undefine(struct vm *vm, struct out *out)
 {
     struct fault why;
     vm->step = CLEAN_UNDEFINE;
     if (vm->scarce || vm_task_begin(vm, out, VM_UNDEFINE_TASK, &why) < 0)
-        clean_end(vm, out);
+        clean_last(vm, out);
 }
 
 /* While the claim stands the VM cannot be removed: registry has to hear it. */
 static void released(struct vm *vm, struct out *out, const struct vm_result *result)
 {
-    bool unheard = result->r == -ERR_GONE || result->r == -ERR_LATE || result->r == -ERR_BUSY;
+    struct release_reply m = {0};
+    bool removed = result->r == -ERR_REFUSED || result->r == -ERR_VM_NOT_FOUND;
+    bool unheard = result->r < 0 && !removed;
+    if (result->r == 0 && result->e != NULL && release_reply_decode(&m, result->e->body) == 0)
+        removed = m.removed != 0;
+    if (removed && vm->step == CLEAN_LAST)
+        vm->bygone = true; /* nobody speaks of it any more: its number is free for the next one */
     if (unheard)
         clean_later(vm, out);
-    else
+    else if (vm->step == CLEAN_RELEASE)
         clean_close(vm, out);
+    else
+        clean_end(vm, out);
 }
 
 void vm_clean_step(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -151,13 +174,14 @@ void vm_clean_step(struct vm *vm, struct out *out, const struct vm_result *resul
         clean_say(vm, out);
         break;
     case CLEAN_RELEASE:
+    case CLEAN_LAST:
         released(vm, out, result);
         break;
     case CLEAN_CLOSE:
         clean_undefine(vm, out);
         break;
     case CLEAN_UNDEFINE:
-        clean_end(vm, out);
+        clean_last(vm, out);
         break;
     }
 }

@@ -254,7 +254,12 @@ int main(int argc, char **argv)
     d.store = (struct store){
         .open = open_store, .directory = argv[1], .qubes_lib = -1, .pool_dir = "/var/lib/qubes"};
     d.store.group = REGISTRY_NO_GROUP;
-    d.world = (struct world){&d, world_answers, world_kernels, world_files, world_draws, NULL};
+    d.world = (struct world){.arg = &d,
+                             .fact = world_answers,
+                             .kernel = world_kernels,
+                             .kernel_file = world_files,
+                             .random = world_draws,
+                             .seconds = NULL};
     model_free(load(&d)); /* makes the first store */
     use(&d, load(&d));
     while (getline(&line, &room, stdin) > 0) {

@@ -157,6 +157,7 @@ struct sim {
     bool calm; /* no more faults, no more requests */
 
     struct client clients[SIM_CLIENTS];
+    char disposable[32]; /* the last that a client was given */
     struct listener listener;
     struct op_record *ops;
     size_t op_count, op_room;

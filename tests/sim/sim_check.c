@@ -54,6 +54,9 @@ static void take_change(struct history_walk *w, uint64_t version, const struct c
         show(w, version, "R %s", w->name[c->qid]);
     if (c->gone)
         return;
+    bool copied = born && !span_is(c->key, "name"); /* a disposable begins as a copy of its template */
+    if (copied)
+        return;
     if (c->kind == CHANGE_FEATURE && value > 0 && c->value.at[0] == 'u')
         show(w, version, "F %.*s=%.*s", key, c->key.at, value, c->value.at);
     if (c->kind == CHANGE_TAG && key > 1 && c->key.at[0] == 't')
@@ -216,6 +219,23 @@ static void check_fact(struct sim *s, const struct vm *vm, const char *is)
         sim_broken(s, "%s is %s and api says %s", vm_name(vm), is, said);
 }
 
+/* A disposable that has lived is removed when its life is over; one that never lived may wait. */
+static void check_disposable(struct sim *s, struct registry *r, const struct vm *vm)
+{
+    char spawned[64], made[64]; /* the name may have been another's before */
+    bool lived = false;
+    if (vm_class(vm) != CLASS_DispVM || !property_true(&r->known, vm_qid(vm), PROPERTY_auto_cleanup))
+        return;
+    snprintf(spawned, sizeof spawned, "S %s", vm_name(vm));
+    snprintf(made, sizeof made, "A %s", vm_name(vm));
+    for (size_t i = 0; i < s->listener.count; i++) {
+        const char *heard = s->listener.heard[i].identity;
+        lived = strcmp(heard, made) != 0 && (lived || strcmp(heard, spawned) == 0);
+    }
+    if (lived)
+        sim_broken(s, "%s has lived, is at rest and was not removed", vm_name(vm));
+}
+
 static void check_lives(struct sim *s, struct registry *r)
 {
     for (size_t i = 0; i < model_vm_count(r->model); i++) {
@@ -233,6 +253,8 @@ static void check_lives(struct sim *s, struct registry *r)
         if (r->claims[vm_qid(vm)].hanging > 0)
             sim_broken(s, "nothing hangs at rest and the registry counts %u calls of %s",
                        r->claims[vm_qid(vm)].hanging, vm_name(vm));
+        if (!lives)
+            check_disposable(s, r, vm);
         if (!lives && p != NULL && p->running)
             sim_broken(s, "%s is at rest and vm/%u still runs (%s)", vm_name(vm), vm_qid(vm),
                        vm_words(p, words, sizeof words));

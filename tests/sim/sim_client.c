@@ -77,6 +77,18 @@ static void set_network(struct sim *s, struct wish *w, unsigned vm)
     strcpy(w->payload, sim_chance(s, 700) ? "True" : "False");
 }
 
+static void offer(struct sim *s, struct wish *w, unsigned vm)
+{
+    snprintf(w->header, sizeof w->header, "admin.vm.property.Set+template_for_dispvms dom0 name vm%u", vm);
+    strcpy(w->payload, sim_chance(s, 900) ? "True" : "False");
+}
+
+static void dispose(struct sim *s, struct wish *w, unsigned vm)
+{
+    (void)s;
+    snprintf(w->header, sizeof w->header, "admin.vm.CreateDisposable dom0 name vm%u", vm);
+}
+
 static void life(struct sim *s, struct wish *w, unsigned vm)
 {
     static const char *const methods[] = {
@@ -84,7 +96,11 @@ static void life(struct sim *s, struct wish *w, unsigned vm)
         "admin.vm.Kill",         "admin.vm.Pause",   "admin.vm.Unpause",
         "admin.vm.Shutdown",     "admin.vm.Unpause", "admin.vm.Shutdown+force+wait",
         "admin.vm.CurrentState", "admin.vm.Kill",    "admin.vm.property.GetAll"};
-    snprintf(w->header, sizeof w->header, "%s dom0 name vm%u", methods[sim_random(s, COUNT(methods))], vm);
+    const char *method = methods[sim_random(s, COUNT(methods))];
+    if (s->disposable[0] != '\0' && sim_chance(s, 250))
+        snprintf(w->header, sizeof w->header, "%s dom0 name %s", method, s->disposable);
+    else
+        snprintf(w->header, sizeof w->header, "%s dom0 name vm%u", method, vm);
 }
 
 static void look(struct sim *s, struct wish *w, unsigned vm)
@@ -97,8 +113,9 @@ static void look(struct sim *s, struct wish *w, unsigned vm)
 static const struct {
     wisher *make;
     unsigned weight;
-} wishes[] = {{create, 12},   {destroy, 5},     {set_feature, 14}, {set_tag, 8}, {set_kernelopts, 8},
-              {set_netvm, 5}, {set_network, 3}, {assign, 6},       {life, 45},   {look, 4}};
+} wishes[] = {{create, 12},        {destroy, 5},   {set_feature, 14}, {set_tag, 8},
+              {set_kernelopts, 8}, {set_netvm, 5}, {set_network, 3},  {assign, 6},
+              {life, 45},          {look, 4},      {offer, 4},        {dispose, 8}};
 
 static void next_wish(struct sim *s, struct wish *w)
 {
@@ -163,6 +180,8 @@ void client_finish(struct sim *s, struct client *c, bool answered)
         sim_broken(s, "an answer of %zu bytes that is none, to %s", c->got.len, c->request);
     op->fate = answered && whole ? fate_of(c) : FATE_UNKNOWN;
     s->acknowledged += op->fate == FATE_DONE;
+    if (op->fate == FATE_DONE && strncmp(c->request, "admin.vm.CreateDisposable ", 26) == 0)
+        (void)text_copy(s->disposable, sizeof s->disposable, (struct span){c->got.at + 2, c->got.len - 2});
     if (s->options.verbose)
         fprintf(stderr, "%.6f %s -> %.*s\n", (double)s->now / 1e9, c->request, answered ? 60 : 6,
                 answered ? c->got.at[0] == '2' ? c->got.at + 3 + strlen(c->got.at + 2) + 1 : "ok" : "closed");

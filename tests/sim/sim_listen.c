@@ -61,7 +61,7 @@ static void leave(struct sim *s, struct sim_event *e)
 /* ---- a record ---- */
 
 struct record_text {
-    const char *subject, *event, *value, *newvalue, *token;
+    const char *subject, *event, *value, *newvalue, *token, *vm;
 };
 
 static const char *next_text(const char **at)
@@ -81,6 +81,8 @@ static struct record_text read_record(const char *bytes)
         const char *key = next_text(&at), *value = next_text(&at);
         if (strcmp(key, "value") == 0)
             r.value = value;
+        if (strcmp(key, "vm") == 0)
+            r.vm = value;
         if (strcmp(key, "newvalue") == 0)
             r.newvalue = value;
         if (strcmp(key, "number") == 0)
@@ -100,6 +102,10 @@ static void keep(struct sim *s, const struct record_text *r)
         snprintf(h.identity, sizeof h.identity, "T %s", name + 1);
     else if (strcmp(r->event, "property-set:kernelopts") == 0 && r->newvalue != NULL)
         snprintf(h.identity, sizeof h.identity, "P kernelopts=%s", r->newvalue);
+    else if ((strcmp(r->event, "domain-add") == 0 || strcmp(r->event, "domain-delete") == 0) && r->vm != NULL)
+        snprintf(h.identity, sizeof h.identity, "A %s", r->vm);
+    else if (strcmp(r->event, "domain-spawn") == 0 && strncmp(r->subject, "disp", 4) == 0)
+        snprintf(h.identity, sizeof h.identity, "S %s", r->subject);
     else
         return;
     if (l->count == l->room) {

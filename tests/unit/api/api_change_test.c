@@ -25,6 +25,8 @@ static void each_change_is_one_operation_of_the_registry(void **state)
         const char *key, *value;
     } row[] = {
         {"admin.vm.property.Set+memory dom0 name work", "500", OPERATION_property_set, 1, "memory", "500"},
+        {"admin.vm.CreateInPool.AppVM+work dom0 name dom0", "name=a label=red pool=p",
+         OPERATION_vm_create_in_pool, QID_GLOBAL, "AppVM+work", "name=a label=red pool=p"},
         {"admin.vm.property.Reset+memory dom0 name work", "", OPERATION_property_reset, 1, "memory", ""},
         {"admin.property.Set+clockvm dom0 name dom0", "work", OPERATION_property_set, QID_GLOBAL, "clockvm",
          "work"},
@@ -238,6 +240,56 @@ static void pci_devices_are_sorted_and_their_names_escaped(void **state)
     scene_close(&s);
 }
 
+static void disposable_said(struct scene *s, size_t i, const char *result)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
+    struct operate_reply m = {.version = 11};
+    strcpy(m.result, result);
+    operate_reply_encode(&body, &m);
+    scene_answer(s, i, 0, "", &body);
+}
+
+static void a_disposable_is_answered_by_its_name_or_its_uuid(void **state)
+{
+    static const char uuid[] = "disp77 6071d028-6777-402e-836d-a22cfb12fd1b";
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t name = scene_call(&s, "admin.vm.CreateDisposable dom0 name work", "");
+    uint64_t by_uuid = scene_call(&s, "admin.vm.CreateDisposable dom0 name dom0", "uuid");
+    uint64_t untold = scene_call(&s, "admin.vm.CreateDisposable dom0 name work", "");
+    uint64_t preload = scene_call(&s, "admin.vm.CreateDisposable+preload dom0 name work", "");
+    assert_int_equal(s.asks, 4);
+    assert_int_equal(operation_asked(&s, 0).operation, OPERATION_disposable_create);
+    assert_int_equal(operation_asked(&s, 0).target, 1);
+    assert_int_equal(operation_asked(&s, 1).target, 0);
+    assert_int_equal(operation_asked(&s, 3).operation, OPERATION_preload_start);
+    disposable_said(&s, 0, uuid);
+    disposable_said(&s, 1, uuid);
+    disposable_said(&s, 2, "");
+    disposable_said(&s, 3, "");
+    assert_true(scene_got(&s, name, "0|disp77"));
+    assert_true(scene_got(&s, by_uuid, "0|uuid:6071d028-6777-402e-836d-a22cfb12fd1b"));
+    assert_true(scene_refused(&s, untold, "QubesException"));
+    assert_true(scene_got(&s, preload, "0|"));
+    scene_close(&s);
+}
+
+static void what_a_disposable_is_not_asked_with_is_refused_here(void **state)
+{
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t payload = scene_call(&s, "admin.vm.CreateDisposable dom0 name work", "x");
+    uint64_t argument = scene_call(&s, "admin.vm.CreateDisposable+x dom0 name work", "");
+    uint64_t both = scene_call(&s, "admin.vm.CreateDisposable+x dom0 name work", "x");
+    assert_int_equal(s.asks, 0);
+    assert_true(scene_refused(&s, payload, "ProtocolError"));
+    assert_true(scene_refused(&s, argument, "PermissionDenied"));
+    assert_true(scene_refused(&s, both, "PermissionDenied"));
+    scene_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +302,8 @@ int main(void)
         cmocka_unit_test(life_is_asked_of_the_vms_own_process_and_generation),
         cmocka_unit_test(a_vm_that_is_known_to_rest_is_not_woken_to_be_ended),
         cmocka_unit_test(the_state_of_a_living_vm_is_asked_and_its_facts_stand_in),
+        cmocka_unit_test(a_disposable_is_answered_by_its_name_or_its_uuid),
+        cmocka_unit_test(what_a_disposable_is_not_asked_with_is_refused_here),
         cmocka_unit_test(pci_devices_are_sorted_and_their_names_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,7 +194,11 @@ static inline int scene_open(void **state)
     struct scene *s = calloc(1, sizeof *s);
     assert_non_null(s);
     s->m = model_new();
-    s->w = (struct world){s, scene_fact, scene_kernel, NULL, scene_random, scene_seconds};
+    s->w = (struct world){.arg = s,
+                          .fact = scene_fact,
+                          .kernel = scene_kernel,
+                          .random = scene_random,
+                          .seconds = scene_seconds};
     s->k = KNOWN(s->m, &s->w);
     put_labels_and_pools(s);
     put(s, CHANGE_VM, 0, "", "1 AdminVM");

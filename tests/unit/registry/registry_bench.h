@@ -19,6 +19,7 @@
 #include "actors/registry/registry_file.h"
 #include "base/own.h"
 #include "doors/db_sim.h"
+#include "proto/rules.h"
 
 enum { BENCH_SAID = 256, BENCH_TASKS = 64 };
 
@@ -40,6 +41,7 @@ struct bench {
     unsigned tasks;
     bool hold_tasks, ready, left;
     uint64_t timer[8], last_operation;
+    char note[64]; /* its note: survives bench_kill */
 };
 
 /* ---- what the core says ---- */
@@ -47,6 +49,8 @@ struct bench {
 static inline void bench_keep(struct bench *b, const struct envelope *e, uint64_t tag, bool asks)
 {
     assert_true(b->count < BENCH_SAID);
+    assert_int_equal(envelope_permitted(e, (struct address){KIND_REGISTRY, 0}),
+                     0); /* else the router drops it */
     struct said *s = &b->said[b->count++];
     *s = (struct said){*e, tag, asks};
     char *body = malloc(e->body.len + 1);
@@ -77,6 +81,11 @@ static inline void bench_task(void *shell, struct task *task)
 static inline void bench_timer(void *shell, uint64_t timer, uint64_t at)
 {
     ((struct bench *)shell)->timer[timer] = at;
+}
+
+static inline void bench_note(void *shell, struct span note)
+{
+    assert_int_equal(text_copy(((struct bench *)shell)->note, 64, note), 0);
 }
 
 static inline void bench_ready(void *shell)
@@ -147,9 +156,10 @@ static inline void bench_begin(struct bench *b)
                                        .ask = bench_ask,
                                        .task = bench_task,
                                        .timer = bench_timer,
+                                       .note = bench_note,
                                        .ready = bench_ready,
                                        .leave = bench_leave};
-    static const struct life life = {.self = {KIND_REGISTRY, 0}};
+    struct life life = {.self = {KIND_REGISTRY, 0}, .note = span_of(b->note)};
     b->core = calloc(1, sizeof *b->core);
     assert_non_null(b->core);
     b->out = (struct out){&ops, b, 10 * SECONDS};
@@ -258,14 +268,14 @@ static inline void bench_create(struct bench *b, const char *name)
     bench_forget(b);
 }
 
-/* vm/<qid> says one of its messages without fields but `purpose`. */
+/* vm/<qid> claims with this purpose, or releases after this. */
 static inline void bench_vm_says(struct bench *b, uint32_t qid, uint16_t type, uint32_t purpose)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     if (type == MESSAGE_claim)
         claim_encode(&body, &(struct claim){.purpose = purpose});
     else
-        release_encode(&body, NO_MESSAGE(release));
+        release_encode(&body, &(struct release){.after = purpose});
     bench_hear(b,
                (struct envelope){.type = type,
                                  .class = CLASS_REQUEST,
@@ -276,6 +286,23 @@ static inline void bench_vm_says(struct bench *b, uint32_t qid, uint16_t type, u
                                  .subject_generation = vm_generation(model_vm(b->core->model, qid)),
                                  .correlation = 1000 + qid},
                &body);
+}
+
+/* Host names every domain that runs: at most one, by its VM. */
+static inline void bench_host_says(struct bench *b, const char *running)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX), domains = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct observed_all m = {0};
+    struct domain_item item = {.domid = 7, .state = 1};
+    const struct vm *vm = model_named(b->core->model, span_of(running));
+    if (vm != NULL) {
+        strcpy(item.uuid, vm_uuid(vm));
+        domain_item_add(&m.domains, &domains, &item);
+    }
+    observed_all_encode(&body, &m);
+    bench_hear(
+        b, (struct envelope){.type = MESSAGE_observed_all, .class = CLASS_EVENT, .source_kind = KIND_HOST},
+        &body);
 }
 
 /* ---- what was said ---- */

@@ -209,23 +209,6 @@ static void what_was_announced_before_preparing_is_not_announced_again(void **st
     bench_down(&b);
 }
 
-static void a_vm_that_is_being_removed_cannot_be_claimed(void **state)
-{
-    struct bench b;
-    (void)state;
-    bench_up(&b);
-    bench_create(&b, "work");
-    b.hold_tasks = true;
-    uint64_t op = bench_operate(&b, OPERATION_vm_remove, 1, "", "");
-    bench_vm_says(&b, 1, MESSAGE_claim, 0);
-    assert_int_equal(bench_answer(&b, 1001), -ERR_VM_NOT_FOUND);
-    b.hold_tasks = false;
-    bench_work(&b);
-    assert_int_equal(bench_answer(&b, op), 0);
-    assert_null(model_vm(b.core->model, 1));
-    bench_down(&b);
-}
-
 static void a_removal_that_fails_gives_the_vm_back(void **state)
 {
     struct bench b;
@@ -460,7 +443,6 @@ int main(void)
         cmocka_unit_test(preparing_delays_that_vm_alone),
         cmocka_unit_test(a_preparer_that_refuses_leaves_the_old_value),
         cmocka_unit_test(what_was_announced_before_preparing_is_not_announced_again),
-        cmocka_unit_test(a_vm_that_is_being_removed_cannot_be_claimed),
         cmocka_unit_test(a_removal_that_fails_gives_the_vm_back),
         cmocka_unit_test(a_living_vm_is_not_removed),
         cmocka_unit_test(a_snapshot_is_the_model),
