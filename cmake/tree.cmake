@@ -32,7 +32,7 @@ target_compile_definitions(actor_api PUBLIC BULKHEAD_VERSION="${PROJECT_VERSION}
 add_actor(registry DOORS db xml xmlwrite digest kernels LINKS room_model)
 add_actor(host DOORS hostwatch LINKS room_model)
 add_actor(vm DOORS domain xml xmlwrite xslt LINKS room_model)
-add_actor(guest)
+add_actor(guest DOORS qubesdb LINKS room_model)
 add_actor(launcher)
 add_actor(devbus-pci DOORS nodedev pciids sysfs)
 
