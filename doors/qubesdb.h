@@ -21,7 +21,7 @@ enum {
 
 enum qubesdb_type {
 #define QUBESDB(name, who, meaning) QUBESDB_##name,
-#include "doors/qubesdb.def"
+#include "doors/qubesdb_message.def"
     QUBESDB_TYPES
 };
 
