@@ -151,7 +151,7 @@ int qubesdb_read(struct qubesdb *q, const char *path, uint64_t deadline, struct 
                  struct fault *why)
 {
     struct question a = {q, deadline, why};
-    struct qubesdb_message m;
+    struct qubesdb_message m = {0};
     int r = ask(&a, QUBESDB_READ, path, SPAN_LITERAL(""));
     if (r == 0)
         r = hear_one(&a, path, &m);
@@ -179,7 +179,7 @@ int qubesdb_multiread(struct qubesdb *q, const char *prefix, uint64_t deadline, 
                       struct fault *why)
 {
     struct question a = {q, deadline, why};
-    struct qubesdb_message m;
+    struct qubesdb_message m = {0};
     int r = ask(&a, QUBESDB_MULTIREAD, prefix, SPAN_LITERAL(""));
     while (r == 0) {
         r = hear(&a, &m);
@@ -198,7 +198,7 @@ static int tell(struct qubesdb *q, enum qubesdb_type type, const char *path, str
                 uint64_t deadline, struct fault *why)
 {
     struct question a = {q, deadline, why};
-    struct qubesdb_message m;
+    struct qubesdb_message m = {0};
     int r = ask(&a, type, path, value);
     if (r == 0)
         r = hear_one(&a, path, &m);

@@ -145,7 +145,7 @@ static int take_os(struct doing *d, uint32_t qid, struct span lines)
 /* As the reference shows a dictionary of texts: {'qrexec': '1', 'gui': ''}. */
 static void tell_request(struct doing *d, uint32_t qid, struct span lines)
 {
-    AUTO_TEXT all = TEXT_WITH_LIMIT(2 * GUEST_WORDS_BYTES);
+    AUTO_TEXT all = TEXT_WITH_LIMIT((size_t)2 * GUEST_WORDS_BYTES);
     struct span key, value;
     text_byte(&all, '{');
     while (guest_line_next(&lines, &key, &value))
