@@ -10,11 +10,25 @@
 #include "model/names.h"
 #include "model/plan_guest.h"
 
+/* The VM whose guest speaks: what an earlier VM of that qid said late is nobody's. */
+static const struct vm *speaker(const struct registry *r, const struct envelope *e)
+{
+    const struct vm *vm = model_vm(r->model, e->subject_instance);
+    return vm != NULL && vm_generation(vm) == e->subject_generation ? vm : NULL;
+}
+
 static void operate(struct registry *r, struct out *out, const struct envelope *e, enum operation operation,
                     const char *method, struct span value)
 {
     struct envelope own = *e;
+    struct request request = request_of(e);
     struct operate m = {.operation = (uint32_t)operation, .target = e->subject_instance, .value = value};
+    struct fault why;
+    if (speaker(r, e) == NULL) {
+        fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed");
+        reply_error(out, &request, -ERR_VM_NOT_FOUND, &why);
+        return;
+    }
     own.caller = e->subject_instance; /* whatever it says: nobody else speaks through a guest's process */
     (void)text_copy(m.method, sizeof m.method, span_of(method));
     operate_begin(r, out, &own, &m);
@@ -63,9 +77,8 @@ void guest_said_changed(struct registry *r, struct out *out, const struct envelo
     AUTO_PLAN plan = {0};
     struct fault why;
     struct context about = context_of(e);
-    const struct vm *vm = model_vm(r->model, e->subject_instance);
-    if (vm == NULL || vm_generation(vm) != e->subject_generation)
-        return;
-    if (plan_qdb_change(&r->known, vm_qid(vm), span_of(m->watch), span_of(m->path), &plan, &why) == 0)
+    const struct vm *vm = speaker(r, e);
+    if (vm != NULL &&
+        plan_qdb_change(&r->known, vm_qid(vm), span_of(m->watch), span_of(m->path), &plan, &why) == 0)
         publish_early(r, out, &about, &plan, plan.events);
 }
