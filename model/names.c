@@ -121,3 +121,23 @@ int feature_value_check(struct span name, struct span value, struct fault *why)
                              name.len > 100 ? 100 : (int)name.len, name.at);
     return 0;
 }
+
+static bool all_of(struct span s, const char *also)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && (c == '\0' || strchr(also, c) == NULL))
+            return false;
+    }
+    return true;
+}
+
+int guest_word_check(struct span key, struct span value, struct fault *why)
+{
+    if (key.len == 0 || !all_of(key, "._:/-"))
+        return fault_set(why, ERR_PROTOCOL, "a guest's word has a name of letters, digits and ._:/-");
+    if (!all_of(value, ".,_=- "))
+        return fault_set(why, ERR_PROTOCOL, "a guest's word is of letters, digits, blanks and .,_=-");
+    return 0;
+}

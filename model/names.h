@@ -27,6 +27,9 @@ int integer_canonical(struct span text, char *out, struct fault *why);
 /* Canonical text of an address to out (INET6_ADDRSTRLEN bytes): its length, or -ERR_VALUE. */
 int address_canonical(struct span text, bool six, char *out, struct fault *why);
 int uuid_canonical(struct span text, char out[37], struct fault *why); /* -ERR_VALUE */
+/* What a guest may say of itself: a key of letters, digits and ._:/-, a value of letters, digits, blank and
+ * .,_=- (admin-api-methods 12). -ERR_PROTOCOL */
+int guest_word_check(struct span key, struct span value, struct fault *why);
 bool span_equal(struct span a, struct span b);
 bool span_is_ascii(struct span s);
 

@@ -72,6 +72,11 @@ int plan_feature_set(const struct known *k, uint32_t actor, uint32_t qid, struct
 int plan_root_imported(const struct known *k, uint32_t qid, struct plan *p, struct fault *why);
 int plan_feature_remove(const struct known *k, uint32_t actor, uint32_t qid, struct span name, struct plan *p,
                         struct fault *why);
+/* Codes of device interfaces, seven characters each; "all" removes all. */
+int plan_denied_add(const struct known *k, uint32_t actor, uint32_t qid, struct span codes, struct plan *p,
+                    struct fault *why);
+int plan_denied_remove(const struct known *k, uint32_t actor, uint32_t qid, struct span codes, struct plan *p,
+                       struct fault *why);
 int plan_tag_set(const struct known *k, uint32_t actor, uint32_t qid, struct span tag, struct plan *p,
                  struct fault *why);
 int plan_tag_remove(const struct known *k, uint32_t actor, uint32_t qid, struct span tag, struct plan *p,

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/err.h"
+
 const char *fact_name(enum fact fact)
 {
     static const char *const names[FACTS] = {
@@ -27,6 +29,14 @@ enum kernel_state world_kernel(const struct world *w, const char *name)
 const char *world_kernel_file(const struct world *w, const char *kernel, const char *file)
 {
     return w != NULL && w->kernel_file != NULL ? w->kernel_file(w->arg, kernel, file) : NULL;
+}
+
+int world_local_time(const struct world *w, char text[WORLD_TIME])
+{
+    if (w == NULL || w->local_time == NULL)
+        return -ERR_UNKNOWN;
+    w->local_time(w->arg, text);
+    return 0;
 }
 
 static int state_is(const struct world *w, uint32_t qid, const char *state)

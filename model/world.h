@@ -14,6 +14,7 @@ enum fact {
 
 const char *fact_name(enum fact fact);
 
+enum { WORLD_TIME = 20 };
 enum kernel_state { KERNEL_ABSENT, KERNEL_BROKEN, KERNEL_INSTALLED };
 
 /* Every callback may be NULL: then nothing is known, no kernel is installed, and what needs a
@@ -33,10 +34,13 @@ struct world {
     uint64_t (*seconds)(void *arg);
     /* Did a disposable of this number end so lately that the number must not come again? */
     int (*dispid_rests)(void *arg, uint32_t dispid);
+    /* The local time as "2026-01-31 23:59:58". */
+    void (*local_time)(void *arg, char text[WORLD_TIME]);
 };
 
 const char *world_fact(const struct world *w, uint32_t qid, enum fact fact); /* w may be NULL */
 enum kernel_state world_kernel(const struct world *w, const char *name);
+int world_local_time(const struct world *w, char text[WORLD_TIME]); /* 0, or -ERR_UNKNOWN: no clock */
 const char *world_kernel_file(const struct world *w, const char *kernel, const char *file);
 
 /* Power states as the model needs them; a VM that was never observed is halted. */

@@ -80,6 +80,7 @@ struct out_ops {
     void (*retire)(void *shell);
     void (*leave)(void *shell);
     void (*title)(void *shell, const char *title);
+    void (*door)(void *shell, uint32_t what); /* may be NULL: nobody hands anything down */
 };
 
 struct out {
@@ -138,6 +139,14 @@ static inline void out_retire(struct out *out)
 static inline void out_title(struct out *out, const char *title)
 {
     out->ops->title(out->shell, title);
+}
+
+/* Asks the supervisor for a connected socket that lies outside this jail; it comes, or the word that there
+ * is none, through the shell's `handed`. */
+static inline void out_door(struct out *out, uint32_t what)
+{
+    if (out->ops->door != NULL)
+        out->ops->door(out->shell, what);
 }
 
 /* End this incarnation now and start a fresh one in a fresh jail: a door is lost. */

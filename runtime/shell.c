@@ -157,8 +157,15 @@ static void op_title(void *shell, const char *title)
     (void)control_send(s->control, &c, NULL);
 }
 
+static void op_door(void *shell, uint32_t what)
+{
+    struct shell *s = shell;
+    struct control c = {.what = CONTROL_DOOR, .value = what};
+    (void)control_send(s->control, &c, NULL);
+}
+
 static const struct out_ops shell_ops = {op_send,  op_ask,    op_task,  op_timer, op_note,
-                                         op_ready, op_retire, op_leave, op_title};
+                                         op_ready, op_retire, op_leave, op_title, op_door};
 
 int shell_new(const struct shell_parts *parts, struct shell **ret, struct fault *why)
 {

@@ -120,6 +120,9 @@ int sockets_open(struct supervisor *s, struct fault *why);
 void sockets_hand(struct supervisor *s, const struct child *c);
 void sockets_remove(struct supervisor *s);
 
+/* supervisor_guest.c: a guest's process asks for a connection to its guest's QubesDB. */
+void guest_hand(struct supervisor *s, const struct child *c, uint32_t what);
+
 /* supervisor_userdb.c */
 int userdb_open(struct supervisor *s, struct fault *why);
 void userdb_publish(struct supervisor *s, const struct child *c);

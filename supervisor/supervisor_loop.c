@@ -107,6 +107,9 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
     case CONTROL_NOTE:
         notes_put(s, c, (struct span){r->text, r->len});
         break;
+    case CONTROL_DOOR:
+        guest_hand(s, c, r->value);
+        break;
     case CONTROL_TITLE:
         snprintf(c->title, sizeof c->title, "%.*s", (int)(r->len < STATUS_TITLE ? r->len : STATUS_TITLE - 1),
                  r->text);

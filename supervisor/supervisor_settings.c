@@ -18,6 +18,7 @@ static const struct option_row {
     {"--libvirt", "place.libvirt", "/run/libvirt", "directory of libvirtd's sockets"},
     {"--libvirt-ro", "place.libvirt-ro", "/run/libvirt", "directory of libvirtd's read-only socket"},
     {"--qubes-lib", "place.qubes-lib", "/var/lib/qubes", "qubes.xml and the VMs' directories"},
+    {"--qubes-run", "place.qubes-run", "/run/qubes", "sockets that guests' daemons leave"},
     {"--kernels", "place.kernels", "/var/lib/qubes/vm-kernels", "kernels for VMs"},
     {"--templates", "place.templates", "/etc/qubes/templates", "overrides of the domains' XML"},
     {"--sysfs", "option.sysfs", "/sys", "the sysfs that devbus-pci reads"},

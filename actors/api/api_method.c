@@ -10,6 +10,7 @@
 
 #define ON_ADMIN    (1u << SOCKET_ADMIN | 1u << SOCKET_QREXEC)
 #define ON_INTERNAL (1u << SOCKET_INTERNAL)
+#define ON_MISC     (1u << SOCKET_MISC)
 #define ON_OWN      (1u << SOCKET_OWN)
 
 static const struct api_method methods[] = {

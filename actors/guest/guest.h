@@ -1,17 +1,65 @@
 /* SPDX-License-Identifier: MIT
- * The state of guest/<qid>. */
+ * guest/<qid>: the words of one guest, which is hostile. Its core asks the supervisor for connections to that
+ * guest's QubesDB, has the worker read one, and tells registry in typed and bounded records. Spec:
+ * admin-api-methods 12, net 6.4, lifecycle 9. */
 #ifndef ACTORS_GUEST_GUEST_H
 #define ACTORS_GUEST_GUEST_H
 
 #include "runtime/post.h"
 
+/* What is asked of the supervisor, and comes back: a connection for one reading, and one that hears of
+ * changes. */
+enum guest_door { GUEST_DOOR_READ, GUEST_DOOR_WATCH };
+
+/* Calls of the guest that are being worked on; the next is answered busy. */
+enum { GUEST_CALLS = 8 };
+
+enum guest_step { GUEST_WAITS, GUEST_DOOR, GUEST_READS, GUEST_TELLS };
+
+/* One call, from the guest's asking to the answer. */
+struct guest_call {
+    struct request request;
+    enum guest_step step;
+    uint32_t what; /* of guest_request */
+    uint64_t tag;  /* of the question to registry */
+};
+
 struct guest {
     bool open; /* its VM lives, as this domain */
     uint32_t domid;
     char name[32]; /* of the VM, while it is open */
-    uint64_t refused;
+    struct subject subject;
+    struct guest_call call[GUEST_CALLS]; /* in their order */
+    size_t calls;
+    uint64_t last_tag, refused;
+    /* The connection that hears of changes: */
+    bool watches;
+    uint64_t watch_again; /* how long until it is asked for anew */
+    uint32_t tokens;      /* changes that may be told now */
+    uint64_t tokens_at;
+    const char *untold; /* a watched path with changes that were not told one by one */
 };
 
 extern const struct actor guest_actor;
+
+/* For the shell: a connection has come (-1: there is none). The core owns it in a task, or gives it back
+ * through `watch`, which guest_main or a test sets: it hears of changes from then on. */
+void guest_handed(struct guest *g, struct out *out, enum guest_door door, int fd);
+/* A path of the guest's database has changed; and: the connection that told so has ended. */
+void guest_fired(struct guest *g, struct out *out, const char *path);
+void guest_watch_ended(struct guest *g, struct out *out);
+
+/* The paths that are watched (guest_watch.def), until NULL. */
+const char *guest_watched(size_t i);
+
+/* A reading for the worker. */
+struct guest_task {
+    struct task task;
+    int fd; /* the worker closes it */
+    uint32_t what;
+    struct wire_list words; /* into elements; whoever hears of the end frees that */
+    struct text elements;
+};
+void guest_perform(void *doors, struct task *task);
 
 #endif

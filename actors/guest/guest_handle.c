@@ -5,13 +5,13 @@
 
 #include <inttypes.h>
 
+#include "actors/guest/guest_inside.h"
+
 #include "base/log.h"
 #include "base/own.h"
 
 /* Closed and idle for so long, it ends. */
 #define LINGER (2 * SECONDS)
-
-enum { TIMER_RETIRE = 1 };
 
 /* The note of an open guest, "DOMID NAME": what comes after a crash goes on with the same guest. */
 static void write_note(const struct guest *g, struct out *out)
@@ -39,6 +39,7 @@ static int read_note(struct guest *g, struct span note)
 static int begin(void *self, struct out *out, const struct life *life)
 {
     struct guest *g = self;
+    g->subject = (struct subject){KIND_VM, life->self.instance, life->generation};
     if (life->note.len > 0 && read_note(g, life->note) < 0)
         log_line(LOG_WARN, "the note is not one of mine: the VM's process says what is");
     if (g->open)
@@ -46,7 +47,14 @@ static int begin(void *self, struct out *out, const struct life *life)
     else
         out_timer(out, TIMER_RETIRE, out->now + LINGER);
     out_ready(out);
+    guest_watch_begin(g, out);
     return 0;
+}
+
+void guest_idle(struct guest *g, struct out *out)
+{
+    if (!g->open && g->calls == 0)
+        out_timer(out, TIMER_RETIRE, out->now + LINGER);
 }
 
 static void on_guest_open(struct guest *g, struct out *out, const struct envelope *e,
@@ -60,6 +68,7 @@ static void on_guest_open(struct guest *g, struct out *out, const struct envelop
     out_title(out, m->name);
     out_timer(out, TIMER_RETIRE, 0);
     (void)REPLY(out, guest_open, &request, NO_MESSAGE(guest_open_reply));
+    guest_watch_begin(g, out);
 }
 
 static void on_guest_close(struct guest *g, struct out *out, const struct envelope *e,
@@ -69,8 +78,30 @@ static void on_guest_close(struct guest *g, struct out *out, const struct envelo
     (void)m;
     g->open = false;
     write_note(g, out);
-    out_timer(out, TIMER_RETIRE, out->now + LINGER);
+    guest_idle(g, out);
     (void)REPLY(out, guest_close, &request, NO_MESSAGE(guest_close_reply));
+}
+
+static void on_guest_request(struct guest *g, struct out *out, const struct envelope *e,
+                             const struct guest_request *m)
+{
+    struct request request = request_of(e);
+    guest_call_begin(g, out, &request, m->what);
+}
+
+static void on_guest_updates(struct guest *g, struct out *out, const struct envelope *e,
+                             const struct guest_updates *m)
+{
+    struct request request = request_of(e);
+    guest_call_count(g, out, &request, m->payload);
+}
+
+void guest_handed(struct guest *g, struct out *out, enum guest_door door, int fd)
+{
+    if (door == GUEST_DOOR_WATCH)
+        guest_watch_came(g, out, fd >= 0);
+    else
+        guest_call_handed(g, out, fd);
 }
 
 #define MAILBOX "proto/guest.def"
@@ -84,19 +115,34 @@ static void hear(void *self, struct out *out, const struct envelope *e)
         dispatch(g, out, e, &g->refused);
 }
 
-/* It asks nothing and has no worker. */
 static void answered(void *self, struct out *out, const struct answer *a)
 {
-    (void)self, (void)out, (void)a;
+    guest_call_answered(self, out, a);
+}
+
+static void done(void *self, struct out *out, const struct done *d)
+{
+    guest_call_read(self, out, d);
+}
+
+static void retire_if_idle(struct guest *g, struct out *out)
+{
+    if (!g->open && g->calls == 0)
+        out_retire(out);
+    out_timer(out, TIMER_RETIRE, g->open ? 0 : out->now + LINGER);
 }
 
 static void timer(void *self, struct out *out, uint64_t number)
 {
-    const struct guest *g = self;
-    (void)number;
-    if (!g->open)
-        out_retire(out);
-    out_timer(out, TIMER_RETIRE, g->open ? 0 : out->now + LINGER);
+    struct guest *g = self;
+    if (number == TIMER_RETIRE)
+        retire_if_idle(g, out);
+    else if (number == TIMER_DOOR)
+        guest_call_no_door(g, out);
+    else if (number == TIMER_WATCH)
+        guest_watch_ask(g, out);
+    else if (number == TIMER_UNTOLD)
+        guest_tell_untold(g, out);
 }
 
 const struct actor guest_actor = {
@@ -106,5 +152,7 @@ const struct actor guest_actor = {
     .begin = begin,
     .hear = hear,
     .answered = answered,
+    .done = done,
     .timer = timer,
+    .perform = guest_perform,
 };

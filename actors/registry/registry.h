@@ -160,6 +160,14 @@ void preload_failed(struct registry *r, struct out *out, enum operation operatio
 void preload_timer(struct registry *r, struct out *out);
 bool preload_answered(struct registry *r, struct out *out, const struct answer *a);
 
+/* registry_guest.c: what a guest says, checked again, as an operation of its VM or as an event. */
+void guest_said_words(struct registry *r, struct out *out, const struct envelope *e,
+                      const struct guest_words *m);
+void guest_said_count(struct registry *r, struct out *out, const struct envelope *e,
+                      const struct guest_count *m);
+void guest_said_changed(struct registry *r, struct out *out, const struct envelope *e,
+                        const struct guest_changed *m);
+
 /* registry_publish.c: what the others are told. */
 /* The body of a delta: changes, and events from `first_event` on. */
 void publish_encode(const struct plan *p, uint64_t version, size_t first_event, struct text *body);

@@ -364,6 +364,24 @@ static void on_transfer(struct registry *r, struct out *out, const struct envelo
     transfer_begin(r, out, e, m);
 }
 
+static void on_guest_words(struct registry *r, struct out *out, const struct envelope *e,
+                           const struct guest_words *m)
+{
+    guest_said_words(r, out, e, m);
+}
+
+static void on_guest_count(struct registry *r, struct out *out, const struct envelope *e,
+                           const struct guest_count *m)
+{
+    guest_said_count(r, out, e, m);
+}
+
+static void on_guest_changed(struct registry *r, struct out *out, const struct envelope *e,
+                             const struct guest_changed *m)
+{
+    guest_said_changed(r, out, e, m);
+}
+
 #define MAILBOX "proto/registry.def"
 #define SELF    struct registry
 #include "runtime/dispatch.h"

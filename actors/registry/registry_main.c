@@ -51,6 +51,16 @@ static uint64_t seconds(void *arg)
     return (uint64_t)now.tv_sec;
 }
 
+static void local_time(void *arg, char text[WORLD_TIME])
+{
+    time_t now = time(NULL);
+    struct tm local = {0};
+    (void)arg;
+    localtime_r(&now, &local);
+    if (strftime(text, WORLD_TIME, "%Y-%m-%d %H:%M:%S", &local) == 0)
+        text[0] = '\0';
+}
+
 static int open_registry(const struct program *p, struct shell *shell, struct fault *why)
 {
     struct registry *r = shell_core(shell);
@@ -69,6 +79,7 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     r->world.kernel_file = kernel_file;
     r->world.random = random_bits;
     r->world.seconds = seconds;
+    r->world.local_time = local_time;
     return 0;
 }
 
@@ -80,5 +91,6 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--offline") == 0)
         return registry_offline(argc, argv);
     store.group = registry_file_group();
+    tzset(); /* the rules of the time zone are not in the jail */
     return program_run(&parts, argc, argv);
 }

@@ -68,12 +68,17 @@ static inline void mailbox_title(void *shell, const char *title)
     (void)shell, (void)title;
 }
 
+static inline void mailbox_door(void *shell, uint32_t what)
+{
+    (void)shell, (void)what; /* a harness hands down what it likes */
+}
+
 /* A core of this kind that has begun and knows its router. */
 static inline void mailbox_open(struct mailbox *m, const struct actor *actor)
 {
-    static const struct out_ops ops = {mailbox_send,    mailbox_ask,     mailbox_task,
-                                       mailbox_timer,   mailbox_note,    mailbox_nothing,
-                                       mailbox_nothing, mailbox_nothing, mailbox_title};
+    static const struct out_ops ops = {mailbox_send,  mailbox_ask,     mailbox_task,    mailbox_timer,
+                                       mailbox_note,  mailbox_nothing, mailbox_nothing, mailbox_nothing,
+                                       mailbox_title, mailbox_door};
     struct life life = {.self = {(uint8_t)actor->kind, 7}};
     *m = (struct mailbox){.actor = actor, .core = calloc(1, actor->size)};
     m->out = (struct out){&ops, m, 5 * SECONDS};

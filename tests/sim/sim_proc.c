@@ -150,7 +150,7 @@ static void op_title(void *shell, const char *title)
 }
 
 static const struct out_ops ops = {op_send,  op_ask,    op_task,  op_timer, op_note,
-                                   op_ready, op_retire, op_leave, op_title};
+                                   op_ready, op_retire, op_leave, op_title, NULL};
 
 /* ---- the loop ---- */
 

@@ -62,6 +62,12 @@ static inline uint64_t scene_seconds(void *arg)
     return s->seconds;
 }
 
+static inline void scene_time(void *arg, char text[WORLD_TIME])
+{
+    (void)arg;
+    memcpy(text, "2026-01-31 23:59:58", WORLD_TIME);
+}
+
 static inline void put(struct scene *s, enum change_kind kind, uint32_t qid, const char *key,
                        const char *value)
 {
@@ -198,7 +204,8 @@ static inline int scene_open(void **state)
                           .fact = scene_fact,
                           .kernel = scene_kernel,
                           .random = scene_random,
-                          .seconds = scene_seconds};
+                          .seconds = scene_seconds,
+                          .local_time = scene_time};
     s->k = KNOWN(s->m, &s->w);
     put_labels_and_pools(s);
     put(s, CHANGE_VM, 0, "", "1 AdminVM");

@@ -380,7 +380,7 @@ static void bench_title(void *shell, const char *title)
 }
 
 static const struct out_ops bench_out = {bench_send,  bench_asks,   bench_task,   bench_timer, bench_note,
-                                         bench_ready, bench_retire, bench_retire, bench_title};
+                                         bench_ready, bench_retire, bench_retire, bench_title, NULL};
 
 /* ---- one incarnation ---- */
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of guest's core do for each other. */
+#ifndef ACTORS_GUEST_GUEST_INSIDE_H
+#define ACTORS_GUEST_GUEST_INSIDE_H
+
+#include "actors/guest/guest.h"
+
+enum guest_timer { TIMER_RETIRE = 1, TIMER_DOOR, TIMER_WATCH, TIMER_UNTOLD };
+
+/* guest_watch.c: the guest is there; the connection has come or not; what was not told one by one. */
+void guest_watch_begin(struct guest *g, struct out *out);
+void guest_watch_ask(struct guest *g, struct out *out);
+void guest_watch_came(struct guest *g, struct out *out, bool there);
+void guest_tell_untold(struct guest *g, struct out *out);
+
+/* guest_call.c: what the guest calls for. */
+void guest_call_begin(struct guest *g, struct out *out, const struct request *request, uint32_t what);
+void guest_call_count(struct guest *g, struct out *out, const struct request *request, struct span payload);
+void guest_call_handed(struct guest *g, struct out *out, int fd);
+void guest_call_no_door(struct guest *g, struct out *out);
+void guest_call_read(struct guest *g, struct out *out, const struct done *d);
+void guest_call_answered(struct guest *g, struct out *out, const struct answer *a);
+
+/* guest_handle.c: nothing is left to do for a guest that is not there. */
+void guest_idle(struct guest *g, struct out *out);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * The QubesDB of a guest. Its daemon's socket lies among those of all VMs, and comes and goes while
+ * guest/<qid> is sealed in: so the connection is made here and handed down. Which one is never for that
+ * process to say: it is that of the VM whose name vm/<qid> has told. */
+#include "supervisor/supervisor.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/own.h"
+
+/* A VM's name as far as paths are concerned. */
+static bool is_plain(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++)
+        if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", *c) == NULL)
+            return false;
+    return name[0] != '\0';
+}
+
+static const char *directory(const struct supervisor *s)
+{
+    static const char key[] = "place.qubes-run=";
+    for (int i = 0; i < s->settings.options; i++)
+        if (strncmp(s->settings.option[i], key, sizeof key - 1) == 0)
+            return s->settings.option[i] + sizeof key - 1;
+    return NULL;
+}
+
+/* Connected, or -1. Never waits: a daemon that accepts nobody is as one that is not there. */
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || text_copy(address.sun_path, sizeof address.sun_path, span_of(path)) < 0 ||
+        connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+        return -1;
+    return take_fd(&fd);
+}
+
+static int open_database(struct supervisor *s, const struct child *c)
+{
+    char path[PATH_ROOM + 64];
+    const struct child *vm = child_find(s, (struct address){KIND_VM, c->key.instance});
+    const char *place = directory(s);
+    if (c->key.kind != KIND_GUEST || vm == NULL || vm->generation != c->generation || place == NULL ||
+        !is_plain(vm->title))
+        return -1;
+    snprintf(path, sizeof path, "%s/qubesdb.%s.sock", place, vm->title);
+    return connect_to(path);
+}
+
+void guest_hand(struct supervisor *s, const struct child *c, uint32_t what)
+{
+    struct control record = {.what = CONTROL_HAND, .value = what};
+    AUTO_FD fd = open_database(s, c);
+    struct control_fds fds = {fd >= 0, {fd}};
+    (void)control_send(c->control, &record, &fds);
+}
