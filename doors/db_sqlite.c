@@ -253,7 +253,7 @@ static int sqlite_commit(struct db *base, const struct db_write *writes, size_t 
                          struct fault *why)
 {
     struct db_sqlite *db = (struct db_sqlite *)base;
-    AUTO_MEMORY struct db_outcome *outcomes = calloc(count, sizeof *outcomes);
+    struct db_outcome *outcomes = calloc(count, sizeof *outcomes);
     if (outcomes == NULL)
         return fault_set(why, ERR_NOMEM, "store: out of memory");
     int r = recorded(db, writes[0].row.op, &outcomes[0], why); /* what changes nothing waits for no disk */
@@ -263,6 +263,7 @@ static int sqlite_commit(struct db *base, const struct db_write *writes, size_t 
         text_free(&outcomes[i].result);
     if (r > 0)
         memcpy(ret, outcomes, (size_t)r * sizeof *ret);
+    free(outcomes);
     return r;
 }
 

@@ -118,17 +118,20 @@ static void take_outcomes(struct store *s, struct store_task *t, struct db_outco
 
 int store_commit(struct store *s, struct store_task *t, struct fault *why)
 {
-    AUTO_MEMORY struct db_item *items = calloc(item_count(t) + 1, sizeof *items);
-    AUTO_MEMORY struct db_write *writes = calloc(t->write_count + 1, sizeof *writes);
-    AUTO_MEMORY struct db_outcome *outcomes = calloc(t->write_count + 1, sizeof *outcomes);
+    struct db_item *items = calloc(item_count(t) + 1, sizeof *items);
+    struct db_write *writes = calloc(t->write_count + 1, sizeof *writes);
+    struct db_outcome *outcomes = calloc(t->write_count + 1, sizeof *outcomes);
+    int done = -ERR_NOMEM;
     if (items == NULL || writes == NULL || outcomes == NULL)
-        return fault_set(why, ERR_NOMEM, "no memory to commit; close what is not needed and try again");
-    size_t count = put_writes(t, writes, items);
-    int done = db_commit_all(s->db, writes, count, outcomes, why);
-    if (done < 0)
-        return done;
-    take_outcomes(s, t, outcomes, done);
-    return 0;
+        (void)fault_set(why, ERR_NOMEM, "no memory to commit; close what is not needed and try again");
+    else
+        done = db_commit_all(s->db, writes, put_writes(t, writes, items), outcomes, why);
+    if (done >= 0)
+        take_outcomes(s, t, outcomes, done);
+    free(items);
+    free(writes);
+    free(outcomes);
+    return done < 0 ? done : 0;
 }
 
 int store_commit_first(struct store *s, struct store_task *t, struct fault *why)

@@ -235,7 +235,7 @@ static void ten_rows(struct db *db)
         snprintf(subject, sizeof subject, "%u", n % 3);
         snprintf(after, sizeof after, "9 TAG a=\n%u TAG b=", n % 5);
         struct db_history row = {.op = span_of(op),
-                                 .time_ms = n * 1000,
+                                 .time_ms = (uint64_t)n * 1000,
                                  .subject = span_of(subject),
                                  .after = span_of(after),
                                  .result = span_of("r")};
