@@ -32,6 +32,7 @@ struct cli {
     char run[CLI_PATH];  /* where the sockets and the status page are */
     char base[CLI_PATH]; /* of a private instance; empty: the one of the system */
     bool json, force;
+    const char *vm, *since, *number; /* of `log` */
     const char *argument[CLI_ARGUMENTS];
     int arguments;
     FILE *out, *err;
@@ -50,6 +51,11 @@ struct status_page;
 void show_ps(const struct cli *cli, const struct status_page *page, uint64_t now);
 struct text;
 struct span;
+/* The answer of bulkhead.History. */
+void show_log(const struct cli *cli, struct span body);
+/* When "90s", "15m", "2h" or "3d" ago was, or "YYYY-MM-DD[ HH:MM[:SS]]" of local time, in milliseconds: 0 or
+ * -ERR_BAD. `now` in seconds. */
+int log_since(const char *text, uint64_t now, uint64_t *ms);
 /* One record of a trace: the router's copy of a message. */
 void show_trace(const struct cli *cli, struct span bytes);
 

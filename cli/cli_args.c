@@ -49,6 +49,15 @@ static int take_dir(struct cli *cli, const char *dir, struct fault *why)
     return 0;
 }
 
+/* Options of `log` that have a value. */
+static const char **option_of(struct cli *cli, const char *word)
+{
+    return strcmp(word, "--vm") == 0      ? &cli->vm
+           : strcmp(word, "--since") == 0 ? &cli->since
+           : strcmp(word, "-n") == 0      ? &cli->number
+                                          : NULL;
+}
+
 /* Options stand anywhere before a payload; `--` ends them. */
 static int take_word(struct cli *cli, char **argv, int *at, bool *plain, struct fault *why)
 {
@@ -67,6 +76,11 @@ static int take_word(struct cli *cli, char **argv, int *at, bool *plain, struct 
     }
     if (!*plain && strcmp(word, "--dir") == 0)
         return take_dir(cli, argv[*at] != NULL ? argv[(*at)++] : NULL, why);
+    const char **option = *plain ? NULL : option_of(cli, word);
+    if (option != NULL) {
+        *option = argv[*at];
+        return argv[*at] != NULL ? ((*at)++, 0) : fault_set(why, ERR_BAD, "%s needs a value", word);
+    }
     if (!*plain && strncmp(word, "--", 2) == 0)
         return fault_set(why, ERR_BAD, "no option %.100s; see bulkhead --help", word);
     if (cli->verb == VERB_NONE) {
@@ -95,6 +109,8 @@ int cli_parse(struct cli *cli, int argc, char **argv, struct fault *why)
         return fault_set(why, ERR_BAD, "say what is wanted; see bulkhead --help");
     if (cli->force && cli->verb != VERB_export)
         return fault_set(why, ERR_BAD, "--force belongs to export");
+    if (cli->verb != VERB_log && (cli->vm != NULL || cli->since != NULL || cli->number != NULL))
+        return fault_set(why, ERR_BAD, "--vm, --since and -n belong to bulkhead log");
     if (cli->arguments < row->least || cli->arguments > row->most)
         return fault_set(why, ERR_BAD, "usage: bulkhead %s %s", row->name, row->arguments);
     return 0;

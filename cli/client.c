@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "base/own.h"
+#include "cli/cli.h"
 
 static int send_all(int fd, struct span s, const char *path, struct fault *why)
 {
@@ -123,4 +124,28 @@ long client_record(struct span bytes, struct span *fields, size_t most, size_t *
         fields[n++] = field;
     }
     return 0;
+}
+
+int client_call(struct cli *cli, const char *socket, const char *method, const char *dest,
+                struct span payload, struct text *reply, struct span *body)
+{
+    char path[CLI_PATH + 32];
+    struct fault why;
+    AUTO_FD fd = -1;
+    snprintf(path, sizeof path, "%s/%s", cli->run, socket);
+    int r = client_ask(path, method, dest, payload, &fd, &why);
+    if (r == 0)
+        r = client_read(fd, reply, &why);
+    if (r < 0) {
+        fprintf(cli->err, "bulkhead: %s\n", why.text);
+        return r == -ERR_CLOSED ? CLI_UNREACHABLE : CLI_SILENCE;
+    }
+    struct client_answer a = client_answer(text_span(reply));
+    if (a.kind == ANSWER_NONE)
+        fputs("bulkhead: closed without an answer\n", cli->err);
+    if (a.kind == ANSWER_EXCEPTION)
+        fprintf(cli->err, "%.*s: %s\n", (int)a.class.len, a.class.at, a.message.len > 0 ? a.message.at : "");
+    text_free(&a.message);
+    *body = a.body;
+    return a.kind == ANSWER_OK ? CLI_OK : a.kind == ANSWER_NONE ? CLI_SILENCE : CLI_EXCEPTION;
 }

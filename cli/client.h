@@ -24,6 +24,12 @@ struct client_answer {
 /* Takes a whole reply apart; spans point into it. What is no reply at all is ANSWER_NONE. */
 struct client_answer client_answer(struct span reply);
 
+/* One call and its answer, on a socket of the instance. CLI_OK with the body in *body (inside *reply), or
+ * another enum cli_exit: what went wrong was said. May block. */
+struct cli;
+int client_call(struct cli *cli, const char *socket, const char *method, const char *dest,
+                struct span payload, struct text *reply, struct span *body);
+
 /* The first whole record of a stream: fields, without its kind, in `fields` (subject, event, key,
  * value, ...). Its length, or 0: more must come; -ERR_BAD: no record; -ERR_TOO_BIG: more than `most` fields.
  */

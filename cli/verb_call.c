@@ -8,31 +8,6 @@
 
 enum { REPLY_MOST = 64 << 20, PAYLOAD_MOST = 65536 };
 
-/* CLI_OK with the body in *body (inside *reply), or what went wrong has been said. */
-static int ask(struct cli *cli, const char *method, const char *dest, struct span payload, struct text *reply,
-               struct span *body)
-{
-    char path[CLI_PATH + 32];
-    struct fault why;
-    AUTO_FD fd = -1;
-    snprintf(path, sizeof path, "%s/qubesd.sock", cli->run);
-    int r = client_ask(path, method, dest, payload, &fd, &why);
-    if (r == 0)
-        r = client_read(fd, reply, &why);
-    if (r < 0) {
-        fprintf(cli->err, "bulkhead: %s\n", why.text);
-        return r == -ERR_CLOSED ? CLI_UNREACHABLE : CLI_SILENCE;
-    }
-    struct client_answer a = client_answer(text_span(reply));
-    if (a.kind == ANSWER_NONE)
-        fputs("bulkhead: closed without an answer\n", cli->err);
-    if (a.kind == ANSWER_EXCEPTION)
-        fprintf(cli->err, "%.*s: %s\n", (int)a.class.len, a.class.at, a.message.len > 0 ? a.message.at : "");
-    text_free(&a.message);
-    *body = a.body;
-    return a.kind == ANSWER_OK ? CLI_OK : a.kind == ANSWER_NONE ? CLI_SILENCE : CLI_EXCEPTION;
-}
-
 static void print_json(FILE *out, json_t *value)
 {
     json_dumpf(value, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
@@ -78,7 +53,8 @@ int verb_call(struct cli *cli)
         fputs("bulkhead: a payload has at most 65536 bytes\n", cli->err);
         return CLI_USAGE;
     }
-    int status = ask(cli, cli->argument[0], cli->argument[1], text_span(&payload), &reply, &body);
+    int status = client_call(cli, "qubesd.sock", cli->argument[0], cli->argument[1], text_span(&payload),
+                             &reply, &body);
     if (status == CLI_OK && cli->json)
         print_json(cli->out, json_bytes(body));
     else if (status == CLI_OK)
@@ -109,7 +85,8 @@ int verb_ls(struct cli *cli)
 {
     AUTO_TEXT reply = TEXT_WITH_LIMIT(REPLY_MOST);
     struct span body;
-    int status = ask(cli, "admin.vm.List", "dom0", (struct span){"", 0}, &reply, &body);
+    int status =
+        client_call(cli, "qubesd.sock", "admin.vm.List", "dom0", (struct span){"", 0}, &reply, &body);
     if (status != CLI_OK)
         return status;
     json_t *all = json_array();

@@ -52,6 +52,7 @@ add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciid
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)
 target_link_options(unit_registry_registry_fault_test PRIVATE -Wl,--wrap=write,--wrap=fsync,--wrap=renameat,--wrap=fchmod,--wrap=mkdirat)
+target_link_options(unit_registry_registry_fail_test PRIVATE -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc)
 add_unit_tests(host actor_host)
 add_unit_tests(guest actor_guest)
 add_unit_tests(vm actor_vm door_domain PkgConfig::LIBXML2)

@@ -57,13 +57,24 @@ int db_load(struct db *db, uint64_t *version, db_each_item *each, void *self, st
     return db->calls->load(db, version, each, self, why);
 }
 
+int db_commit_all(struct db *db, const struct db_write *writes, size_t count, struct db_outcome *ret,
+                  struct fault *why)
+{
+    int r = 0;
+    for (size_t i = 0; i < count && r >= 0; i++) {
+        r = check_row(&writes[i].row, why);
+        if (r >= 0)
+            r = check_items(writes[i].items, writes[i].count, why);
+    }
+    return r < 0 || count == 0 ? r : db->calls->commit(db, writes, count, ret, why);
+}
+
 int db_commit(struct db *db, const struct db_item *items, size_t count, const struct db_history *row,
               struct db_outcome *ret, struct fault *why)
 {
-    int r = check_row(row, why);
-    if (r >= 0)
-        r = check_items(items, count, why);
-    return r < 0 ? r : db->calls->commit(db, items, count, row, ret, why);
+    struct db_write one = {items, count, *row};
+    int r = db_commit_all(db, &one, 1, ret, why);
+    return r < 0 ? r : 0;
 }
 
 int db_find(struct db *db, struct span op, db_each_history *each, void *self, struct fault *why)
@@ -75,6 +86,19 @@ int db_find(struct db *db, struct span op, db_each_history *each, void *self, st
 int db_since(struct db *db, uint64_t version, db_each_history *each, void *self, struct fault *why)
 {
     return db->calls->since(db, version, each, self, why);
+}
+
+int db_list(struct db *db, const struct db_wanted *wanted, db_each_history *each, void *self,
+            struct fault *why)
+{
+    return db->calls->list(db, wanted, each, self, why);
+}
+
+int db_trim(struct db *db, const struct db_keep *keep, struct fault *why)
+{
+    struct db_keep k = *keep;
+    k.rows_least = k.rows_least > 0 ? k.rows_least : 1;
+    return db->calls->trim(db, &k, why);
 }
 
 int db_meta_get(struct db *db, struct span key, struct text *value, struct fault *why)

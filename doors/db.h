@@ -76,11 +76,44 @@ int db_load(struct db *db, uint64_t *version, db_each_item *each, void *self, st
 int db_commit(struct db *db, const struct db_item *items, size_t count, const struct db_history *row,
               struct db_outcome *ret, struct fault *why);
 
+/* One operation among several that are committed together. */
+struct db_write {
+    const struct db_item *items;
+    size_t count;
+    struct db_history row;
+};
+
+/* As db_commit for each of them in their order, all or nothing and with one wait for the disk; each has its
+ * own version. Returns how many were done and fills as many of `ret`. Fewer than `count`: the last of these
+ * was in the history already and changed nothing; those behind it counted on its changes and were not tried.
+ */
+int db_commit_all(struct db *db, const struct db_write *writes, size_t count, struct db_outcome *ret,
+                  struct fault *why);
+
 /* The row of one operation. Adds: ERR_UNKNOWN (never committed). */
 int db_find(struct db *db, struct span op, db_each_history *each, void *self, struct fault *why);
 
 /* Every row with a version above `version`, ascending. */
 int db_since(struct db *db, uint64_t version, db_each_history *each, void *self, struct fault *why);
+
+/* Which rows somebody wants to see: newest first, versions from `from` to below `below`. */
+struct db_wanted {
+    uint64_t from, below, since_ms;
+    struct span about; /* rows whose subject this is, or with a line in before or after that begins with it
+                          and a space; empty: all */
+    unsigned most;
+};
+int db_list(struct db *db, const struct db_wanted *wanted, db_each_history *each, void *self,
+            struct fault *why);
+
+/* What of the history stays: the newest `rows_least` in any case, of the others at most `rows_most`
+ * altogether and none of before `since_ms`. */
+struct db_keep {
+    uint64_t rows_least, rows_most, since_ms;
+    unsigned step; /* looks at so many of the oldest rows, so that a call is short */
+};
+/* Forgets what need not stay; how many rows. The newest row always stays, for versions count on from it. */
+int db_trim(struct db *db, const struct db_keep *keep, struct fault *why);
 
 /* Settings of the store itself, outside the history. Get appends to *value; adds: ERR_UNKNOWN (never set). */
 int db_meta_get(struct db *db, struct span key, struct text *value, struct fault *why);

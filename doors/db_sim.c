@@ -229,43 +229,91 @@ static struct entry **fresh_entries(const struct db_item *items, size_t count)
     return fresh;
 }
 
-static int store(struct db_disk *disk, const struct db_item *items, size_t count,
-                 const struct db_history *row, struct db_outcome *ret, struct fault *why)
+/* One write with all the memory that it will need. */
+struct ready {
+    const struct db_write *write;
+    struct entry **fresh;
+    struct record *record;
+    struct db_outcome outcome;
+};
+
+static void ready_free(struct ready *r)
 {
-    AUTO_MEMORY struct entry **fresh = fresh_entries(items, count);
-    struct record *record = fresh != NULL ? record_new(row) : NULL;
-    if (record != NULL)
-        record->row.version = disk->newest != NULL ? disk->newest->row.version + 1 : 1;
-    if (record == NULL || answer(&record->row, false, ret, why) < 0) {
-        for (size_t i = 0; fresh != NULL && i < count; i++)
-            entry_free(fresh[i]);
-        free(record);
-        return fault_set(why, ERR_NOMEM, "store: out of memory");
-    }
-    apply(disk, items, fresh, count);
-    *(disk->newest != NULL ? &disk->newest->after : &disk->oldest) = record;
-    disk->newest = record;
-    return 0;
+    for (size_t i = 0; r->write != NULL && r->fresh != NULL && i < r->write->count; i++)
+        entry_free(r->fresh[i]);
+    free(r->fresh);
+    free(r->record);
+    text_free(&r->outcome.result);
 }
 
-static int sim_commit(struct db *db, const struct db_item *items, size_t count, const struct db_history *row,
-                      struct db_outcome *ret, struct fault *why)
+static int make_ready(struct ready *r, const struct db_write *w, uint64_t version, struct fault *why)
+{
+    *r =
+        (struct ready){.write = w, .fresh = fresh_entries(w->items, w->count), .record = record_new(&w->row)};
+    if (r->fresh == NULL || r->record == NULL)
+        return fault_set(why, ERR_NOMEM, "store: out of memory");
+    r->record->row.version = version;
+    return answer(&r->record->row, false, &r->outcome, why);
+}
+
+static void keep(struct db_disk *disk, struct ready *r)
+{
+    apply(disk, r->write->items, r->fresh, r->write->count);
+    *(disk->newest != NULL ? &disk->newest->after : &disk->oldest) = r->record;
+    disk->newest = TAKE(r->record);
+}
+
+/* The row of an operation that is on the disk or among these; NULL for none. */
+static const struct db_history *row_of(const struct db_disk *disk, const struct ready *ready, size_t made,
+                                       struct span op)
+{
+    for (size_t i = 0; i < made; i++)
+        if (same(ready[i].record->row.op, op))
+            return &ready[i].record->row;
+    const struct record *r = find_record(disk, op);
+    return r != NULL ? &r->row : NULL;
+}
+
+/* Makes ready what comes before the first repeated one, whose answer is *again. How many, or -ERR_. */
+static int make_all_ready(struct db_disk *disk, const struct db_write *writes, size_t count,
+                          struct ready *ready, struct db_outcome *again, struct fault *why)
+{
+    uint64_t last = disk->newest != NULL ? disk->newest->row.version : 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct db_history *row = row_of(disk, ready, i, writes[i].row.op);
+        int r = row != NULL ? answer(row, true, again, why)
+                            : make_ready(&ready[i], &writes[i], last + i + 1, why);
+        if (r < 0 || row != NULL)
+            return r < 0 ? r : (int)i;
+    }
+    return (int)count;
+}
+
+static int sim_commit(struct db *db, const struct db_write *writes, size_t count, struct db_outcome *ret,
+                      struct fault *why)
 {
     struct db_disk *disk = ((struct db_sim *)db)->disk;
-    const struct record *old = find_record(disk, row->op);
-    if (old != NULL)
-        return answer(&old->row, true, ret, why);
-    enum db_sim_fault fault = next_fault(disk);
-    if (fault != DB_SIM_NONE && fault != DB_SIM_FAIL_AFTER)
-        return fault_now(fault, why);
-    struct db_outcome out;
-    int r = store(disk, items, count, row, &out, why);
-    if (r >= 0 && fault == DB_SIM_FAIL_AFTER) {
-        text_free(&out.result);
-        return fault_now(fault, why);
+    struct db_outcome again = {0};
+    AUTO_MEMORY struct ready *ready = calloc(count, sizeof *ready);
+    if (ready == NULL)
+        return fault_set(why, ERR_NOMEM, "store: out of memory");
+    int made = make_all_ready(disk, writes, count, ready, &again, why), r = made;
+    enum db_sim_fault fault = made > 0 ? next_fault(disk) : DB_SIM_NONE;
+    if (fault != DB_SIM_NONE)
+        r = fault_now(fault, why);
+    for (int i = 0; i < made && (r >= 0 || fault == DB_SIM_FAIL_AFTER); i++)
+        keep(disk, &ready[i]);
+    for (int i = 0; i < made && r >= 0; i++) {
+        ret[i] = ready[i].outcome;
+        ready[i].outcome.result = TEXT_WITH_LIMIT(0);
     }
-    if (r >= 0)
-        *ret = out;
+    for (size_t i = 0; i < count; i++)
+        ready_free(&ready[i]);
+    if (r >= 0 && (size_t)made < count) {
+        ret[made] = again;
+        return made + 1;
+    }
+    text_free(&again.result);
     return r;
 }
 
@@ -299,6 +347,68 @@ static int sim_since(struct db *db, uint64_t version, db_each_history *each, voi
         if (at->row.version > version)
             r = each(self, &at->row);
     return r < 0 ? r : 0;
+}
+
+/* Does a line of the text begin with `about` and a space? */
+static bool has_line_about(struct span text, struct span about)
+{
+    while (text.len > about.len) {
+        struct span rest, line = span_split(text, '\n', &rest);
+        if (line.len > about.len && same((struct span){line.at, about.len}, about) &&
+            line.at[about.len] == ' ')
+            return true;
+        text = rest;
+    }
+    return false;
+}
+
+static bool is_wanted(const struct db_history *row, const struct db_wanted *w)
+{
+    return row->version >= w->from && row->version < w->below && row->time_ms >= w->since_ms &&
+           (w->about.len == 0 || same(row->subject, w->about) || has_line_about(row->before, w->about) ||
+            has_line_about(row->after, w->about));
+}
+
+/* The newest wanted row below this version. */
+static const struct record *newest_below(const struct db_disk *disk, const struct db_wanted *w)
+{
+    const struct record *found = NULL;
+    for (const struct record *at = disk->oldest; at != NULL; at = at->after)
+        if (is_wanted(&at->row, w))
+            found = at;
+    return found;
+}
+
+static int sim_list(struct db *db, const struct db_wanted *wanted, db_each_history *each, void *self,
+                    struct fault *why)
+{
+    const struct db_disk *disk = ((struct db_sim *)db)->disk;
+    struct db_wanted w = *wanted;
+    const struct record *at;
+    int r = 0;
+    (void)why;
+    while (r >= 0 && w.most-- > 0 && (at = newest_below(disk, &w)) != NULL) {
+        r = each(self, &at->row);
+        w.below = at->row.version;
+    }
+    return r < 0 ? r : 0;
+}
+
+static int sim_trim(struct db *db, const struct db_keep *keep, struct fault *why)
+{
+    struct db_disk *disk = ((struct db_sim *)db)->disk;
+    uint64_t last = disk->newest != NULL ? disk->newest->row.version : 0;
+    int r = fault_now(next_fault(disk), why), rows = 0;
+    for (unsigned i = 0; r == 0 && i < keep->step && disk->oldest != NULL; i++) {
+        struct record *old = disk->oldest;
+        if (old->row.version + keep->rows_least > last ||
+            (old->row.version + keep->rows_most > last && old->row.time_ms >= keep->since_ms))
+            break;
+        disk->oldest = old->after;
+        free(old);
+        rows++;
+    }
+    return r < 0 ? r : rows;
 }
 
 static struct setting **find_setting(struct db_disk *disk, struct span key)
@@ -351,6 +461,8 @@ static const struct db_calls calls = {
     .commit = sim_commit,
     .find = sim_find,
     .since = sim_since,
+    .list = sim_list,
+    .trim = sim_trim,
     .meta_get = sim_meta_get,
     .meta_set = sim_meta_set,
 };

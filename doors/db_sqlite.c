@@ -188,14 +188,9 @@ static int begin(struct db_sqlite *db, struct fault *why)
     return code == SQLITE_OK ? 0 : db_sqlite_fault(db, code, "begin a commit", why);
 }
 
-/* Ends the transaction: kept when `code` is fine and the disk took it, else undone. */
-static int finish(struct db_sqlite *db, int code, const char *doing, struct fault *why)
+/* Undoes the transaction for the error r. */
+static int undo(struct db_sqlite *db, int r)
 {
-    if (code == SQLITE_OK)
-        code = run(db, SQL_COMMIT);
-    if (code == SQLITE_OK)
-        return 0;
-    int r = db_sqlite_fault(db, code, doing, why);
     if (!sqlite3_get_autocommit(db->file))
         run(db, SQL_ROLLBACK);
     db->stale_tail = true;
@@ -203,33 +198,78 @@ static int finish(struct db_sqlite *db, int code, const char *doing, struct faul
     return r;
 }
 
-static int sqlite_commit(struct db *base, const struct db_item *items, size_t count,
-                         const struct db_history *row, struct db_outcome *ret, struct fault *why)
+/* Ends the transaction: kept when `code` is fine and the disk took it, else undone. */
+static int finish(struct db_sqlite *db, int code, const char *doing, struct fault *why)
+{
+    if (code == SQLITE_OK)
+        code = run(db, SQL_COMMIT);
+    return code == SQLITE_OK ? 0 : undo(db, db_sqlite_fault(db, code, doing, why));
+}
+
+/* 0: written in the running transaction; 1: it was there already; or -ERR_. */
+static int write_one(struct db_sqlite *db, const struct db_write *w, struct db_outcome *ret,
+                     struct fault *why)
+{
+    int r = recorded(db, w->row.op, ret, why);
+    if (r != 0)
+        return r;
+    *ret = (struct db_outcome){.result = TEXT_WITH_LIMIT(SIZE_MAX / 4)};
+    text_append(&ret->result, w->row.result);
+    if (ret->result.failed < 0)
+        return fault_set(why, ERR_NOMEM, "store: out of memory");
+    int code = apply(db, w->items, w->count);
+    if (code == SQLITE_OK)
+        code = add_history(db, &w->row, &ret->version);
+    return code == SQLITE_OK ? 0 : db_sqlite_fault(db, code, "commit", why);
+}
+
+/* How many were written in the running transaction, the last of them perhaps repeated; or -ERR_. */
+static int write_all(struct db_sqlite *db, const struct db_write *writes, size_t count,
+                     struct db_outcome *outcomes, struct fault *why)
+{
+    int r = 0, done = 0;
+    while (r == 0 && (size_t)done < count) {
+        r = write_one(db, &writes[done], &outcomes[done], why);
+        done++;
+    }
+    return r < 0 ? r : done;
+}
+
+static int commit_outcomes(struct db_sqlite *db, const struct db_write *writes, size_t count,
+                           struct db_outcome *outcomes, struct fault *why)
+{
+    int64_t last_ord = db->last_ord;
+    int done = begin(db, why);
+    if (done < 0)
+        return done;
+    done = write_all(db, writes, count, outcomes, why);
+    int r = done < 0 ? undo(db, done) : finish(db, SQLITE_OK, "commit", why);
+    if (r < 0)
+        db->last_ord = last_ord;
+    return r < 0 ? r : done;
+}
+
+static int sqlite_commit(struct db *base, const struct db_write *writes, size_t count, struct db_outcome *ret,
+                         struct fault *why)
 {
     struct db_sqlite *db = (struct db_sqlite *)base;
-    AUTO_TEXT result = TEXT_WITH_LIMIT(SIZE_MAX / 4);
-    text_append(&result, row->result);
-    if (result.failed < 0)
+    struct db_outcome *outcomes = calloc(count, sizeof *outcomes);
+    if (outcomes == NULL)
         return fault_set(why, ERR_NOMEM, "store: out of memory");
-    int r = recorded(db, row->op, ret, why);
-    if (r != 0)
-        return r < 0 ? r : 0;
-    r = begin(db, why);
-    if (r < 0)
-        return r;
-    int64_t last_ord = db->last_ord;
-    uint64_t version = 0;
-    int code = apply(db, items, count);
-    if (code == SQLITE_OK)
-        code = add_history(db, row, &version);
-    r = finish(db, code, "commit", why);
-    if (r < 0) {
-        db->last_ord = last_ord;
-        return r;
-    }
-    *ret = (struct db_outcome){.version = version, .result = result};
-    result = TEXT_WITH_LIMIT(0);
-    return 0;
+    int r = recorded(db, writes[0].row.op, &outcomes[0], why); /* what changes nothing waits for no disk */
+    if (r == 0)
+        r = commit_outcomes(db, writes, count, outcomes, why);
+    for (size_t i = 0; r < 0 && i < count; i++)
+        text_free(&outcomes[i].result);
+    if (r > 0)
+        memcpy(ret, outcomes, (size_t)r * sizeof *ret);
+    free(outcomes);
+    return r;
+}
+
+static int64_t within(uint64_t number)
+{
+    return number > INT64_MAX ? INT64_MAX : (int64_t)number;
 }
 
 static struct db_history history_of(sqlite3_stmt *s)
@@ -280,9 +320,39 @@ static int sqlite_since(struct db *base, uint64_t version, db_each_history *each
 {
     struct db_sqlite *db = (struct db_sqlite *)base;
     sqlite3_stmt *s = use(db, SQL_SINCE);
-    sqlite3_bind_int64(s, 1, version > INT64_MAX ? INT64_MAX : (int64_t)version);
+    sqlite3_bind_int64(s, 1, within(version));
     int r = walk_history(db, s, each, self, why);
     return r < 0 ? r : 0;
+}
+
+static int sqlite_list(struct db *base, const struct db_wanted *wanted, db_each_history *each, void *self,
+                       struct fault *why)
+{
+    struct db_sqlite *db = (struct db_sqlite *)base;
+    sqlite3_stmt *s = use(db, SQL_LIST);
+    sqlite3_bind_int64(s, 1, within(wanted->from));
+    sqlite3_bind_int64(s, 2, within(wanted->below));
+    sqlite3_bind_int64(s, 3, within(wanted->since_ms));
+    bind_text(s, 4, wanted->about);
+    sqlite3_bind_int64(s, 5, wanted->most);
+    int r = walk_history(db, s, each, self, why);
+    return r < 0 ? r : 0;
+}
+
+static int sqlite_trim(struct db *base, const struct db_keep *keep, struct fault *why)
+{
+    struct db_sqlite *db = (struct db_sqlite *)base;
+    int r = begin(db, why);
+    if (r < 0)
+        return r;
+    sqlite3_stmt *s = use(db, SQL_TRIM);
+    sqlite3_bind_int64(s, 1, keep->step);
+    sqlite3_bind_int64(s, 2, within(keep->rows_least));
+    sqlite3_bind_int64(s, 3, within(keep->rows_most));
+    sqlite3_bind_int64(s, 4, within(keep->since_ms));
+    int code = run(db, SQL_TRIM), rows = code == SQLITE_OK ? sqlite3_changes(db->file) : 0;
+    r = finish(db, code, "shorten the history", why);
+    return r < 0 ? r : rows;
 }
 
 static int sqlite_meta_get(struct db *base, struct span key, struct text *value, struct fault *why)
@@ -322,6 +392,8 @@ const struct db_calls db_sqlite_calls = {
     .commit = sqlite_commit,
     .find = sqlite_find,
     .since = sqlite_since,
+    .list = sqlite_list,
+    .trim = sqlite_trim,
     .meta_get = sqlite_meta_get,
     .meta_set = sqlite_meta_set,
 };

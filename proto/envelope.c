@@ -5,9 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include <msgpack/pack.h>
-
 #include "base/err.h"
+#include "proto/wire_pack.h"
 
 /* Lead byte of each fixed width, as msgpack_pack_fix_uint<bits> writes it. */
 enum { LEAD_8 = 0xcc, LEAD_16 = 0xcd, LEAD_32 = 0xce, LEAD_64 = 0xcf };
@@ -96,16 +95,9 @@ int envelope_read(struct span bytes, struct envelope *e)
     return read_body(in->body, bytes.len - offsetof(struct layout, body), &e->body);
 }
 
-static int put(void *out, const char *bytes, size_t len)
-{
-    text_append(out, (struct span){bytes, len});
-    return ((struct text *)out)->failed;
-}
-
 void envelope_write(struct text *out, const struct envelope *e)
 {
-    msgpack_packer p;
-    msgpack_packer_init(&p, out, put);
+    msgpack_packer p = wire_packer(out);
     msgpack_pack_array(&p, FIELDS + 1);
 #define FIELD(name, bits, meaning) msgpack_pack_fix_uint##bits(&p, e->name);
 #include "proto/envelope.def"

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include <msgpack/pack.h>
+#include "proto/wire_pack.h"
 
 static int put(void *out, const char *bytes, size_t len)
 {
@@ -12,7 +12,7 @@ static int put(void *out, const char *bytes, size_t len)
     return ((struct text *)out)->failed;
 }
 
-static msgpack_packer packer_of(struct text *out)
+msgpack_packer wire_packer(struct text *out)
 {
     msgpack_packer p;
     msgpack_packer_init(&p, out, put);
@@ -21,19 +21,19 @@ static msgpack_packer packer_of(struct text *out)
 
 void write_array(struct text *out, uint32_t count)
 {
-    msgpack_packer p = packer_of(out);
+    msgpack_packer p = wire_packer(out);
     msgpack_pack_array(&p, count);
 }
 
 void write_unsigned(struct text *out, uint64_t value)
 {
-    msgpack_packer p = packer_of(out);
+    msgpack_packer p = wire_packer(out);
     msgpack_pack_uint64(&p, value);
 }
 
 void write_text(struct text *out, const char *value)
 {
-    msgpack_packer p = packer_of(out);
+    msgpack_packer p = wire_packer(out);
     size_t len = strlen(value);
     msgpack_pack_str(&p, len);
     if (len > 0)
@@ -42,7 +42,7 @@ void write_text(struct text *out, const char *value)
 
 void write_bytes(struct text *out, struct span value)
 {
-    msgpack_packer p = packer_of(out);
+    msgpack_packer p = wire_packer(out);
     msgpack_pack_bin(&p, value.len);
     if (value.len > 0)
         msgpack_pack_bin_body(&p, value.at, value.len);

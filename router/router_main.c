@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "runtime/control/exits.h"
@@ -19,13 +19,6 @@
 
 /* How often the supervisor hears of the mailboxes. */
 #define DEPTH_EVERY UINT64_C(200000000)
-
-static uint64_t monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void say(enum control_what what, struct address who, uint64_t incarnation, const struct control *more)
 {
@@ -122,7 +115,7 @@ static int patience(const struct router *r, uint64_t late)
     int most = r->busy || r->lost_at != 0 ? (int)(DEPTH_EVERY / 1000000) : -1;
     if (late == 0)
         return most;
-    uint64_t now = monotonic();
+    uint64_t now = clock_now();
     int wait = late <= now ? 0 : (int)((late - now) / 1000000 + 1);
     return most >= 0 && most < wait ? most : wait;
 }
@@ -133,7 +126,7 @@ static void serve(struct router *r)
     uint64_t late = 0;
     while (!r->ending) {
         int count = epoll_wait(r->epoll, events, COUNT(events), patience(r, late));
-        r->now = monotonic();
+        r->now = clock_now();
         r->busy = count > 0;
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr == NULL)
@@ -194,7 +187,7 @@ int main(int argc, char **argv)
     struct jail_report report = {0};
     struct fault why;
     log_open("router", LOG_INFO);
-    router.now = monotonic();
+    router.now = clock_now();
     if (argc < 5 || open_all(&router, argc, argv, &report, &why) < 0) {
         log_line(LOG_ERROR, "%s", argc < 5 ? "started by hand? bulkhead-supervisor does it" : why.text);
         return EXIT_CANNOT_START;

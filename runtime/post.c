@@ -98,7 +98,9 @@ int post_reply(struct out *out, const struct request *to, const struct text *bod
 
 void reply_error(struct out *out, const struct request *to, int r, const struct fault *why)
 {
-    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    /* Room for the longest one, so that it can be said that there is no memory. */
+    char memory[sizeof(struct error) + 32];
+    struct text body = {.at = memory, .room = sizeof memory, .limit = sizeof memory - 1};
     struct error m = {.code = (uint32_t)-r};
     if (to->type == 0)
         return;

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 
@@ -185,9 +186,9 @@ int shell_new(const struct shell_parts *parts, struct shell **ret, struct fault 
     s->told = parts->told;
     s->doors = parts->doors;
     s->outbox_end = &s->outbox;
-    s->out = (struct out){&shell_ops, s, shell_now()};
+    s->out = (struct out){&shell_ops, s, clock_now()};
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
-    s->asks = asks_new(shell_now());
+    s->asks = asks_new(clock_now());
     s->parts = parts_new();
     if (s->epoll < 0 || s->asks == NULL || s->parts == NULL) {
         shell_free(s);

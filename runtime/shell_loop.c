@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "proto/messages.h"
@@ -24,13 +24,6 @@ enum { BURST = 64 };
  * order to dial the next one's comes on the control line, which is heard in between. */
 #define DIAL_EVERY (1 * MILLISECONDS)
 #define DIAL_MOST  (3 * SECONDS)
-
-uint64_t shell_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECONDS + (uint64_t)t.tv_nsec;
-}
 
 static int watch(struct shell *s, int fd, uint32_t events)
 {
@@ -69,7 +62,7 @@ static void dial(struct shell *s)
 {
     struct fault why;
     if (bus_dial(s->bus_path, 0, &s->bus, &why) < 0) {
-        s->dial_at = shell_now() + DIAL_EVERY;
+        s->dial_at = clock_now() + DIAL_EVERY;
         if (s->dial_at < s->dial_until)
             return;
         log_line(LOG_ERROR, "%s", why.text);
@@ -88,7 +81,7 @@ void shell_dial(struct shell *s, struct span name)
 {
     shell_bus_lost(s);
     snprintf(s->bus_path, sizeof s->bus_path, "%s/%.*s", s->bus_directory, (int)name.len, name.at);
-    s->dial_until = shell_now() + DIAL_MOST;
+    s->dial_until = clock_now() + DIAL_MOST;
     dial(s);
 }
 
@@ -226,7 +219,7 @@ static void hear_bus(struct shell *s)
     for (int i = 0; i < BURST && s->bus != NULL && !s->ending; i++) {
         if (bus_receive(s->bus, &m) != 1)
             return;
-        s->out.now = shell_now();
+        s->out.now = clock_now();
         hear_message(s, bus_message_bytes(m));
         bus_message_free(m);
     }
@@ -281,7 +274,7 @@ static int patience(struct shell *s)
     next = earlier(next, earlier(s->dial_at, s->trim_at));
     if (next == 0)
         return -1;
-    uint64_t now = shell_now();
+    uint64_t now = clock_now();
     return next <= now ? 0 : (int)((next - now) / MILLISECONDS + 1);
 }
 
@@ -289,7 +282,7 @@ static int patience(struct shell *s)
 static void due(struct shell *s)
 {
     uint64_t number;
-    s->out.now = shell_now();
+    s->out.now = clock_now();
     if (s->dial_at != 0 && s->dial_at <= s->out.now)
         dial(s);
     shell_answer_failed(s);
@@ -334,13 +327,13 @@ int shell_serve(struct shell *s)
         }
         (void)watch(s, worker_fd(s->worker), EPOLLIN);
     }
-    s->out.now = shell_now();
+    s->out.now = clock_now();
     if (s->actor->begin(s->core, &s->out, &s->life) < 0)
         return EXIT_CANNOT_START;
     s->serving = true;
     while (!s->ending) {
         int count = epoll_wait(s->epoll, events, COUNT(events), patience(s));
-        s->out.now = shell_now();
+        s->out.now = clock_now();
         for (int i = 0; i < count && !s->ending; i++)
             hear_event(s, &events[i]);
         due(s);

@@ -69,7 +69,6 @@ struct shell {
     size_t note_len;
 };
 
-uint64_t shell_now(void);
 void shell_want_send(struct shell *s, bool wanted);
 void shell_outbox_clear(struct shell *s);
 void shell_outbox_flush(struct shell *s);

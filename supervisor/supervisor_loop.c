@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 
@@ -65,13 +65,6 @@ void watch_run(struct supervisor *s, struct run *run)
 void unwatch_run(struct supervisor *s, struct run *run)
 {
     (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, run->pidfd, NULL);
-}
-
-static uint64_t monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SEC + (uint64_t)t.tv_nsec;
 }
 
 /* Ready for clients: told once to systemd. */
@@ -264,7 +257,7 @@ int supervise(struct supervisor *s)
     struct epoll_event events[64];
     uint64_t stopping_since = 0;
     uint64_t watchdog_usec = 0;
-    s->now = monotonic();
+    s->now = clock_now();
     if (open_signals(s) < 0)
         return 1;
     if (sd_watchdog_enabled(0, &watchdog_usec) > 0)
@@ -273,7 +266,7 @@ int supervise(struct supervisor *s)
     notes_wake(s);
     for (;;) {
         int count = epoll_wait(s->epoll, events, COUNT(events), patience(s));
-        s->now = monotonic();
+        s->now = clock_now();
         for (int i = 0; i < count; i++)
             take_event(s, &events[i]);
         watch_tick(s);

@@ -9,6 +9,8 @@
 
 /* Operations that wait for their turn; the next is answered BUSY. */
 enum { REGISTRY_QUEUE_MAX = 4096 };
+/* What may be committed together. */
+enum { REGISTRY_BATCH_MAX = 64, REGISTRY_BATCH_BYTES = 4 << 20 };
 /* Facts of the host that it keeps: short texts. */
 enum { REGISTRY_FACT_TEXT = 256 };
 /* Questions that may wait for the store to be read; the next is answered BUSY. */
@@ -36,6 +38,7 @@ struct pending_operation {
     struct plan plan;          /* while committing */
     struct change_list *given; /* an import: the model that is to be; plan and answer follow from it */
     struct text report;        /* of that import */
+    bool alone;                /* was in a commit that failed: the next try is by itself */
     unsigned asked;            /* preparers that have not answered yet */
     bool prepared;             /* all agreed: commit the next plan */
     int refused;               /* a preparer's error, with why */
@@ -62,16 +65,23 @@ struct transfer_under_way {
 enum { TRANSFERS_MOST = 4 };
 
 struct registry {
-    struct model *model;
+    struct model *model; /* what is committed: all that anybody is told comes from here */
+    /* With what is planned on top; only operations look at it. NULL: as the model when nothing is planned,
+     * else to be made when it is needed. */
+    struct model *ahead;
+    uint64_t ahead_version;
+    struct store_task *batch;   /* planned; follows the commit that is at the disk */
+    struct store_task *at_disk; /* the shell's, until it is done; NULL: none */
     struct world world;
     struct known known;
     uint64_t version, epoch, last_correlation, next_number, refused_messages;
-    bool applying; /* a commit is being taken over: what it brings begins when that is done */
-    bool loaded, greeted, settled, published, stopping, export_due, exporting, committing;
+    bool applying; /* commits are being taken over: what they bring begins when that is done */
+    bool loaded, greeted, settled, published, stopping, export_due, exporting;
+    bool untold; /* there was no memory to tell of a commit: the next incarnation does */
     struct pending_operation *operations;
     unsigned operation_count;
     struct request early[REGISTRY_EARLY_MAX]; /* asked what only the store knows, before it was read */
-    unsigned early_count;
+    unsigned early_count, questions;          /* about the history, that are being read */
     struct life_claim claims[QID_MAX + 1];
     bool calls_scarce;                  /* too many of them hang */
     uint16_t relied[QID_MAX + 1];       /* operations under way that count on this VM being halted */
@@ -101,11 +111,12 @@ struct registry {
     struct transfer_under_way transfers[TRANSFERS_MOST];
 };
 
-enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT, TIMER_EXPIRY, TIMER_REFILL, TIMER_ENDS };
+enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT, TIMER_EXPIRY, TIMER_REFILL, TIMER_ENDS, TIMER_TRIM };
 
 extern const struct actor registry_actor;
 
-/* registry_operate.c: operations, in the order of their arrival but for those whose VM waits. */
+/* registry_operate.c: how operations arrive and what is answered; registry_turn.c: in the order of their
+ * arrival but for those whose VM waits. */
 void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m);
 /* What registry itself wants; nobody is answered. */
 void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target);
@@ -116,6 +127,14 @@ struct op_id operate_new_id(struct registry *r);
 void operate_go_on(struct registry *r, struct out *out);
 void operate_prepared(struct registry *r, struct out *out, const struct answer *a);
 void operate_committed(struct registry *r, struct out *out, const struct store_task *t);
+/* Ends one operation: its answer was sent. */
+void operate_finish(struct registry *r, struct pending_operation *o);
+/* Its answer: the store did not take it; the model refused it; it is committed. */
+void operate_answer_failure(struct registry *r, struct out *out, const struct pending_operation *o, int e,
+                            const struct fault *why);
+void operate_answer_error(struct out *out, const struct pending_operation *o, int e, const struct fault *why);
+void operate_answer_done(struct registry *r, struct out *out, struct pending_operation *o,
+                         const struct store_write *w);
 void operate_end(struct registry *r);
 
 /* An import that was read: it becomes the model when its turn comes; list and report move. */
@@ -167,12 +186,24 @@ void guest_said_count(struct registry *r, struct out *out, const struct envelope
                       const struct guest_count *m);
 void guest_said_changed(struct registry *r, struct out *out, const struct envelope *e,
                         const struct guest_changed *m);
+/* registry_batch.c: what is planned and not committed yet. */
+bool batch_is_empty(const struct registry *r); /* nothing at the disk and nothing behind it */
+bool batch_has_room(const struct registry *r);
+/* What the next operation is planned on; -ERR_NOMEM. Until the next call of this file. */
+int batch_known(struct registry *r, struct known *known);
+/* Adds an operation with its plan, or (find) one that the model refused. On an error it is not in it. */
+int batch_add(struct registry *r, const struct known *known, const struct pending_operation *o, bool find);
+void batch_give(struct registry *r, struct out *out); /* to the disk, if that is free */
+void batch_drop(struct registry *r);                  /* all that is not at the disk */
+void batch_forget_ahead(struct registry *r);          /* gives its memory back; made anew when needed */
 
 /* registry_publish.c: what the others are told. */
 /* The body of a delta: changes, and events from `first_event` on. */
 void publish_encode(const struct plan *p, uint64_t version, size_t first_event, struct text *body);
 void publish_delta(struct registry *r, struct out *out, const struct context *c, uint64_t version,
                    const struct text *body);
+/* Notes what became of a message that tells of a commit. */
+void publish_sent(struct registry *r, int e);
 /* Events before a commit, or of an operation that was refused. */
 void publish_early(struct registry *r, struct out *out, const struct context *c, const struct plan *p,
                    size_t count);
@@ -180,6 +211,12 @@ void publish_early(struct registry *r, struct out *out, const struct context *c,
 void publish_all(struct registry *r, struct out *out);
 void publish_roster(struct registry *r, struct out *out, const struct plan *p);
 void publish_snapshot(struct registry *r, struct out *out, const struct request *to);
+
+/* registry_history.c: questions about what was changed; REGISTRY_EARLY_MAX at a time. */
+void history_ask(struct registry *r, struct out *out, const struct envelope *e, const struct logbook *m);
+void history_read(struct registry *r, struct out *out, struct store_task *t);
+void history_trim(struct registry *r, struct out *out);
+void history_trimmed(struct registry *r, struct out *out, const struct store_task *t);
 
 /* registry_view.c: the resolved values that a VM's process lives by. */
 struct view_memory {

@@ -10,6 +10,8 @@
 
 /* How long changes wait after a start for host to say what runs. */
 #define SETTLE_MOST (300 * MILLISECONDS)
+/* When the history is looked at first: not while others begin too. */
+#define TRIM_AFTER (60 * SECONDS)
 
 static struct registry *self_of(void *arg)
 {
@@ -136,6 +138,7 @@ static void loaded(struct registry *r, struct out *out, const struct store_task 
     }
     r->version = t->version;
     r->loaded = true;
+    out_timer(out, TIMER_TRIM, out->now + TRIM_AFTER);
     republish(r, out, t);
     go(r, out);
     expiry_look(r, out);
@@ -168,7 +171,7 @@ static void export_now(struct registry *r, struct out *out)
 /* Told to finish: what is being committed is told, and the last export holds it. */
 static void leave_when_done(struct registry *r, struct out *out)
 {
-    if (!r->stopping || r->exporting || r->committing)
+    if (!r->stopping || r->exporting || r->at_disk != NULL)
         return;
     if (r->export_due)
         export_now(r, out);
@@ -201,7 +204,6 @@ static void done(void *arg, struct out *out, const struct done *d)
         loaded(r, out, t);
         break;
     case STORE_COMMIT:
-    case STORE_FIND:
         operate_committed(r, out, t);
         break;
     case STORE_EXPORT:
@@ -212,6 +214,12 @@ static void done(void *arg, struct out *out, const struct done *d)
     case STORE_DOCUMENT:
         transfer_done(r, out, t);
         break;
+    case STORE_HISTORY:
+        history_read(r, out, t);
+        break;
+    case STORE_TRIM:
+        history_trimmed(r, out, t);
+        break;
     }
     store_task_free_content(t);
     leave_when_done(r, out);
@@ -220,16 +228,29 @@ static void done(void *arg, struct out *out, const struct done *d)
 static void timer(void *arg, struct out *out, uint64_t number)
 {
     struct registry *r = self_of(arg);
-    if (number == TIMER_SETTLE)
+    if (number == TIMER_SETTLE) {
         settle(r, out);
-    else if (number == TIMER_EXPIRY)
+        return;
+    }
+    if (number == TIMER_EXPIRY) {
         expiry_look(r, out);
-    else if (number == TIMER_REFILL)
+        return;
+    }
+    if (number == TIMER_REFILL) {
         preload_timer(r, out);
-    else if (number == TIMER_ENDS)
+        return;
+    }
+    if (number == TIMER_ENDS) {
         chore_timer(r, out);
-    else
-        export_now(r, out);
+        return;
+    }
+    if (number == TIMER_TRIM) {
+        history_trim(r, out);
+        return;
+    }
+    if (batch_is_empty(r))
+        batch_forget_ahead(r);
+    export_now(r, out);
 }
 
 static void stop(void *arg, struct out *out)
@@ -380,6 +401,11 @@ static void on_guest_changed(struct registry *r, struct out *out, const struct e
                              const struct guest_changed *m)
 {
     guest_said_changed(r, out, e, m);
+}
+
+static void on_logbook(struct registry *r, struct out *out, const struct envelope *e, const struct logbook *m)
+{
+    history_ask(r, out, e, m);
 }
 
 #define MAILBOX "proto/registry.def"

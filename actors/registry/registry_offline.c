@@ -174,17 +174,22 @@ static int document(struct offline *o, char **argv)
 
 static int commit(struct offline *o, const struct plan *p)
 {
+    struct op_id op;
     struct store_task *t = begin(o, STORE_COMMIT);
-    int r = t == NULL ? -ERR_NOMEM : 0;
-    for (size_t i = 0; i < p->changes && r >= 0; i++)
-        r = change_list_add(&t->changes, &p->change[i]);
-    if (r < 0 || getrandom(&t->op, sizeof t->op, 0) < 0)
+    struct store_write *w = t != NULL && getrandom(&op, sizeof op, 0) > 0 ? store_write_new(1, op) : NULL;
+    if (w == NULL)
         return fault_set(&o->why, ERR_NOMEM, "out of memory");
-    change_list_done(&t->changes);
-    text_add(&t->caller, "0");
-    text_add(&t->method, "bulkhead.Import");
-    text_add(&t->subject, "-1");
-    publish_encode(p, 0, 0, &t->events);
+    store_task_add(t, w);
+    int r = 0;
+    for (size_t i = 0; i < p->changes && r >= 0; i++)
+        r = change_list_add(&w->changes, &p->change[i]);
+    if (r < 0)
+        return fault_set(&o->why, ERR_NOMEM, "out of memory");
+    change_list_done(&w->changes);
+    text_add(&w->caller, "0");
+    text_add(&w->method, "bulkhead.Import");
+    text_add(&w->subject, "-1");
+    publish_encode(p, 0, 0, &w->events);
     r = perform(o);
     for (size_t i = 0; i < p->changes && r >= 0; i++)
         r = model_apply(o->model, &p->change[i], &o->why);

@@ -40,11 +40,16 @@ void publish_encode(const struct plan *p, uint64_t version, size_t first_event, 
     delta_encode(body, &m);
 }
 
+void publish_sent(struct registry *r, int e)
+{
+    r->untold = r->untold || e == -ERR_NOMEM;
+}
+
 void publish_delta(struct registry *r, struct out *out, const struct context *c, uint64_t version,
                    const struct text *body)
 {
     if (r->greeted)
-        (void)post_event(out, MESSAGE_delta, every_api, c, version, body);
+        publish_sent(r, post_event(out, MESSAGE_delta, every_api, c, version, body));
 }
 
 void publish_early(struct registry *r, struct out *out, const struct context *c, const struct plan *p,
@@ -99,14 +104,13 @@ void publish_all(struct registry *r, struct out *out)
 }
 
 /* A VM's beginning and end, for the router and for host. */
-static void roster_change_of(struct out *out, const struct roster_item *item, bool gone)
+static void roster_change_of(struct registry *r, struct out *out, const struct roster_item *item, bool gone)
 {
     struct context c = context_about_vm(item->qid, item->generation), nobody = {0};
-    if (gone)
-        (void)EVENT(out, removed, the_router, &c, NO_MESSAGE(removed));
-    else
-        (void)EVENT(out, exists, the_router, &c, NO_MESSAGE(exists));
-    (void)EVENT(out, roster_change, the_host, &nobody, (&(struct roster_change){.gone = gone, .vm = *item}));
+    publish_sent(r, gone ? EVENT(out, removed, the_router, &c, NO_MESSAGE(removed))
+                         : EVENT(out, exists, the_router, &c, NO_MESSAGE(exists)));
+    publish_sent(r, EVENT(out, roster_change, the_host, &nobody,
+                          (&(struct roster_change){.gone = gone, .vm = *item})));
 }
 
 void publish_roster(struct registry *r, struct out *out, const struct plan *p)
@@ -117,7 +121,7 @@ void publish_roster(struct registry *r, struct out *out, const struct plan *p)
         if (vm == NULL)
             continue;
         struct roster_item item = roster_item_of(vm);
-        roster_change_of(out, &item, c->gone);
+        roster_change_of(r, out, &item, c->gone);
     }
 }
 

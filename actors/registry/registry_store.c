@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "actors/registry/registry_transfer.h"
 #include "base/log.h"
@@ -31,7 +30,7 @@ int change_list_add(struct change_list *list, const struct change *c)
 
 void change_list_done(struct change_list *list)
 {
-    const char *at = list->bytes.at;
+    const char *at = list->bytes.at != NULL ? list->bytes.at : "";
     for (size_t i = 0; i < list->count; i++) {
         struct change *c = &list->at[i];
         c->key.at = at;
@@ -53,13 +52,41 @@ struct store_task *store_task_new(enum store_what what)
     if (t == NULL)
         return NULL;
     t->task.what = what;
-    t->caller.limit = t->method.limit = t->subject.limit = 1024;
-    t->before.limit = t->after.limit = 4 << 20;
-    t->events.limit = DELTA_BYTES;
     t->path.limit = 256;
     t->report.limit = REPORT_BYTES;
-    t->result.limit = 1024;
     return t;
+}
+
+struct store_write *store_write_new(uint64_t number, struct op_id op)
+{
+    struct store_write *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return NULL;
+    w->number = number;
+    w->op = op;
+    w->caller.limit = w->method.limit = w->subject.limit = 1024;
+    w->before.limit = w->after.limit = 4 << 20;
+    w->events.limit = DELTA_BYTES;
+    w->result.limit = 1024;
+    return w;
+}
+
+void store_write_free(struct store_write *w)
+{
+    struct text *const texts[] = {&w->caller, &w->method, &w->subject, &w->before,
+                                  &w->after,  &w->events, &w->result};
+    change_list_free(&w->changes);
+    for (size_t i = 0; i < COUNT(texts); i++)
+        text_free(texts[i]);
+    free(w);
+}
+
+void store_task_add(struct store_task *t, struct store_write *w)
+{
+    *(t->last_write != NULL ? &t->last_write->next : &t->writes) = w;
+    t->last_write = w;
+    t->write_count++;
+    t->write_bytes += w->changes.bytes.len + w->before.len + w->after.len + w->events.len;
 }
 
 void store_task_free_content(struct store_task *t)
@@ -71,25 +98,16 @@ void store_task_free_content(struct store_task *t)
         text_free(&first->body);
         free(first);
     }
-    struct text *const texts[] = {&t->caller, &t->method, &t->subject, &t->before,   &t->after,
-                                  &t->events, &t->path,   &t->report,  &t->document, &t->result};
-    for (size_t i = 0; i < COUNT(texts); i++)
-        text_free(texts[i]);
-}
-
-/* The store's words for a change, and back. */
-static struct db_item item_of(const struct change *c)
-{
-    bool vm_ends = c->kind == CHANGE_VM && c->gone;
-    return (struct db_item){
-        .verb = vm_ends   ? DB_DROP_ALL_OF
-                : c->gone ? DB_DROP
-                          : DB_SET,
-        .qid = c->qid,
-        .kind = span_of(change_kind_name(c->kind)),
-        .key = c->key,
-        .value = c->value,
-    };
+    while (t->writes != NULL) {
+        struct store_write *first = t->writes;
+        t->writes = first->next;
+        store_write_free(first);
+    }
+    t->last_write = NULL;
+    text_free(&t->row_bytes);
+    text_free(&t->path);
+    text_free(&t->report);
+    text_free(&t->document);
 }
 
 static int take_item(void *self, const struct db_item *item)
@@ -103,70 +121,6 @@ static int take_item(void *self, const struct db_item *item)
         return 0;
     }
     return change_list_add(self, &c);
-}
-
-static void op_text(struct op_id op, char bytes[16])
-{
-    memcpy(bytes, &op.high, 8);
-    memcpy(bytes + 8, &op.low, 8);
-}
-
-/* A VM's row is dropped with all that is its own, and what else these changes say stands. */
-static int commit_changes(struct store *s, struct store_task *t, struct fault *why)
-{
-    struct timespec now;
-    char op[16];
-    struct db_item *items = calloc(t->changes.count + 1, sizeof *items);
-    if (items == NULL)
-        return fault_set(why, ERR_NOMEM, "no memory to commit");
-    size_t count = 0;
-    for (size_t i = 0; i < t->changes.count; i++)
-        if (t->changes.at[i].kind == CHANGE_VM && t->changes.at[i].gone)
-            items[count++] = item_of(&t->changes.at[i]);
-    for (size_t i = 0; i < t->changes.count; i++)
-        if (t->changes.at[i].kind != CHANGE_VM || !t->changes.at[i].gone)
-            items[count++] = item_of(&t->changes.at[i]);
-    clock_gettime(CLOCK_REALTIME, &now);
-    op_text(t->op, op);
-    struct db_history row = {
-        .time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
-        .op = {op, sizeof op},
-        .caller = text_span(&t->caller),
-        .method = text_span(&t->method),
-        .subject = text_span(&t->subject),
-        .before = text_span(&t->before),
-        .after = text_span(&t->after),
-        .events = text_span(&t->events),
-        .result = text_span(&t->result),
-    };
-    struct db_outcome outcome = {0};
-    int r = db_commit(s->db, items, count, &row, &outcome, why);
-    t->version = outcome.version;
-    t->repeated = outcome.repeated;
-    if (outcome.repeated) {
-        text_clear(&t->result);
-        text_append(&t->result, text_span(&outcome.result));
-    }
-    text_free(&outcome.result);
-    free(items);
-    return r;
-}
-
-static int found(void *self, const struct db_history *row)
-{
-    struct store_task *t = self;
-    t->version = row->version;
-    t->repeated = true;
-    text_append(&t->result, row->result);
-    return 0;
-}
-
-static int find_operation(struct store *s, struct store_task *t, struct fault *why)
-{
-    char op[16];
-    op_text(t->op, op);
-    int r = db_find(s->db, (struct span){op, sizeof op}, found, t, why);
-    return r == -ERR_UNKNOWN ? 0 : r;
 }
 
 static int take_delta(void *self, const struct db_history *row)
@@ -184,17 +138,6 @@ static int take_delta(void *self, const struct db_history *row)
     return d->body.failed;
 }
 
-static int first_commit(struct store *s, struct store_task *t, struct fault *why)
-{
-    int r = store_first(s, t, why);
-    if (r < 0)
-        return r;
-    change_list_done(&t->changes);
-    text_add(&t->method, "import");
-    t->op = (struct op_id){0, 1};
-    return commit_changes(s, t, why);
-}
-
 static int load(struct store *s, struct store_task *t, struct fault *why)
 {
     uint64_t since = t->version;
@@ -202,7 +145,7 @@ static int load(struct store *s, struct store_task *t, struct fault *why)
     if (r == 0)
         r = db_load(s->db, &t->version, take_item, &t->changes, why);
     if (r == 0 && t->version == 0)
-        return first_commit(s, t, why);
+        return store_commit_first(s, t, why);
     if (r == 0 && since != 0)
         r = db_since(s->db, since, take_delta, t, why);
     change_list_done(&t->changes);
@@ -215,11 +158,12 @@ void store_perform(void *doors, struct task *task)
 {
     static int (*const todo[])(struct store *, struct store_task *,
                                struct fault *) = {[STORE_LOAD] = load,
-                                                  [STORE_COMMIT] = commit_changes,
-                                                  [STORE_FIND] = find_operation,
+                                                  [STORE_COMMIT] = store_commit,
                                                   [STORE_EXPORT] = transfer_export,
                                                   [STORE_CHECK] = transfer_check,
                                                   [STORE_READ] = transfer_read,
-                                                  [STORE_DOCUMENT] = transfer_document};
+                                                  [STORE_DOCUMENT] = transfer_document,
+                                                  [STORE_HISTORY] = store_history,
+                                                  [STORE_TRIM] = store_trim};
     task->r = todo[task->what](doors, (struct store_task *)task, &task->why);
 }

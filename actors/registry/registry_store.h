@@ -5,16 +5,17 @@
 
 #include "doors/db.h"
 #include "model/change.h"
-#include "runtime/core.h"
+#include "runtime/post.h"
 
 enum store_what {
     STORE_LOAD,
     STORE_COMMIT,
-    STORE_FIND,
     STORE_EXPORT,
     STORE_CHECK,
     STORE_READ,
     STORE_DOCUMENT,
+    STORE_HISTORY,
+    STORE_TRIM,
 };
 
 /* A change list that owns its bytes. */
@@ -35,28 +36,53 @@ struct past_delta {
     struct text body;
 };
 
+/* One operation of a commit. */
+struct store_write {
+    struct store_write *next;
+    uint64_t number; /* of the operation */
+    struct op_id op;
+    bool find; /* the model refused it: only look whether this very operation was committed before */
+    struct change_list changes;
+    struct text caller, method, subject, before, after, events;
+    struct text result; /* what it answers; where it was committed before, what was answered then */
+    /* Out. */
+    bool done;        /* else it was not tried: it stands behind a repeated one whose changes it counted on */
+    bool repeated;    /* this operation id was committed before */
+    uint64_t version; /* unless nothing was found */
+    int r;            /* of `find` */
+    struct fault why;
+};
+
 struct store_task {
     struct task task;
-    uint64_t number; /* of the operation */
-    /* Load: since which version deltas are wanted. Commit, find: out, the version. */
+    /* Load: since which version deltas are wanted; out, the version. Trim: out, how many rows went. */
     uint64_t version;
-    bool repeated; /* out: this operation id was committed before */
-    struct change_list changes;
+    struct change_list changes; /* load: out. Export: in */
     struct past_delta *deltas;
-    /* Commit. */
-    struct op_id op;
-    struct text caller, method, subject, before, after, events;
     /* Import and export: registry_transfer.h. */
+    uint64_t number; /* of the transfer; 0: none */
     unsigned flags;
     bool more, kept_foreign;
     struct text path, report, document;
-    struct text result; /* of the operation: in; and out where it was committed before */
+    /* History: who asks what; below which version (out: and what is left below that); the rows. */
+    struct request asker;
+    struct logbook question;
+    struct logbook_reply rows;
+    struct text row_bytes;
+    /* Commit: in their order, all or none. */
+    struct store_write *writes, *last_write;
+    unsigned write_count;
+    size_t write_bytes;
+    bool stopped; /* out: a write was repeated; what was planned behind it must be planned again */
 };
 
 struct beside;
 
 struct store_task *store_task_new(enum store_what what); /* NULL: no memory */
 void store_task_free_content(struct store_task *t);
+struct store_write *store_write_new(uint64_t number, struct op_id op); /* NULL: no memory */
+void store_write_free(struct store_write *w);
+void store_task_add(struct store_task *t, struct store_write *w); /* behind the others; takes it */
 
 /* What the tasks work with; on the worker thread only. */
 struct store {
@@ -74,6 +100,15 @@ struct store {
 
 /* task.what is an enum store_what; `doors` a struct store. */
 void store_perform(void *doors, struct task *task);
+
+/* registry_write.c: the writes of a commit. */
+int store_commit(struct store *s, struct store_task *t, struct fault *why);
+/* The first commit of a store that had none. */
+int store_commit_first(struct store *s, struct store_task *t, struct fault *why);
+
+/* registry_history.c */
+int store_history(struct store *s, struct store_task *t, struct fault *why);
+int store_trim(struct store *s, struct store_task *t, struct fault *why);
 
 /* registry_first.c: the changes that a store begins with: from qubes.xml where there is one, else
  * store.md 6. */

@@ -205,7 +205,7 @@ static void tell(struct registry *r, struct out *out, const struct vm *vm)
     struct view m;
     struct view_memory memory;
     if (view_make(r, vm_qid(vm), &m.view, &memory, NULL) == 0)
-        (void)EVENT(out, view, ((struct address){KIND_VM, vm_qid(vm)}), &c, &m);
+        publish_sent(r, EVENT(out, view, ((struct address){KIND_VM, vm_qid(vm)}), &c, &m));
     view_memory_free(&memory);
 }
 

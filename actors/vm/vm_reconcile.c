@@ -196,10 +196,10 @@ void vm_forget_hung(struct vm *vm, struct out *out)
     vm->hung_before = vm->hung_before && !clears;
     bool settled = vm->unwanted && !vm->hung_before && !vm->create_hangs && !vm->seen.active;
     vm->unwanted = vm->unwanted && !settled;
+    if (clears)
+        vm_hang_tell(vm, out); /* before the note forgets it: killed in between, the next tells it again */
     if (clears || settled)
         vm_note_again(vm, out);
-    if (clears)
-        vm_hang_tell(vm, out);
 }
 
 /* A look that finds nothing says little while the domain may still be made. */

@@ -83,6 +83,7 @@ void vm_task_cleared(struct vm *vm, struct out *out, enum vm_task_what what)
     vm->look_hangs = vm->look_hangs && what != VM_LOOK_TASK;
     vm->create_hangs = vm->create_hangs && what != VM_CREATE_TASK;
     vm->look_wanted = true;
+    vm_hang_tell(
+        vm, out); /* before the note forgets it: killed in between, the next incarnation tells it again */
     vm_note_again(vm, out);
-    vm_hang_tell(vm, out);
 }

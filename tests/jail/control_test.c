@@ -41,11 +41,11 @@ static bool is_left_out(const char *name)
 
 static void without_a_jail_the_tries_get_through(void **state)
 {
-    struct prison *prison = *state;
-    const struct jail_order order = prison_order(prison, "host");
+    (void)state;
+    const struct jail_order order = prison_order(&the_prison, "host");
     for (size_t i = 0; i < COUNT(tries); i++) {
         const struct inmate inmate = {
-            .prison = prison, .order = &order, .depth = FREE, .extra = -1, .act = tries[i].act};
+            .prison = &the_prison, .order = &order, .depth = FREE, .extra = -1, .act = tries[i].act};
         if (is_left_out(tries[i].name))
             continue;
         struct outcome out = prison_run(&inmate);
@@ -57,24 +57,11 @@ static void without_a_jail_the_tries_get_through(void **state)
     }
 }
 
-static int open_prison(void **state)
-{
-    static struct prison prison;
-    prison_open(&prison);
-    *state = &prison;
-    return 0;
-}
-
-static int close_prison(void **state)
-{
-    prison_close(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(without_a_jail_the_tries_get_through)};
     if (!prison_is_possible())
         return 77;
-    return cmocka_run_group_tests_name("the tries without a jail", tests, open_prison, close_prison);
+    return cmocka_run_group_tests_name("the tries without a jail", tests, prison_open_for_group,
+                                       prison_close_for_group);
 }

@@ -19,17 +19,19 @@
 #include "base/own.h"
 #include "tests/jail/prison.h"
 
-static struct prison prison;
-
 static struct outcome live_as(const char *kind, enum jail_refusal refusal, int (*act)(const struct inmate *),
                               const void *argument)
 {
-    struct jail_order order = prison_order(&prison, kind);
+    struct jail_order order = prison_order(&the_prison, kind);
     order.refusal = refusal;
     if (argument != NULL)
         order.places[PLACE_LIBVIRT] = order.places[PLACE_LIBVIRT_RO] = getenv("JAIL_LIBVIRT_DIR");
-    const struct inmate inmate = {
-        .prison = &prison, .order = &order, .depth = SEALED, .extra = -1, .act = act, .argument = argument};
+    const struct inmate inmate = {.prison = &the_prison,
+                                  .order = &order,
+                                  .depth = SEALED,
+                                  .extra = -1,
+                                  .act = act,
+                                  .argument = argument};
     return prison_run(&inmate);
 }
 
@@ -150,23 +152,9 @@ static void the_registry_keeps_its_store(void **state)
     struct outcome out = live_as("registry", JAIL_KILL, a_store_is_kept, NULL);
     if (!out.ran || out.value != 0)
         fail_msg("ran %d, value %d, signal %d %s", out.ran, out.value, out.signal, out.why.text);
-    snprintf(path, sizeof path, "%s/store.db", prison.places[PLACE_STORE]);
+    snprintf(path, sizeof path, "%s/store.db", the_prison.places[PLACE_STORE]);
     assert_int_equal(stat(path, &found), 0);
     assert_int_equal(found.st_uid, out.report.uid);
-}
-
-static int open_prison(void **state)
-{
-    (void)state;
-    prison_open(&prison);
-    return 0;
-}
-
-static int close_prison(void **state)
-{
-    (void)state;
-    prison_close(&prison);
-    return 0;
 }
 
 int main(void)
@@ -178,5 +166,6 @@ int main(void)
     };
     if (!prison_is_possible())
         return 77;
-    return cmocka_run_group_tests_name("doors in a jail", tests, open_prison, close_prison);
+    return cmocka_run_group_tests_name("doors in a jail", tests, prison_open_for_group,
+                                       prison_close_for_group);
 }

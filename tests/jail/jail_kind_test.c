@@ -21,8 +21,6 @@
 #include "tests/jail/prison.h"
 #include "tests/jail/tries.h"
 
-static struct prison prison;
-
 enum held_by { SHUT, SEALED_ONLY };
 
 static const struct {
@@ -45,7 +43,7 @@ static struct outcome attempt(const struct jail_order *order, enum depth depth,
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     const struct inmate inmate = {
-        .prison = &prison, .order = order, .depth = depth, .extra = pair[0], .act = act, .argument = row};
+        .prison = &the_prison, .order = order, .depth = depth, .extra = pair[0], .act = act, .argument = row};
     struct outcome out = prison_run(&inmate);
     close(pair[0]);
     close(pair[1]);
@@ -61,7 +59,7 @@ static int nothing(const struct inmate *me)
 static void every_mandatory_layer_is_in_force(void **state)
 {
     (void)state;
-    const struct jail_order order = prison_order(&prison, KIND);
+    const struct jail_order order = prison_order(&the_prison, KIND);
     struct outcome out = attempt(&order, SEALED, nothing, NULL);
     if (out.r < 0)
         fail_msg("%s", out.why.text);
@@ -75,7 +73,7 @@ static void every_mandatory_layer_is_in_force(void **state)
 static void nothing_gets_out_even_before_the_filter(void **state)
 {
     (void)state;
-    const struct jail_order order = prison_order(&prison, KIND);
+    const struct jail_order order = prison_order(&the_prison, KIND);
     for (size_t i = 0; i < COUNT(tries); i++) {
         if (tries[i].held_by != SHUT)
             continue;
@@ -89,7 +87,7 @@ static void nothing_gets_out_even_before_the_filter(void **state)
 static void nothing_gets_out_of_the_sealed_jail(void **state)
 {
     (void)state;
-    const struct jail_order order = prison_order(&prison, KIND);
+    const struct jail_order order = prison_order(&the_prison, KIND);
     for (size_t i = 0; i < COUNT(tries); i++) {
         struct outcome out = attempt(&order, SEALED, tries[i].act, NULL);
         if (got_through(&out) || (!out.ran && out.signal != SIGSYS))
@@ -101,7 +99,7 @@ static void nothing_gets_out_of_the_sealed_jail(void **state)
 static void places_without_a_row_are_not_there(void **state)
 {
     (void)state;
-    const struct jail_order order = prison_order(&prison, KIND);
+    const struct jail_order order = prison_order(&the_prison, KIND);
     for (int place = 0; place < PLACE_COUNT; place++) {
         const struct effect row = {KIND, EFFECT_MAY_BIND, (uint64_t)place, ACCESS_RO, "", ""};
         if (effects_have(effects_table(), KIND, EFFECT_MAY_BIND, (uint64_t)place))
@@ -115,7 +113,7 @@ static void places_without_a_row_are_not_there(void **state)
 static void what_its_rows_grant_works(void **state)
 {
     (void)state;
-    const struct jail_order order = prison_order(&prison, KIND);
+    const struct jail_order order = prison_order(&the_prison, KIND);
     const struct effects table = effects_table();
     for (size_t i = 0; i < table.count; i++) {
         int (*act)(const struct inmate *);
@@ -155,7 +153,7 @@ static struct effect *rows_without(struct effects table, size_t left_out)
 static void each_row_is_needed_by_what_it_grants(void **state)
 {
     (void)state;
-    struct jail_order order = prison_order(&prison, KIND);
+    struct jail_order order = prison_order(&the_prison, KIND);
     const struct effects table = effects_table();
     for (size_t i = 0; i < table.count; i++) {
         int (*act)(const struct inmate *);
@@ -170,20 +168,6 @@ static void each_row_is_needed_by_what_it_grants(void **state)
     }
 }
 
-static int open_prison(void **state)
-{
-    (void)state;
-    prison_open(&prison);
-    return 0;
-}
-
-static int close_prison(void **state)
-{
-    (void)state;
-    prison_close(&prison);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,5 +180,5 @@ int main(void)
     };
     if (!prison_is_possible())
         return 77; /* ctest reads it as skipped: not root, or a container without namespaces */
-    return cmocka_run_group_tests_name("jail of " KIND, tests, open_prison, close_prison);
+    return cmocka_run_group_tests_name("jail of " KIND, tests, prison_open_for_group, prison_close_for_group);
 }

@@ -22,6 +22,10 @@ struct prison {
 bool prison_is_possible(void);
 void prison_open(struct prison *p);
 void prison_close(struct prison *p);
+/* The one of a program whose tests share it, for the group's beginning and end. */
+extern struct prison the_prison;
+int prison_open_for_group(void **state);
+int prison_close_for_group(void **state);
 /* JAIL_REQUIRE and JAIL_KILL, all places, instance 0, no descriptor kept. */
 struct jail_order prison_order(const struct prison *p, const char *kind);
 

@@ -88,15 +88,16 @@ static void use(struct driver *d, struct model *m)
 static void commit(struct driver *d, const struct change *c, size_t count)
 {
     struct store_task *t = store_task_new(STORE_COMMIT);
+    struct store_write *w = store_write_new(1, (struct op_id){1, ++d->operations});
     struct fault why = {0};
-    if (t == NULL)
+    if (t == NULL || w == NULL)
         abort();
     for (size_t i = 0; i < count; i++)
-        if (change_list_add(&t->changes, &c[i]) < 0)
+        if (change_list_add(&w->changes, &c[i]) < 0)
             abort();
-    change_list_done(&t->changes);
-    text_add(&t->method, "secondmodel");
-    t->op = (struct op_id){1, ++d->operations};
+    change_list_done(&w->changes);
+    text_add(&w->method, "secondmodel");
+    store_task_add(t, w);
     store_perform(&d->store, &t->task);
     if (t->task.r < 0)
         die("the store does not commit", &t->task.why);

@@ -115,20 +115,29 @@ void doors_close(struct proc *p, void *doors)
 /* ---- doing a task ---- */
 
 /* When each version came to be on the disk. */
-static void note_commit(struct sim *s, const struct store_task *t)
+static void note_version(struct sim *s, uint64_t version)
 {
-    if (t->task.what > STORE_COMMIT || t->task.r < 0 || t->repeated || t->version == 0)
-        return;
-    if (t->version >= s->commits_room) {
-        size_t room = t->version * 2 + 64;
+    if (version >= s->commits_room) {
+        size_t room = version * 2 + 64;
         s->commits = realloc(s->commits, room * sizeof *s->commits);
         if (s->commits == NULL)
             abort();
         memset(s->commits + s->commits_room, 0, (room - s->commits_room) * sizeof *s->commits);
         s->commits_room = room;
     }
-    if (s->commits[t->version] == 0)
-        s->commits[t->version] = s->now;
+    if (s->commits[version] == 0)
+        s->commits[version] = s->now;
+}
+
+static void note_commit(struct sim *s, const struct store_task *t)
+{
+    if (t->task.r < 0)
+        return;
+    if (t->task.what == STORE_LOAD && t->version != 0)
+        note_version(s, t->version);
+    for (const struct store_write *w = t->writes; w != NULL; w = w->next)
+        if (w->done && !w->repeated && !w->find)
+            note_version(s, w->version);
 }
 
 /* Its own door opens libvirt's: here it gets one of the simulated hypervisor, or no listing. */

@@ -187,6 +187,39 @@ static void a_vm_that_is_known_to_rest_is_not_woken_to_be_ended(void **state)
     scene_close(&s);
 }
 
+static void the_history_is_asked_of_registry_and_names_vms_as_they_are_called_now(void **state)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(10000);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(10000);
+    struct logbook_reply reply = {0};
+    struct logbook m;
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t conn = scene_call(&s, "bulkhead.History dom0 name dom0", "since=5 number=7 vm=work");
+    assert_int_equal(s.asks, 1);
+    assert_int_equal(s.ask[0].e.type, MESSAGE_logbook);
+    assert_int_equal(logbook_decode(&m, s.ask[0].e.body), 0);
+    assert_true(m.since == 5 && m.most == 7 && m.only == 1 && m.qid == 1);
+    logbook_row_add(&reply.rows, &elements,
+                    &(struct logbook_row){.version = 9,
+                                          .time = 1000,
+                                          .op_low = 0xab,
+                                          .target = 4000,
+                                          .method = "m",
+                                          .before = span_of("a"),
+                                          .after = span_of("b")});
+    logbook_reply_encode(&body, &reply);
+    scene_answer(&s, 0, 0, "", &body);
+    assert_true(scene_got(&s, conn, "0|9|1000|000000000000000000000000000000ab|dom0|m|#4000|a|b|"));
+    assert_true(scene_refused(&s, scene_call(&s, "bulkhead.History dom0 name dom0", "vm=nobody"),
+                              "QubesVMNotFoundError"));
+    assert_true(
+        scene_refused(&s, scene_call(&s, "bulkhead.History dom0 name dom0", "number=0"), "ProtocolError"));
+    assert_int_equal(s.asks, 1);
+    scene_close(&s);
+}
+
 static void the_state_of_a_living_vm_is_asked_and_its_facts_stand_in(void **state)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(1000);
@@ -301,6 +334,7 @@ int main(void)
         cmocka_unit_test(an_answer_for_a_client_that_has_left_is_dropped),
         cmocka_unit_test(life_is_asked_of_the_vms_own_process_and_generation),
         cmocka_unit_test(a_vm_that_is_known_to_rest_is_not_woken_to_be_ended),
+        cmocka_unit_test(the_history_is_asked_of_registry_and_names_vms_as_they_are_called_now),
         cmocka_unit_test(the_state_of_a_living_vm_is_asked_and_its_facts_stand_in),
         cmocka_unit_test(a_disposable_is_answered_by_its_name_or_its_uuid),
         cmocka_unit_test(what_a_disposable_is_not_asked_with_is_refused_here),

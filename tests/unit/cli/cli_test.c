@@ -234,6 +234,59 @@ static void where_nobody_serves_the_exit_status_says_so(void **state)
     }
 }
 
+static void the_options_of_log_have_values_and_belong_to_it(void **state)
+{
+    (void)state;
+    struct cli cli;
+    struct fault why;
+    uint64_t ms = 7;
+    assert_int_equal(PARSE("log", "--vm", "work", "-n", "3", "--since", "2h"), 0);
+    assert_string_equal(cli.vm, "work");
+    assert_string_equal(cli.number, "3");
+    assert_string_equal(cli.since, "2h");
+    assert_int_equal(PARSE("log", "--vm"), -ERR_BAD);
+    assert_int_equal(PARSE("ps", "-n", "3"), -ERR_BAD);
+    assert_int_equal(PARSE("call", "m", "d", "--", "-n"), 0);
+    assert_int_equal(log_since("90s", 1000, &ms), 0);
+    assert_int_equal(ms, 910000);
+    assert_int_equal(log_since("3d", 1000, &ms), 0);
+    assert_int_equal(ms, 0);
+    assert_int_equal(log_since("2026-11-20 12:00", 0, &ms), 0);
+    assert_int_equal(ms % 60000, 0);
+    ms = 7;
+    const char *const bad[] = {"", "s", "2", "2w", "-2h", "2026-13-01", "2026-11-20 12:00 x"};
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_int_equal(log_since(bad[i], 1000, &ms), -ERR_BAD);
+    assert_int_equal(ms, 7);
+}
+
+static void print_two_changes(struct cli *cli)
+{
+    static const char body[] =
+        "8\0002000\0bb\0dom0\0admin.vm.Create\0\0\0001 VM =1 AppVM\n1 VOLUME root=pool=p\nsize=1\0"
+        "7\0001000\0aa\0dom0\0admin.vm.feature.Set\0work\0001 FEATURE a=x\0001 FEATURE a=y\0"
+        "6\0cut";
+    show_log(cli, (struct span){body, sizeof body - 1});
+}
+
+static void log_shows_changes_in_their_order_with_what_was_and_what_is(void **state)
+{
+    (void)state;
+    struct cli cli = {0};
+    AUTO_MEMORY char *text = printed(&cli, print_two_changes);
+    assert_non_null(strstr(text, "1 FEATURE a: x -> y"));
+    assert_true(strstr(text, "1 FEATURE a: x -> y") < strstr(text, "admin.vm.Create -"));
+    assert_non_null(strstr(text, "    + size=1\n"));
+    assert_null(strstr(text, "cut"));
+    cli.json = true;
+    AUTO_MEMORY char *json = printed(&cli, print_two_changes);
+    json_t *row = json_loads(json, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_int_equal(json_integer_value(json_object_get(row, "version")), 7);
+    assert_string_equal(json_string_value(json_object_get(row, "before")), "1 FEATURE a=x");
+    assert_string_equal(json_string_value(json_object_get(row, "vm")), "work");
+    json_decref(row);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +297,8 @@ int main(void)
         cmocka_unit_test(ps_shows_the_supervisor_first_and_what_is_missing_in_a_jail),
         cmocka_unit_test(a_traced_message_is_a_line_even_when_it_was_cut),
         cmocka_unit_test(explain_knows_every_kind_and_names_them_for_another),
+        cmocka_unit_test(the_options_of_log_have_values_and_belong_to_it),
+        cmocka_unit_test(log_shows_changes_in_their_order_with_what_was_and_what_is),
         cmocka_unit_test(where_nobody_serves_the_exit_status_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

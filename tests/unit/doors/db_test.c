@@ -170,6 +170,127 @@ static void history_is_found_by_operation_and_by_version(void **state)
     assert_string_equal(seen.at, "2:b->b;");
 }
 
+static void several_are_committed_in_their_order_each_with_its_version(void **state)
+{
+    AUTO(db)
+    *db = opened(*state);
+    struct db_item items[] = {set(1, "TAG", "x", ""), set(1, "TAG", "y", ""), set(1, "TAG", "z", "")};
+    struct db_write writes[3];
+    struct db_outcome out[3] = {0};
+    commit(db, "a", set(7, "VM", "", "1 AppVM"));
+    for (size_t i = 0; i < COUNT(writes); i++)
+        writes[i] = (struct db_write){&items[i], 1, {.op = span_of((const char *[]){"b", "c", "d"}[i])}};
+    assert_int_equal(db_commit_all(db, writes, 3, out, NULL), 3);
+    for (size_t i = 0; i < COUNT(out); i++) {
+        assert_int_equal(out[i].version, i + 2);
+        assert_false(out[i].repeated);
+        text_free(&out[i].result);
+    }
+    assert_holds(db, "VM 7 =1 AppVM;TAG 1 x=;TAG 1 y=;TAG 1 z=;", 4);
+}
+
+static void behind_a_repeated_one_nothing_is_done(void **state)
+{
+    AUTO(db)
+    *db = opened(*state);
+    struct db_item items[] = {set(1, "TAG", "x", ""), set(1, "TAG", "y", ""), set(1, "TAG", "z", "")};
+    struct db_write writes[3];
+    struct db_outcome out[3] = {{0}, {0}, {.version = 77}};
+    commit(db, "old", set(7, "VM", "", "1 AppVM"));
+    for (unsigned first = 0; first < 2; first++) {
+        const char *ops[][3] = {{"b", "old", "d"}, {"e", "e", "f"}};
+        for (size_t i = 0; i < COUNT(writes); i++)
+            writes[i] = (struct db_write){&items[i], 1, {.op = span_of(ops[first][i])}};
+        assert_int_equal(db_commit_all(db, writes, 3, out, NULL), 2);
+        assert_true(!out[0].repeated && out[1].repeated);
+        assert_int_equal(out[0].version, 2 + first);
+        assert_int_equal(out[1].version, first == 0 ? 1 : 3);
+        assert_int_equal(out[2].version, 77);
+        text_free(&out[0].result);
+        text_free(&out[1].result);
+    }
+    assert_holds(db, "VM 7 =1 AppVM;TAG 1 x=;", 3);
+}
+
+static void one_bad_one_among_several_and_nothing_is_done(void **state)
+{
+    AUTO(db)
+    *db = opened(*state);
+    struct db_item items[] = {set(1, "TAG", "x", ""), set(1, "", "y", "")};
+    struct db_write writes[] = {{&items[0], 1, {.op = span_of("a")}}, {&items[1], 1, {.op = span_of("b")}}};
+    struct db_outcome out[2] = {{.version = 77}, {.version = 77}};
+    assert_int_equal(db_commit_all(db, writes, 2, out, NULL), -ERR_RANGE);
+    assert_int_equal(out[0].version, 77);
+    assert_holds(db, "", 0);
+}
+
+/* Row n is of second n, asked of VM n modulo 3, and says in `after` that it changed VM n modulo 5. */
+static void ten_rows(struct db *db)
+{
+    for (unsigned n = 1; n <= 10; n++) {
+        char op[8], subject[8], after[32];
+        struct db_item item = set(1, "TAG", "x", "");
+        struct db_outcome out = {0};
+        snprintf(op, sizeof op, "op%u", n);
+        snprintf(subject, sizeof subject, "%u", n % 3);
+        snprintf(after, sizeof after, "9 TAG a=\n%u TAG b=", n % 5);
+        struct db_history row = {.op = span_of(op),
+                                 .time_ms = (uint64_t)n * 1000,
+                                 .subject = span_of(subject),
+                                 .after = span_of(after),
+                                 .result = span_of("r")};
+        assert_int_equal(db_commit(db, &item, 1, &row, &out, NULL), 0);
+        text_free(&out.result);
+    }
+}
+
+static void rows_are_listed_from_the_newest_by_time_and_by_whom_they_concern(void **state)
+{
+    static const struct {
+        struct db_wanted wanted;
+        const char *rows;
+    } row[] = {
+        {{.below = 100, .most = 2}, "10:op10->r;9:op9->r;"},
+        {{.below = 5, .most = 2}, "4:op4->r;3:op3->r;"},
+        {{.from = 4, .below = 6, .most = 100}, "5:op5->r;4:op4->r;"},
+        {{.below = 100, .since_ms = 8500, .most = 100}, "10:op10->r;9:op9->r;"},
+        {{.below = 100, .about = {"2", 1}, .most = 100}, "8:op8->r;7:op7->r;5:op5->r;2:op2->r;"},
+        {{.below = 100, .about = {"9", 1}, .most = 1}, "10:op10->r;"},
+        {{.below = 100, .about = {"TAG", 3}, .most = 100}, ""},
+    };
+    AUTO(db)
+    *db = opened(*state);
+    ten_rows(db);
+    for (size_t i = 0; i < COUNT(row); i++) {
+        AUTO_TEXT seen = TEXT_WITH_LIMIT(4096);
+        text_add(&seen, "");
+        assert_int_equal(db_list(db, &row[i].wanted, print_row, &seen, NULL), 0);
+        assert_string_equal(seen.at, row[i].rows);
+    }
+}
+
+static void the_history_is_shortened_from_its_old_end_by_age_and_number(void **state)
+{
+    AUTO(db)
+    *db = opened(*state);
+    AUTO_TEXT seen = TEXT_WITH_LIMIT(4096);
+    ten_rows(db);
+    struct db_keep keep = {.rows_least = 2, .rows_most = 100, .since_ms = 3500, .step = 2};
+    assert_int_equal(db_trim(db, &keep, NULL), 2);
+    assert_int_equal(db_trim(db, &keep, NULL), 1);
+    assert_int_equal(db_trim(db, &keep, NULL), 0);
+    keep = (struct db_keep){.rows_least = 2, .rows_most = 5, .step = 100};
+    assert_int_equal(db_trim(db, &keep, NULL), 2);
+    keep = (struct db_keep){.rows_least = 2, .rows_most = 1, .since_ms = 99999, .step = 100};
+    assert_int_equal(db_trim(db, &keep, NULL), 3);
+    assert_int_equal(db_since(db, 0, print_row, &seen, NULL), 0);
+    assert_string_equal(seen.at, "9:op9->r;10:op10->r;");
+    keep.rows_least = 0;
+    assert_int_equal(db_trim(db, &keep, NULL), 1);
+    assert_holds(db, "TAG 1 x=;", 10);
+    assert_int_equal(commit(db, "next", set(1, "TAG", "y", "")), 11);
+}
+
 static void a_malformed_commit_is_refused_and_changes_nothing(void **state)
 {
     AUTO(db)
@@ -280,6 +401,11 @@ int main(void)
         BOTH(a_repeated_operation_changes_nothing_and_hears_what_was_answered),
         BOTH(dropping_all_of_a_qid_leaves_the_others),
         BOTH(history_is_found_by_operation_and_by_version),
+        BOTH(several_are_committed_in_their_order_each_with_its_version),
+        BOTH(behind_a_repeated_one_nothing_is_done),
+        BOTH(one_bad_one_among_several_and_nothing_is_done),
+        BOTH(rows_are_listed_from_the_newest_by_time_and_by_whom_they_concern),
+        BOTH(the_history_is_shortened_from_its_old_end_by_age_and_number),
         BOTH(a_malformed_commit_is_refused_and_changes_nothing),
         BOTH(settings_are_kept_beside_the_history),
         BOTH(a_walk_ends_when_its_caller_says_so_and_the_store_works_on),

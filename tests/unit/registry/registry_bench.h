@@ -23,6 +23,11 @@
 
 enum { BENCH_SAID = 256, BENCH_TASKS = 64 };
 
+/* A test that takes memory away keeps the bench's own. */
+#ifndef BENCH_MALLOC
+#define BENCH_MALLOC malloc
+#endif
+
 /* A message that the core sent or asked; its body is the bench's copy. */
 struct said {
     struct envelope e;
@@ -53,7 +58,7 @@ static inline void bench_keep(struct bench *b, const struct envelope *e, uint64_
                      0); /* else the router drops it */
     struct said *s = &b->said[b->count++];
     *s = (struct said){*e, tag, asks};
-    char *body = malloc(e->body.len + 1);
+    char *body = BENCH_MALLOC(e->body.len + 1);
     assert_non_null(body);
     memcpy(body, e->body.at != NULL ? e->body.at : "", e->body.len);
     s->e.body.at = body;
@@ -187,12 +192,12 @@ static inline void bench_greet(struct bench *b, uint64_t last_correlation)
     bench_work(b);
 }
 
-static inline void bench_up(struct bench *b)
+static inline void bench_up_with(struct bench *b, struct db_disk *disk, const char *directory,
+                                 int (*open_store)(struct store *s, struct fault *why))
 {
-    *b = (struct bench){.disk = db_disk_new()};
-    assert_non_null(b->disk);
-    b->store = (struct store){.open = bench_open_store,
-                              .directory = (const char *)b->disk,
+    *b = (struct bench){.disk = disk};
+    b->store = (struct store){.open = open_store,
+                              .directory = directory,
                               .qubes_lib = -1,
                               .group = REGISTRY_NO_GROUP,
                               .pool_dir = "/var/lib/qubes"};
@@ -200,6 +205,13 @@ static inline void bench_up(struct bench *b)
     bench_greet(b, 0);
     assert_true(b->ready);
     bench_forget(b);
+}
+
+static inline void bench_up(struct bench *b)
+{
+    struct db_disk *disk = db_disk_new();
+    assert_non_null(disk);
+    bench_up_with(b, disk, (const char *)disk, bench_open_store);
 }
 
 /* SIGKILL: what it was doing is lost, what it said stays said. */
@@ -264,6 +276,27 @@ static inline uint64_t bench_operate(struct bench *b, enum operation operation, 
 {
     bench_operate_as(b, ++b->last_operation, operation, target, key, value);
     return b->last_operation;
+}
+
+/* The model as a list of changes, one a line. */
+static inline int bench_add_line(void *arg, const struct change *c)
+{
+    text_format(arg, "%d %u %.*s=%.*s\n", (int)c->kind, c->qid, (int)c->key.len, c->key.at, (int)c->value.len,
+                c->value.at);
+    return 0;
+}
+
+static inline struct text bench_model(const struct bench *b)
+{
+    struct text t = TEXT_WITH_LIMIT(1 << 20);
+    assert_int_equal(model_each(b->core->model, bench_add_line, &t), 0);
+    assert_int_equal(t.failed, 0);
+    return t;
+}
+
+static inline struct span bench_label(const struct bench *b, uint32_t qid)
+{
+    return property_stored(&b->core->known, qid, PROPERTY_label);
 }
 
 static inline void bench_create(struct bench *b, const char *name)

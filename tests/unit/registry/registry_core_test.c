@@ -6,27 +6,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static struct span label_of(struct bench *b, uint32_t qid)
-{
-    return property_stored(&b->core->known, qid, PROPERTY_label);
-}
-
-/* The model as a list of changes, one a line. */
-static int add_line(void *arg, const struct change *c)
-{
-    text_format(arg, "%d %u %.*s=%.*s\n", (int)c->kind, c->qid, (int)c->key.len, c->key.at, (int)c->value.len,
-                c->value.at);
-    return 0;
-}
-
-static struct text model_text(const struct bench *b)
-{
-    struct text t = TEXT_WITH_LIMIT(1 << 20);
-    assert_int_equal(model_each(b->core->model, add_line, &t), 0);
-    assert_int_equal(t.failed, 0);
-    return t;
-}
-
 static unsigned early_events(const struct bench *b)
 {
     unsigned count = 0;
@@ -57,7 +36,7 @@ static void a_change_is_told_before_it_is_answered(void **state)
     assert_int_equal(b.said[delta].e.correlation, version + 1);
     assert_int_equal(m.changes.count, 1);
     assert_true(m.events.count > 0);
-    assert_true(span_is(label_of(&b, 1), "blue"));
+    assert_true(span_is(bench_label(&b, 1), "blue"));
     bench_down(&b);
 }
 
@@ -77,7 +56,7 @@ static void a_repeated_operation_gets_its_first_version_and_changes_nothing(void
     assert_int_equal(operate_reply_decode(&again, b.said[bench_find(&b, MESSAGE_operate, 0)].e.body), 0);
     assert_int_equal(again.version, first.version);
     assert_int_equal(bench_count(&b, MESSAGE_delta), 0);
-    assert_true(span_is(label_of(&b, 1), "green"));
+    assert_true(span_is(bench_label(&b, 1), "green"));
     bench_down(&b);
 }
 
@@ -104,9 +83,9 @@ static void a_refused_change_publishes_what_was_announced_and_changes_nothing(vo
     (void)state;
     bench_up(&b);
     bench_create(&b, "work");
-    AUTO_TEXT before = model_text(&b);
+    AUTO_TEXT before = bench_model(&b);
     uint64_t op = bench_operate(&b, OPERATION_property_set, 1, "netvm", "work");
-    AUTO_TEXT after = model_text(&b);
+    AUTO_TEXT after = bench_model(&b);
     assert_true(bench_answer(&b, op) < 0);
     assert_int_equal(bench_count(&b, MESSAGE_delta), 0);
     assert_string_equal(before.at, after.at);
@@ -128,7 +107,7 @@ static void a_commit_that_fails_is_an_error_and_the_next_works(void **state)
         uint64_t op = bench_operate(&b, OPERATION_property_set, 1, "label", "blue");
         assert_true(bench_answer(&b, op) < 0);
         assert_int_equal(bench_count(&b, MESSAGE_delta), 0);
-        assert_true(span_is(label_of(&b, 1), "red"));
+        assert_true(span_is(bench_label(&b, 1), "red"));
         assert_int_equal(b.core->version, version);
         op = bench_operate(&b, OPERATION_property_set, 1, "label", "green");
         assert_int_equal(bench_answer(&b, op), 0);
@@ -284,10 +263,86 @@ static void a_snapshot_is_the_model(void **state)
     assert_int_equal(m.version, b.core->version);
     struct reader in = list_reader(&m.changes);
     while (change_item_next(&in, &item) == 1)
-        (void)add_line(&shown, &(struct change){(enum change_kind)item.kind, item.qid, item.key, item.value,
-                                                (int)item.gone});
-    AUTO_TEXT model = model_text(&b);
+        (void)bench_add_line(&shown, &(struct change){(enum change_kind)item.kind, item.qid, item.key,
+                                                      item.value, (int)item.gone});
+    AUTO_TEXT model = bench_model(&b);
     assert_string_equal(shown.at, model.at);
+    bench_down(&b);
+}
+
+static struct logbook_reply ask_logbook(struct bench *b, const struct logbook *m)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    struct logbook_reply reply;
+    logbook_encode(&body, m);
+    bench_forget(b);
+    bench_hear(
+        b,
+        (struct envelope){
+            .type = MESSAGE_logbook, .class = CLASS_REQUEST, .source_kind = KIND_API, .correlation = 6},
+        &body);
+    assert_int_equal(bench_answer(b, 6), 0);
+    assert_int_equal(logbook_reply_decode(&reply, b->said[0].e.body), 0);
+    return reply;
+}
+
+static void the_history_says_who_changed_what(void **state)
+{
+    struct bench b;
+    struct logbook_row row;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    bench_create(&b, "other");
+    bench_operate(&b, OPERATION_property_set, 1, "label", "blue");
+    struct logbook_reply m = ask_logbook(&b, &(struct logbook){.most = 1000});
+    assert_int_equal(m.rows.count, 4);
+    struct reader in = list_reader(&m.rows);
+    assert_int_equal(logbook_row_next(&in, &row), 1);
+    assert_int_equal(row.version, b.core->version);
+    assert_int_equal(row.op_high, 7);
+    assert_int_equal(row.op_low, b.last_operation);
+    assert_int_equal(row.target, 1);
+    assert_string_equal(row.method, "admin.test");
+    assert_true(span_is(row.before, "1 PROPERTY label=red") && span_is(row.after, "1 PROPERTY label=blue"));
+    m = ask_logbook(&b, &(struct logbook){.most = 1000, .only = 1, .qid = 1});
+    assert_int_equal(m.rows.count, 2);
+    m = ask_logbook(&b, &(struct logbook){.most = 1});
+    assert_int_equal(m.rows.count, 1);
+    m = ask_logbook(&b, &(struct logbook){.most = 9, .since = INT64_MAX});
+    assert_int_equal(m.rows.count, 0);
+    bench_down(&b);
+}
+
+static void a_long_history_is_read_in_steps_between_which_changes_have_their_turn(void **state)
+{
+    struct bench b;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    for (unsigned i = 0; i < 4200; i++) {
+        bench_operate(&b, OPERATION_tag_set, 0, "a", "");
+        bench_forget(&b);
+    }
+    b.hold_tasks = true;
+    logbook_encode(&body, &(struct logbook){.most = 1000, .only = 1, .qid = 1});
+    bench_hear(
+        &b,
+        (struct envelope){
+            .type = MESSAGE_logbook, .class = CLASS_REQUEST, .source_kind = KIND_API, .correlation = 6},
+        &body);
+    uint64_t op = bench_operate(&b, OPERATION_property_set, 1, "label", "blue");
+    bench_do_one(&b);
+    assert_int_equal(bench_answer(&b, 6), 1);
+    bench_do_one(&b);
+    assert_int_equal(bench_answer(&b, op), 0);
+    bench_do_one(&b);
+    assert_int_equal(bench_answer(&b, 6), 0);
+    struct logbook_reply m;
+    assert_int_equal(logbook_reply_decode(&m, b.said[bench_find(&b, MESSAGE_logbook, 0)].e.body), 0);
+    assert_int_equal(m.rows.count, 1);
+    b.hold_tasks = false;
     bench_down(&b);
 }
 
@@ -310,7 +365,7 @@ static void a_successor_tells_what_was_committed_and_not_told(void **state)
     assert_true(delta >= 0);
     assert_int_equal(bench_count(&b, MESSAGE_delta), 1);
     assert_int_equal(b.said[delta].e.correlation, told + 1);
-    assert_true(span_is(label_of(&b, 1), "blue"));
+    assert_true(span_is(bench_label(&b, 1), "blue"));
     bench_operate_as(&b, op, OPERATION_property_set, 1, "label", "blue");
     assert_int_equal(bench_answer(&b, op), 0);
     assert_int_equal(bench_count(&b, MESSAGE_delta), 1);
@@ -323,7 +378,7 @@ static void killed_while_committing_it_begins_from_the_store(void **state)
     (void)state;
     bench_up(&b);
     bench_create(&b, "work");
-    AUTO_TEXT before = model_text(&b);
+    AUTO_TEXT before = bench_model(&b);
     b.hold_tasks = true;
     (void)bench_operate(&b, OPERATION_property_set, 1, "label", "blue");
     bench_kill(&b);
@@ -331,7 +386,7 @@ static void killed_while_committing_it_begins_from_the_store(void **state)
     b.hold_tasks = false;
     bench_begin(&b);
     bench_greet(&b, 2);
-    AUTO_TEXT after = model_text(&b);
+    AUTO_TEXT after = bench_model(&b);
     assert_string_equal(before.at, after.at);
     bench_down(&b);
 }
@@ -447,6 +502,8 @@ int main(void)
         cmocka_unit_test(a_living_vm_is_not_removed),
         cmocka_unit_test(a_snapshot_is_the_model),
         cmocka_unit_test(who_asks_before_the_store_is_read_is_answered_when_it_is),
+        cmocka_unit_test(the_history_says_who_changed_what),
+        cmocka_unit_test(a_long_history_is_read_in_steps_between_which_changes_have_their_turn),
         cmocka_unit_test(a_successor_tells_what_was_committed_and_not_told),
         cmocka_unit_test(killed_while_committing_it_begins_from_the_store),
         cmocka_unit_test(told_to_stop_it_exports_first),

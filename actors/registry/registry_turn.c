@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ * Operations in their turn: planned by the model, agreed with the living VMs that they touch, committed,
+ * told, answered, all in the order of their arrival; only a VM that is being asked lets others overtake. */
+#include "actors/registry/registry.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+#include <utlist.h>
+
+/* How long a living VM may take to agree to a change. */
+#define PREPARE_MOST (10 * SECONDS)
+
+/* For what all are told: of whom a release spoke is not of whom a delta speaks. */
+static struct context told_of(const struct pending_operation *o)
+{
+    return (struct context){.op = o->op, .caller = o->request.context.caller};
+}
+
+static struct pending_operation *find(struct registry *r, uint64_t number)
+{
+    struct pending_operation *o;
+    DL_FOREACH(r->operations, o)
+    {
+        if (o->number == number)
+            return o;
+    }
+    return NULL;
+}
+
+static struct span bytes_of(const struct text *t)
+{
+    return (struct span){t->at != NULL ? t->at : "", t->len};
+}
+
+static int plan(struct registry *r, const struct known *known, struct pending_operation *o)
+{
+    plan_free(&o->plan);
+    claims_let_go(r, o);
+    r->planning = o;
+    int e = o->given != NULL ? plan_replace(known, o->given->at, o->given->count, &o->plan, &o->why)
+                             : operation_plan(known, o->operation, o->request.context.caller, o->target,
+                                              bytes_of(&o->key), bytes_of(&o->value), &o->plan, &o->why);
+    r->planning = NULL;
+    if (e >= 0 && o->relies_badly)
+        e = fault_set(&o->why, ERR_NOMEM, "no room to hold every VM that this needs halted; nothing changed");
+    if (e < 0)
+        claims_let_go(r, o);
+    return e;
+}
+
+static void refuse(struct registry *r, struct out *out, struct pending_operation *o, int e)
+{
+    struct context c = told_of(o);
+    if (!o->prepared) /* else it was announced when the VM was asked */
+        publish_early(r, out, &c, &o->plan, o->plan.events);
+    operate_answer_error(out, o, e, &o->why);
+    operate_finish(r, o);
+}
+
+/* The value of one pair of an event, as text. */
+static void pair_text(const struct plan_event *e, const char *key, char text[256])
+{
+    text[0] = '\0';
+    for (unsigned i = 0; i < e->pair_count; i++)
+        if (strcmp(e->pair[i].key, key) == 0)
+            (void)text_copy(text, 256, e->pair[i].value);
+}
+
+/* Asks each living VM whose netvm is about to change; how many were asked. */
+static unsigned ask_preparers(struct registry *r, struct out *out, struct pending_operation *o)
+{
+    unsigned asked = 0;
+    for (size_t i = 0; i < o->plan.commit_at; i++) {
+        const struct plan_event *e = &o->plan.event[i];
+        const struct vm *vm = e->subject <= QID_MAX ? model_vm(r->model, e->subject) : NULL;
+        if (vm == NULL || !r->claims[e->subject].living || !span_is(e->name, "property-pre-set:netvm"))
+            continue;
+        struct prepare m = {.property = "netvm"};
+        struct context c = o->request.context;
+        c.subject = (struct subject){KIND_VM, e->subject, vm_generation(vm)};
+        c.deadline = out->now + PREPARE_MOST;
+        pair_text(e, "oldvalue", m.was);
+        pair_text(e, "newvalue", m.becomes);
+        asked += ASK(out, prepare, ((struct address){KIND_VM, e->subject}), &c, o->number, &m) == 0;
+    }
+    return asked;
+}
+
+static bool prepares(struct registry *r, struct out *out, struct pending_operation *o)
+{
+    o->asked = ask_preparers(r, out, o);
+    if (o->asked == 0)
+        return false;
+    struct context c = told_of(o);
+    publish_early(r, out, &c, &o->plan, o->plan.commit_at);
+    claims_let_go(r, o); /* it is planned anew when they have agreed */
+    o->step = STEP_PREPARING;
+    return true;
+}
+
+static void fail_here(struct registry *r, struct out *out, struct pending_operation *o, int e)
+{
+    fault_set(&o->why, (enum err) - e, "%s", err_text((enum err) - e));
+    operate_answer_failure(r, out, o, e, &o->why);
+    operate_finish(r, o);
+}
+
+/* Planned and in the batch, or asked about, or ended. False: it and those behind it wait until all that is
+ * planned is committed, for what a VM is asked must be so. */
+static bool begin(struct registry *r, struct out *out, struct pending_operation *o)
+{
+    struct known known;
+    int e = batch_known(r, &known);
+    if (e < 0) {
+        fail_here(r, out, o, e);
+        return true;
+    }
+    bool refused = plan(r, &known, o) < 0;
+    if (!refused && !o->prepared && (o->plan.prepare & PREPARE_NETVM) != 0) {
+        if (!batch_is_empty(r)) {
+            claims_let_go(r, o);
+            return false;
+        }
+        if (prepares(r, out, o))
+            return true;
+    }
+    e = batch_add(r, &known, o, refused);
+    if (e < 0) {
+        fail_here(r, out, o, e);
+        return true;
+    }
+    o->step = STEP_COMMITTING;
+    return true;
+}
+
+/* Its turn. False: nobody's turn is before that of this one. */
+static bool take_turn(struct registry *r, struct out *out, struct pending_operation *o)
+{
+    if (o->refused < 0) {
+        operate_answer_error(out, o, o->refused, &o->why);
+        operate_finish(r, o);
+        return true;
+    }
+    if (!batch_has_room(r) || (!batch_is_empty(r) && (o->alone || r->waiting_claims != NULL)))
+        return false; /* also: who waits to live would wait for ever behind one operation after another */
+    if (!begin(r, out, o))
+        return false;
+    batch_give(r, out);
+    return true;
+}
+
+/* Waits behind an operation on the same VM that is being agreed upon. */
+static bool must_wait(const struct registry *r, const struct pending_operation *o)
+{
+    const struct pending_operation *before;
+    DL_FOREACH(r->operations, before)
+    {
+        if (before == o)
+            return false;
+        if (before->step == STEP_PREPARING && before->target == o->target)
+            return true;
+    }
+    return false;
+}
+
+void operate_go_on(struct registry *r, struct out *out)
+{
+    struct pending_operation *o, *next;
+    r->now = out->now;
+    claims_go_on(r, out);
+    if (r->applying || !r->loaded || !r->settled || r->stopping) /* the router answers for what never began */
+        return;
+    DL_FOREACH_SAFE(r->operations, o, next)
+    {
+        if (o->step == STEP_WAITING && !must_wait(r, o) && !take_turn(r, out, o))
+            return;
+    }
+}
+
+void operate_prepared(struct registry *r, struct out *out, const struct answer *a)
+{
+    struct pending_operation *o = find(r, a->tag);
+    if (o == NULL || o->step != STEP_PREPARING || a->progress)
+        return;
+    if (a->r < 0 && a->r != -ERR_GONE) {
+        o->refused = a->r;
+        o->why = a->why;
+    }
+    if (--o->asked > 0)
+        return;
+    o->prepared = true;
+    o->step = STEP_WAITING;
+    operate_go_on(r, out);
+}
+
+static int apply(struct registry *r, const struct plan *p)
+{
+    struct fault why;
+    for (size_t i = 0; i < p->changes; i++) {
+        if (model_apply(r->model, &p->change[i], &why) < 0) {
+            log_line(LOG_ERROR, "the model does not take what is committed: %s", why.text);
+            return -ERR_STATE;
+        }
+    }
+    return 0;
+}
+
+static bool ends_some(const struct plan *p)
+{
+    for (size_t i = 0; i < p->changes; i++)
+        if (p->change[i].kind == CHANGE_VM && p->change[i].gone)
+            return true;
+    return false;
+}
+
+/* The next VM of such a qid has told nothing yet. */
+static void forget_claims(struct registry *r, const struct plan *p)
+{
+    for (size_t i = 0; i < p->changes; i++) {
+        uint32_t qid = p->change[i].qid;
+        if (p->change[i].kind != CHANGE_VM || !p->change[i].gone || qid > QID_MAX)
+            continue;
+        chore_vm_ends(r, qid);
+        r->claims[qid] = (struct life_claim){0};
+    }
+}
+
+/* Committed: who exists is told before the model forgets a VM and after it knows one. */
+static void take_over(struct registry *r, struct out *out, struct pending_operation *o,
+                      const struct store_write *w)
+{
+    struct context c = told_of(o);
+    bool ends = ends_some(&o->plan);
+    r->version = w->version;
+    if (ends) {
+        publish_roster(r, out, &o->plan);
+        forget_claims(r, &o->plan);
+        registry_hang_count(r, out);
+    }
+    preload_before(r, &o->plan);
+    if (apply(r, &o->plan) < 0)
+        r->untold = true;
+    if (!ends || o->given != NULL)
+        publish_roster(r, out, &o->plan);
+    publish_delta(r, out, &c, w->version, &w->events);
+    view_publish(r, out, &o->plan);
+    expiry_follow(r, out, &o->plan);
+    preload_after(r, out, (enum operation)o->operation, &o->plan);
+    if (r->untold)
+        out_leave(out); /* the store is right: begin anew from it */
+    if (!r->export_due) {
+        r->export_due = true;
+        out_timer(out, TIMER_EXPORT, out->now + SECONDS);
+    }
+}
+
+static void again(struct registry *r)
+{
+    struct pending_operation *o;
+    batch_drop(r);
+    DL_FOREACH(r->operations, o)
+    {
+        if (o->step != STEP_COMMITTING)
+            continue;
+        o->step = STEP_WAITING;
+        claims_let_go(r, o);
+    }
+}
+
+/* Nothing of it happened. One of several may be the reason: each is tried by itself then. */
+static void failed(struct registry *r, struct out *out, const struct store_task *t)
+{
+    for (const struct store_write *w = t->writes; w != NULL; w = w->next) {
+        struct pending_operation *o = find(r, w->number);
+        if (o == NULL)
+            continue;
+        o->alone = true;
+        if (t->write_count > 1)
+            continue;
+        operate_answer_failure(r, out, o, t->task.r, &t->task.why);
+        operate_finish(r, o);
+    }
+}
+
+static void conclude(struct registry *r, struct out *out, struct pending_operation *o,
+                     const struct store_write *w)
+{
+    if (w->repeated && w->version > r->version) {
+        log_line(LOG_ERROR, "the store holds version %llu, which it had said to have failed; beginning anew",
+                 (unsigned long long)w->version);
+        out_leave(out); /* the next incarnation tells it; the asker asks that one */
+        return;
+    }
+    if (w->r < 0) {
+        operate_answer_failure(r, out, o, w->r, &w->why);
+    } else if (w->find && !w->repeated) {
+        refuse(r, out, o, -(int)o->why.code);
+        return;
+    } else {
+        if (!w->repeated)
+            take_over(r, out, o, w);
+        operate_answer_done(r, out, o, w);
+    }
+    operate_finish(r, o);
+}
+
+void operate_committed(struct registry *r, struct out *out, const struct store_task *t)
+{
+    bool stands = t->task.r == 0 && !t->stopped;
+    r->at_disk = NULL;
+    if (stands)
+        batch_give(r, out); /* the disk works while this is told */
+    r->applying = true;
+    for (const struct store_write *w = t->writes; w != NULL && t->task.r == 0; w = w->next) {
+        struct pending_operation *o = find(r, w->number);
+        if (o != NULL && w->done)
+            conclude(r, out, o, w);
+    }
+    if (t->task.r < 0)
+        failed(r, out, t);
+    r->applying = false;
+    if (!stands)
+        again(r);
+    operate_go_on(r, out);
+}
