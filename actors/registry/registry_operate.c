@@ -70,7 +70,12 @@ static void reply_done(struct out *out, const struct pending_operation *o, const
     struct operate_reply done = {.version = w->version};
     if (w->result.at != NULL)
         (void)text_copy(done.result, sizeof done.result, text_span(&w->result));
-    operate_reply_encode(&body, &done);
+    if (o->request.type == MESSAGE_guest_words)
+        guest_words_reply_encode(&body, &(struct guest_words_reply){.version = w->version});
+    else if (o->request.type == MESSAGE_guest_count)
+        guest_count_reply_encode(&body, &(struct guest_count_reply){.version = w->version});
+    else
+        operate_reply_encode(&body, &done);
     if (body.failed < 0)
         out_leave(out);
     else

@@ -49,6 +49,7 @@ static void words_are_committed_told_and_then_answered(void **state)
 {
     struct bench b;
     struct delta m;
+    struct guest_words_reply said;
     (void)state;
     bench_up(&b);
     bench_create(&b, "work");
@@ -56,6 +57,7 @@ static void words_are_committed_told_and_then_answered(void **state)
     assert_string_equal(value(&b, "qrexec"), "1");
     int delta = bench_find(&b, MESSAGE_delta, 0), reply = bench_find(&b, MESSAGE_guest_words, 0);
     assert_true(delta >= 0 && delta < reply);
+    assert_int_equal(guest_words_reply_decode(&said, b.said[reply].e.body), 0);
     assert_int_equal(delta_decode(&m, b.said[delta].e.body), 0);
     assert_int_equal(m.events.count, 4); /* the request, pre-set, set, postinstall */
     assert_int_equal(bench_answer(&b, 77), 0);
