@@ -124,7 +124,8 @@ static int fresh_open(const struct pool_hand *h, const char *target, struct fres
     int r = make_parent(h, target);
     for (int i = 0; r >= 0 && i < TRIES; i++) {
         uint32_t random = (uint32_t)i;
-        (void)getrandom(&random, sizeof random, GRND_NONBLOCK);
+        if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+            random = (uint32_t)i; /* the next number does: the name is only to be free */
         if (snprintf(f->path, sizeof f->path, "%s~%08" PRIx32, target, random) > TEMPORARY_MAX)
             return fault_set(h->why, ERR_STORAGE, "the path %s is too long", target);
         f->fd = h->call->open(f->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
