@@ -86,7 +86,7 @@ static inline char read_pattern(const char *path, size_t *size)
 
 static inline bool run_quietly(const char *command)
 {
-    char line[1800];
+    char line[2700];
     snprintf(line, sizeof line, "( %s ) >/dev/null 2>&1", command);
     return system(line) == 0; /* NOLINT: a fixed command of this test */
 }
@@ -95,7 +95,7 @@ static inline bool run_quietly(const char *command)
 static inline bool mount_own(const char *type, const char *at, unsigned mib)
 {
     static bool own;
-    char line[1024];
+    char line[2600]; /* the path, eight times */
     if (!own && (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
         return false;
     own = true;
