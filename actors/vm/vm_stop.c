@@ -186,6 +186,18 @@ void vm_clean_step(struct vm *vm, struct out *out, const struct vm_result *resul
     }
 }
 
+/* ---- it is removed ---- */
+
+void vm_remove_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct fault why;
+    int r = 0;
+    (void)result;
+    if (vm->life != VM_HALTED || vm->unwanted)
+        r = fault_set(&why, ERR_VM_NOT_HALTED, "shut '%s' down before it is removed", vm->view.name);
+    vm_errand_end(vm, out, r, &why);
+}
+
 /* ---- destroying ---- */
 
 /* libvirt has not said what became of the domain: look until it does. */
