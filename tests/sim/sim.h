@@ -134,6 +134,7 @@ struct sim_options {
     uint64_t seed;
     unsigned vms;
     bool faults, verbose;
+    bool lively;  /* clients mostly begin and end lives */
     bool orphans; /* libvirtd does what a killed process has asked of it, a while later */
 };
 
