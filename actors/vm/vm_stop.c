@@ -70,6 +70,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->owes_clean = true;
     if (pair)
         vm_note_step(vm, out, STEP_STOPPED);
+    vm_forget_hung(vm, out); /* with its domain the calls about it have ended */
     vm_errand_become(vm, out, ERRAND_CLEAN);
 }
 
