@@ -99,7 +99,10 @@ static bool must_rest(const struct pending_operation *o)
 static unsigned ask_whether_it_rests(struct registry *r, struct out *out, const struct pending_operation *o)
 {
     struct context c = told_of(o);
-    c.subject = (struct subject){KIND_VM, o->target, vm_generation(model_vm(r->model, o->target))};
+    const struct vm *vm = model_vm(r->model, o->target);
+    if (vm == NULL)
+        return 0; /* not committed yet: it never had one */
+    c.subject = (struct subject){KIND_VM, o->target, vm_generation(vm)};
     c.deadline = out->now + PREPARE_MOST;
     return ASK(out, vm_remove, ((struct address){KIND_VM, o->target}), &c, o->number,
                NO_MESSAGE(vm_remove)) == 0;
@@ -143,7 +146,7 @@ static bool begin(struct registry *r, struct out *out, struct pending_operation 
     }
     bool refused = o->refused < 0 || plan(r, &known, o) < 0;
     if (!refused && asks_vms(o)) {
-        if (!batch_is_empty(r)) {
+        if (!must_rest(o) && !batch_is_empty(r)) {
             claims_let_go(r, o);
             return false;
         }

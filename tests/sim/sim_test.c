@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * sim_test [--seed N] [--seeds COUNT] [--lives COUNT] [--vms N] [--calm] [--lively] [--no-orphans]
  * [--verbose]: runs the simulator under seeds and says which promise broke under which. Without --seed: those
- * of seeds.txt first, then until 100,000 lives were lived or a minute is over. */
+ * of seeds.txt first, then until 100,000 lives were lived or two minutes are over. */
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 /* Virtual time of requests and faults, and of coming to rest behind it. */
 #define BUSY_FOR (60 * SECONDS)
 #define REST_FOR (150 * SECONDS)
-enum { WALL_SECONDS = 60, LIVES_MOST = 100000, CALM_EVERY = 10, PLAIN_EVERY = 4 };
+enum { WALL_SECONDS = 120, LIVES_MOST = 100000, CALM_EVERY = 10, PLAIN_EVERY = 4 };
 
 struct outcome {
     uint64_t hash, events;
@@ -119,7 +119,8 @@ static uint64_t wall(void)
     return (uint64_t)t.tv_sec;
 }
 
-/* Seeds one after the other, until there were as many as asked for, as many lives, or a minute is over. */
+/* Seeds one after the other, until there were as many as asked for, as many lives, or two minutes are over.
+ */
 static void try_seeds(int argc, char **argv, const struct sim_options *o, bool one)
 {
     uint64_t wanted = number(argc, argv, "--lives", LIVES_MOST);
