@@ -40,6 +40,7 @@ class Guests(House):
         self.create(name)
         for key, value in (('memory', 32), ('maxmem', 32), ('kernelopts', f'guest.{word}')):
             self.must(f'admin.vm.property.Set+{key}', name, str(value))
+        wait(lambda: 'property-set:kernelopts' in self.names(name))
         self.told[name] = self.count(name)
 
     def names(self, name: str) -> list[str]:
