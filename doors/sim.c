@@ -67,6 +67,11 @@ unsigned sim_hypervisor_calls(const struct sim_hypervisor *sim)
     return sim->calls;
 }
 
+unsigned sim_hypervisor_lives(const struct sim_hypervisor *sim)
+{
+    return sim->lives;
+}
+
 /* The trouble that this call meets. */
 static enum sim_trouble meets(struct sim_hypervisor *sim)
 {
@@ -157,9 +162,10 @@ void sim_become(struct sim_hypervisor *sim, struct sim_domain *domain, enum virt
 {
     domain->state = state;
     domain->reason = reason;
-    if (state == VIRT_SHUTOFF)
+    if (state == VIRT_SHUTOFF) {
+        sim->lives += domain->domid != VIRT_NO_DOMID;
         domain->domid = VIRT_NO_DOMID;
-    else if (domain->domid == VIRT_NO_DOMID)
+    } else if (domain->domid == VIRT_NO_DOMID)
         domain->domid = ++sim->last_domid;
     sim_tell(sim, domain, what, detail);
     sim_settle(domain);

@@ -36,6 +36,8 @@ void sim_hypervisor_trouble(struct sim_hypervisor *sim, enum sim_trouble kind, u
 void sim_hypervisor_vanish(struct sim_hypervisor *sim);
 void sim_hypervisor_return(struct sim_hypervisor *sim);
 unsigned sim_hypervisor_calls(const struct sim_hypervisor *sim); /* made so far */
+unsigned
+sim_hypervisor_lives(const struct sim_hypervisor *sim); /* domains that were started and have ended */
 
 /* What the guest does by itself: 0, -ERR_NO_DOMAIN, -ERR_STATE. */
 int sim_guest_power_off(struct sim_hypervisor *sim, const char *uuid);

@@ -38,7 +38,7 @@ struct sim_hypervisor {
     struct sim_domain *domains;
     size_t most;
     int last_domid;
-    unsigned era, calls, due;
+    unsigned era, calls, due, lives;
     enum sim_trouble trouble;
     bool gone, disobedient;
     struct sim_watch *watches;

@@ -58,6 +58,7 @@ struct host {
     size_t event_count;
     char qubes_dir[HOST_QUBES_DIR];
     bool has_roster, roster_asked, connected, looking, look_wanted, told;
+    bool lost; /* the connection that the present task uses: what the task brings is of no use */
     struct request askers[HOST_ASKERS_MAX]; /* of the sample that is being taken */
     unsigned asker_count;
     unsigned hung; /* tasks past their deadline that have not come back: with two there is no thread left */

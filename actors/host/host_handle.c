@@ -11,6 +11,8 @@
 #define BACK_OFF_LEAST (100 * MILLISECONDS)
 #define BACK_OFF_MOST  (2 * SECONDS)
 
+static const struct fault connection_lost = {ERR_NO_CONNECTION, "libvirtd closed the connection"};
+
 static void give(struct out *out, enum host_what what, uint64_t deadline)
 {
     struct host_task *t = calloc(1, sizeof *t);
@@ -30,6 +32,7 @@ static void look(struct host *h, struct out *out)
         return;
     h->look_wanted = false;
     h->looking = true;
+    h->lost = false;
     give(out, HOST_LIST, out->now + LOOK_MOST);
 }
 
@@ -48,6 +51,7 @@ static void connect_now(struct host *h, struct out *out)
     if (h->looking || h->connected || h->hung > 1)
         return;
     h->looking = true;
+    h->lost = false;
     give(out, HOST_CONNECT, out->now + CONNECT_MOST);
 }
 
@@ -145,6 +149,7 @@ static void failed(struct host *h, struct out *out, const struct fault *why)
 {
     if (h->connected || h->back_off == 0)
         log_line(LOG_WARN, "no ear at the hypervisor: %s", why->text);
+    h->lost = h->looking;
     reconnect_later(h, out);
 }
 
@@ -173,6 +178,19 @@ static void sampled(struct host *h, struct out *out, struct host_task *t)
     free(t->samples);
 }
 
+/* A task that was under way when its connection went away has seen the past, and nobody listens any more. */
+static void looked(struct host *h, struct out *out, struct host_task *t)
+{
+    h->looking = false;
+    if (t->task.r < 0)
+        failed(h, out, &t->task.why);
+    else if (h->lost)
+        failed(h, out, &connection_lost);
+    else
+        take_look(h, out, t);
+    free(t->domains);
+}
+
 static void done(void *self, struct out *out, const struct done *d)
 {
     static const struct fault late = {ERR_TIMEOUT, "libvirtd does not answer"};
@@ -192,12 +210,7 @@ static void done(void *self, struct out *out, const struct done *d)
     } else if (d->what == HOST_SAMPLE) {
         sampled(h, out, t);
     } else {
-        h->looking = false;
-        if (t->task.r < 0)
-            failed(h, out, &t->task.why);
-        else
-            take_look(h, out, t);
-        free(t->domains);
+        looked(h, out, t);
     }
 }
 
@@ -224,9 +237,9 @@ void host_heard(struct host *h, struct out *out, const struct hostwatch_event *e
 
 void host_lost(struct host *h, struct out *out)
 {
-    static const struct fault lost = {ERR_NO_CONNECTION, "libvirtd closed the connection"};
+    h->lost = h->looking;
     if (h->connected)
-        failed(h, out, &lost);
+        failed(h, out, &connection_lost);
 }
 
 static void on_host_tell(struct host *h, struct out *out, const struct envelope *e, const struct host_tell *m)

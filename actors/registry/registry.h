@@ -41,6 +41,7 @@ struct pending_operation {
     bool alone;                /* was in a commit that failed: the next try is by itself */
     unsigned asked;            /* preparers that have not answered yet */
     bool prepared;             /* all agreed: commit the next plan */
+    bool announced;            /* its early events were told when they were asked */
     int refused;               /* a preparer's error, with why */
     struct fault why;
     uint32_t *relied_on; /* VMs that the plan found halted: they stay so until it is done */

@@ -117,7 +117,7 @@ static int fill(struct store_write *w, const struct registry *r, const struct kn
     text_format(&w->subject, "%d", o->target == QID_GLOBAL ? -1 : (int)o->target);
     describe(known, &o->plan, false, &w->before);
     describe(known, &o->plan, true, &w->after);
-    publish_encode(&o->plan, r->ahead_version + 1, o->prepared ? o->plan.commit_at : 0, &w->events);
+    publish_encode(&o->plan, r->ahead_version + 1, o->announced ? o->plan.commit_at : 0, &w->events);
     const struct text *const texts[] = {&w->caller, &w->method, &w->subject, &w->before,
                                         &w->after,  &w->events, &w->result};
     for (size_t i = 0; i < COUNT(texts) && e == 0; i++)

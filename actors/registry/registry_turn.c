@@ -53,7 +53,7 @@ static int plan(struct registry *r, const struct known *known, struct pending_op
 static void refuse(struct registry *r, struct out *out, struct pending_operation *o, int e)
 {
     struct context c = told_of(o);
-    if (!o->prepared) /* else it was announced when the VM was asked */
+    if (!o->announced && o->refused == 0) /* else a VM was asked: nothing else was to be announced */
         publish_early(r, out, &c, &o->plan, o->plan.events);
     operate_answer_error(out, o, e, &o->why);
     operate_finish(r, o);
@@ -88,13 +88,40 @@ static unsigned ask_preparers(struct registry *r, struct out *out, struct pendin
     return asked;
 }
 
+/* Whoever is removed must rest. Its claim says so, but a registry that has just begun may not have heard of
+ * it yet: if it has a process, that knows. One whose life is just ending has said it. */
+static bool must_rest(const struct pending_operation *o)
+{
+    bool removes = o->operation == OPERATION_vm_remove || o->operation == OPERATION_disposable_end;
+    return removes && o->asked_by != ASKED_BY_END_OF_LIFE && (o->plan.prepare & PREPARE_UNDEFINE) != 0;
+}
+
+static unsigned ask_whether_it_rests(struct registry *r, struct out *out, const struct pending_operation *o)
+{
+    struct context c = told_of(o);
+    const struct vm *vm = model_vm(r->model, o->target);
+    if (vm == NULL)
+        return 0; /* not committed yet: it never had one */
+    c.subject = (struct subject){KIND_VM, o->target, vm_generation(vm)};
+    c.deadline = out->now + PREPARE_MOST;
+    return ASK(out, vm_remove, ((struct address){KIND_VM, o->target}), &c, o->number,
+               NO_MESSAGE(vm_remove)) == 0;
+}
+
+static bool asks_vms(const struct pending_operation *o)
+{
+    return !o->prepared && (must_rest(o) || (o->plan.prepare & PREPARE_NETVM) != 0);
+}
+
 static bool prepares(struct registry *r, struct out *out, struct pending_operation *o)
 {
-    o->asked = ask_preparers(r, out, o);
+    o->asked = must_rest(o) ? ask_whether_it_rests(r, out, o) : ask_preparers(r, out, o);
     if (o->asked == 0)
         return false;
     struct context c = told_of(o);
-    publish_early(r, out, &c, &o->plan, o->plan.commit_at);
+    o->announced = !must_rest(o);
+    if (o->announced)
+        publish_early(r, out, &c, &o->plan, o->plan.commit_at);
     claims_let_go(r, o); /* it is planned anew when they have agreed */
     o->step = STEP_PREPARING;
     return true;
@@ -117,9 +144,9 @@ static bool begin(struct registry *r, struct out *out, struct pending_operation 
         fail_here(r, out, o, e);
         return true;
     }
-    bool refused = plan(r, &known, o) < 0;
-    if (!refused && !o->prepared && (o->plan.prepare & PREPARE_NETVM) != 0) {
-        if (!batch_is_empty(r)) {
+    bool refused = o->refused < 0 || plan(r, &known, o) < 0;
+    if (!refused && asks_vms(o)) {
+        if (!must_rest(o) && !batch_is_empty(r)) {
             claims_let_go(r, o);
             return false;
         }
@@ -138,11 +165,6 @@ static bool begin(struct registry *r, struct out *out, struct pending_operation 
 /* Its turn. False: nobody's turn is before that of this one. */
 static bool take_turn(struct registry *r, struct out *out, struct pending_operation *o)
 {
-    if (o->refused < 0) {
-        operate_answer_error(out, o, o->refused, &o->why);
-        operate_finish(r, o);
-        return true;
-    }
     if (!batch_has_room(r) || (!batch_is_empty(r) && (o->alone || r->waiting_claims != NULL)))
         return false; /* also: who waits to live would wait for ever behind one operation after another */
     if (!begin(r, out, o))

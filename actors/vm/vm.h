@@ -35,6 +35,7 @@ enum vm_errand {
     ERRAND_SUSPEND,
     ERRAND_RESUME,
     ERRAND_CONSOLE,
+    ERRAND_REMOVE,
     ERRANDS
 };
 
@@ -139,6 +140,7 @@ void vm_unpause_step(struct vm *vm, struct out *out, const struct vm_result *res
 void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_console_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_remove_step(struct vm *vm, struct out *out, const struct vm_result *result);
 /* Turns the present errand into another one, with the same job. */
 void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 

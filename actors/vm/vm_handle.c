@@ -20,6 +20,7 @@ static errand_step *const errands[ERRANDS] = {
     [ERRAND_PAUSE] = vm_pause_step,     [ERRAND_SHUTDOWN] = vm_shutdown_step,
     [ERRAND_UNPAUSE] = vm_unpause_step, [ERRAND_SUSPEND] = vm_suspend_step,
     [ERRAND_RESUME] = vm_resume_step,   [ERRAND_CONSOLE] = vm_console_step,
+    [ERRAND_REMOVE] = vm_remove_step,
 };
 
 /* ---- what errands share ---- */
@@ -322,6 +323,12 @@ static void on_vm_console(struct vm *vm, struct out *out, const struct envelope 
     queue(vm, out, e, (struct vm_request){.errand = ERRAND_CONSOLE});
 }
 
+static void on_vm_remove(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_remove *m)
+{
+    (void)m;
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_REMOVE});
+}
+
 static void on_observed(struct vm *vm, struct out *out, const struct envelope *e, const struct observed *m)
 {
     (void)e;
@@ -371,8 +378,7 @@ void vm_release_again(struct vm *vm, struct out *out)
 static void claim_again(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, MARGIN_SECONDS);
-    if (vm->hung > 0 || vm->hung_before)
-        vm_hang_tell(vm, out);
+    vm_hang_tell(vm, out);
     if (vm->life == VM_LIVING || vm->life == VM_STARTING || vm->unwanted ||
         (vm->life == VM_UNKNOWN && vm_may_live(vm)))
         ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
@@ -457,8 +463,8 @@ static void core_hello(void *self, struct out *out, uint64_t epoch, uint64_t las
     if (vm->greeted) {
         vm_facts(vm, out);
         claim_again(vm, out);
-    } else if (vm->hung_before) {
-        vm_hang_tell(vm, out);
+    } else {
+        vm_hang_tell(vm, out); /* none, too: the incarnation before may have died before it could say so */
     }
     vm->greeted = true;
     vm->again_at = 0;

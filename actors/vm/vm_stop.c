@@ -70,6 +70,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->owes_clean = true;
     if (pair)
         vm_note_step(vm, out, STEP_STOPPED);
+    vm_forget_hung(vm, out); /* with its domain the calls about it have ended */
     vm_errand_become(vm, out, ERRAND_CLEAN);
 }
 
@@ -184,6 +185,18 @@ void vm_clean_step(struct vm *vm, struct out *out, const struct vm_result *resul
         clean_last(vm, out);
         break;
     }
+}
+
+/* ---- it is removed ---- */
+
+void vm_remove_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct fault why;
+    int r = 0;
+    (void)result;
+    if (vm->life != VM_HALTED || vm->unwanted)
+        r = fault_set(&why, ERR_VM_NOT_HALTED, "shut '%s' down before it is removed", vm->view.name);
+    vm_errand_end(vm, out, r, &why);
 }
 
 /* ---- destroying ---- */

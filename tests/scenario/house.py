@@ -47,10 +47,13 @@ class Answer:
 class House:
     """One private instance under a directory of its own."""
 
-    def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = ''):
+    def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-scenario-'))
         self.dir.chmod(0o755)
         self.state_mount = state_mount
+        self.qemu = qemu
+        self.uri = ('qemu+unix:///system' if qemu else 'test+unix:///default') + \
+            f'?socket={self.dir}/run/libvirt/libvirt-sock'
         self.environment = dict(os.environ, BULKHEAD_BUILD=str(BUILD))
         if libexec is not None:
             self.environment['BULKHEAD_BUILD'] = str(libexec)
@@ -73,14 +76,25 @@ class House:
         self.end()
 
     def up(self, empty: bool = True) -> None:
-        self.tool('up', str(self.dir), *(['--empty'] if empty and not self.state_mount else []))
+        options = ['--empty'] if empty and not self.state_mount else []
+        if self.qemu:
+            self.libvirtd_up()
+            options += ['--hypervisor', self.uri]
+        self.tool('up', str(self.dir), *options)
 
-    def tool(self, *arguments: str) -> None:
-        done = subprocess.run([TREE / 'tools/instance', *arguments], env=self.environment, timeout=60,
+    def libvirtd_up(self) -> None:
+        """The private libvirtd, anew where the one before was killed; its QEMUs ran on."""
+        self.tool('up', str(self.dir), *(['qemu'] if self.qemu else []), name='private-libvirtd')
+
+    def libvirtd(self) -> int:
+        return int((self.dir / 'run/libvirtd.pid').read_text('ascii').split()[0])
+
+    def tool(self, *arguments: str, name: str = 'instance') -> None:
+        done = subprocess.run([TREE / 'tools' / name, *arguments], env=self.environment, timeout=60,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               stdin=subprocess.DEVNULL)
         if done.returncode != 0:
-            raise RuntimeError(f'tools/instance {arguments[0]}: {done.stdout.decode()}')
+            raise RuntimeError(f'tools/{name} {arguments[0]}: {done.stdout.decode()}')
 
     def down(self) -> None:
         self.tool('down', str(self.dir))
@@ -178,8 +192,7 @@ class House:
         return row is not None and row['state'] == 'serving' and row['pid'] not in (0, but)
 
     def virsh(self) -> dict[str, str]:
-        uri = f'test+unix:///default?socket={self.dir}/run/libvirt/libvirt-sock'
-        out = subprocess.run(['virsh', '-q', '-c', uri, 'list', '--all'], check=True, timeout=20,
+        out = subprocess.run(['virsh', '-q', '-c', self.uri, 'list', '--all'], check=True, timeout=20,
                              stdout=subprocess.PIPE).stdout.decode()
         rows = [line.split(None, 2) for line in out.splitlines() if line.strip()]
         return {row[1]: row[2].strip() for row in rows}

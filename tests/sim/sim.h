@@ -134,6 +134,7 @@ struct sim_options {
     uint64_t seed;
     unsigned vms;
     bool faults, verbose;
+    bool lively;  /* clients mostly begin and end lives */
     bool orphans; /* libvirtd does what a killed process has asked of it, a while later */
 };
 
@@ -178,6 +179,9 @@ struct sim_event *sim_at(struct sim *s, uint64_t at, void (*happen)(struct sim *
 bool sim_run(struct sim *s, uint64_t until);
 void sim_broken(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sim_trace(struct sim *s, uint64_t a, uint64_t b, uint64_t c);
+/* With --verbose: one line on standard error about what a process does. */
+void sim_say(const struct sim *s, struct address who, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void *sim_alloc(size_t size);
 struct sim *sim_new(const struct sim_options *options);
 void sim_free(struct sim *s);

@@ -110,23 +110,31 @@ static void look(struct sim *s, struct wish *w, unsigned vm)
     snprintf(w->header, sizeof w->header, "%s dom0 name dom0", methods[sim_random(s, COUNT(methods))]);
 }
 
+static void begin_or_end(struct sim *s, struct wish *w, unsigned vm)
+{
+    static const char *const methods[] = {"admin.vm.Start", "admin.vm.Start", "admin.vm.Kill",
+                                          "admin.vm.Shutdown+force"};
+    snprintf(w->header, sizeof w->header, "%s dom0 name vm%u", methods[sim_random(s, COUNT(methods))], vm);
+}
+
 static const struct {
     wisher *make;
-    unsigned weight;
-} wishes[] = {{create, 12},        {destroy, 5},   {set_feature, 14}, {set_tag, 8},
-              {set_kernelopts, 8}, {set_netvm, 5}, {set_network, 3},  {assign, 6},
-              {life, 45},          {look, 4},      {offer, 4},        {dispose, 8}};
+    unsigned weight[2]; /* as a rule; in a lively seed */
+} wishes[] = {{create, {12, 12}},       {destroy, {5, 3}},   {set_feature, {14, 2}}, {set_tag, {8, 1}},
+              {set_kernelopts, {8, 1}}, {set_netvm, {5, 2}}, {set_network, {3, 2}},  {assign, {6, 2}},
+              {life, {45, 20}},         {look, {4, 0}},      {offer, {4, 2}},        {dispose, {8, 8}},
+              {begin_or_end, {0, 100}}};
 
 static void next_wish(struct sim *s, struct wish *w)
 {
-    unsigned all = 0;
+    unsigned all = 0, column = s->options.lively;
     *w = (struct wish){0};
     for (size_t i = 0; i < COUNT(wishes); i++)
-        all += wishes[i].weight;
+        all += wishes[i].weight[column];
     unsigned choice = (unsigned)sim_random(s, all);
     size_t i = 0;
-    for (; choice >= wishes[i].weight; i++)
-        choice -= wishes[i].weight;
+    for (; choice >= wishes[i].weight[column]; i++)
+        choice -= wishes[i].weight[column];
     wishes[i].make(s, w, (unsigned)sim_random(s, s->options.vms));
 }
 

@@ -11,6 +11,7 @@
 #include "actors/registry/registry.h"
 #include "actors/vm/vm_actor.h"
 #include "proto/messages.h"
+#include "proto/rules.h"
 #include "runtime/control/exits.h"
 
 static const struct actor *const actors[KINDS] = {
@@ -121,6 +122,7 @@ static void op_note(void *shell, struct span note)
     p->note_len = note.len < sizeof p->note ? note.len : sizeof p->note;
     if (p->note_len > 0)
         memcpy(p->note, note.at, p->note_len);
+    sim_say(p->sim, p->who, "notes %.*s", (int)p->note_len, p->note);
 }
 
 static void op_ready(void *shell)
@@ -245,6 +247,8 @@ static void hear_answer(struct proc *p, const struct envelope *e)
 {
     struct answer a = {.e = e, .progress = e->class == CLASS_PROGRESS};
     struct error m;
+    if (e->type == MESSAGE_error && error_decode(&m, e->body) == 0)
+        sim_say(p->sim, p->who, "is answered %u: %s", m.code, m.text);
     if (!asks_find(p->asks, e->correlation, a.progress, &a.tag))
         return;
     if (e->class == CLASS_REPLY && e->type == MESSAGE_error) {
@@ -270,6 +274,10 @@ void proc_hear(struct proc *p, struct span bytes)
     if (envelope_read(bytes, &part) < 0 || parts_take(p->parts, &part, &whole) != 1)
         return;
     sim_trace(p->sim, (uint64_t)p->who.kind << 32 | p->who.instance, whole.type, whole.body.len);
+    sim_say(p->sim, p->who, "hears %s of %s/%u about %s/%u",
+            message_rule(whole.type) != NULL ? message_rule(whole.type)->name : "an answer",
+            kind_name(whole.source_kind), whole.source_instance, kind_name(whole.subject_kind),
+            whole.subject_instance);
     if (p->sim->options.faults && !p->sim->calm && sim_chance(p->sim, 2))
         p->cut = (int)sim_random(p->sim, 6);
     if (whole.type == MESSAGE_hello)
@@ -358,5 +366,6 @@ void proc_kill(struct proc *p)
         return;
     p->sim->kills++;
     sim_trace(p->sim, p->who.kind, p->who.instance, 0xdead);
+    sim_say(p->sim, p->who, "is killed");
     end(p, SIM_KILLED);
 }

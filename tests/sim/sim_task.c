@@ -155,6 +155,7 @@ static void perform(struct proc *p, struct task *task, void *doors)
     if (p->who.kind == KIND_REGISTRY)
         note_commit(p->sim, (struct store_task *)task);
     sim_trace(p->sim, p->who.kind, task->what, (uint64_t)task->r);
+    sim_say(p->sim, p->who, "does task %u: %d %s", task->what, task->r, task->r < 0 ? task->why.text : "");
 }
 
 static void free_content(const struct proc *p, struct task *task)
@@ -291,7 +292,9 @@ static void orphan(struct sim *s, struct sim_event *e)
     struct vm_doors doors = {.open = open_domains, .arg = s, .kernels = "/nonexistent"};
     vm_actor.perform(&doors, e->data);
     domain_door_free(doors.door);
-    sim_trace(s, e->who.instance, 0x0d0, ((struct task *)e->data)->what);
+    const struct task *task = e->data;
+    sim_trace(s, e->who.instance, 0x0d0, task->what);
+    sim_say(s, e->who, "is dead and its task %u is done: %d", task->what, task->r);
 }
 
 static void drop(struct proc *p, struct job *job)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * sim_test [--seed N] [--seeds COUNT] [--vms N] [--calm] [--no-orphans] [--verbose]: runs the simulator under
- * seeds and says which promise broke under which. Without --seed: those of seeds.txt first, then as many as
- * fit in a minute. */
+ * sim_test [--seed N] [--seeds COUNT] [--lives COUNT] [--vms N] [--calm] [--lively] [--no-orphans]
+ * [--verbose]: runs the simulator under seeds and says which promise broke under which. Without --seed: those
+ * of seeds.txt first, then until 100,000 lives were lived or two minutes are over. */
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
@@ -15,11 +15,11 @@
 /* Virtual time of requests and faults, and of coming to rest behind it. */
 #define BUSY_FOR (60 * SECONDS)
 #define REST_FOR (150 * SECONDS)
-enum { WALL_SECONDS = 60, SEEDS_MOST = 100, CALM_EVERY = 10 };
+enum { WALL_SECONDS = 120, LIVES_MOST = 100000, CALM_EVERY = 10, PLAIN_EVERY = 4 };
 
 struct outcome {
     uint64_t hash, events;
-    unsigned kills, requests, acknowledged;
+    unsigned kills, requests, acknowledged, lives;
     char broken[400];
 };
 
@@ -36,24 +36,30 @@ static struct outcome run(const struct sim_options *options)
         if (sim_run(s, start + BUSY_FOR + REST_FOR))
             sim_check(s);
     }
-    struct outcome o = {s->hash, s->events, s->kills, s->requests, s->acknowledged, ""};
+    struct outcome o = {
+        s->hash, s->events, s->kills, s->requests, s->acknowledged, sim_hypervisor_lives(s->hypervisor), ""};
     memcpy(o.broken, s->broken, sizeof o.broken);
     sim_free(s);
     return o;
 }
 
-static unsigned tests, failures;
+static unsigned tests, failures, lives, seeds;
 
 static void report(bool ok, const char *sentence, const struct sim_options *options, const struct outcome *o)
 {
     tests++;
     failures += !ok;
-    printf("%sok %u - %s (seed %" PRIu64 ", %u VMs%s): %u requests, %u done, %u kills, %" PRIu64 " events\n",
+    lives += o->lives;
+    seeds++;
+    printf("%sok %u - %s (seed %" PRIu64 ", %u VMs%s): %u lives, %u requests, %u done, %u kills, %" PRIu64
+           " events\n",
            ok ? "" : "not ", tests, sentence, options->seed, options->vms,
-           options->faults ? "" : ", nothing fails", o->requests, o->acknowledged, o->kills, o->events);
+           options->faults ? "" : ", nothing fails", o->lives, o->requests, o->acknowledged, o->kills,
+           o->events);
     if (!ok)
-        printf("# %s\n# again: sim_test --seed %" PRIu64 " --vms %u%s --verbose\n", o->broken, options->seed,
-               options->vms, options->faults ? "" : " --calm");
+        printf("# %s\n# again: sim_test --seed %" PRIu64 " --vms %u%s%s --verbose\n", o->broken,
+               options->seed, options->vms, options->faults ? "" : " --calm",
+               options->lively ? " --lively" : "");
     fflush(stdout);
 }
 
@@ -113,29 +119,43 @@ static uint64_t wall(void)
     return (uint64_t)t.tv_sec;
 }
 
+/* Seeds one after the other, until there were as many as asked for, as many lives, or two minutes are over.
+ */
+static void try_seeds(int argc, char **argv, const struct sim_options *o, bool one)
+{
+    uint64_t wanted = number(argc, argv, "--lives", LIVES_MOST);
+    uint64_t count = number(argc, argv, "--seeds", one ? 1 : UINT64_MAX);
+    bool counted = one || is_given(argc, argv, "--seeds"),
+         hurried = !counted && !is_given(argc, argv, "--lives");
+    uint64_t until = wall() + WALL_SECONDS;
+    for (uint64_t i = 0; i < count && (counted || lives < wanted) && (!hurried || wall() < until); i++) {
+        struct sim_options each = *o;
+        each.seed = o->seed + i;
+        each.vms = o->vms != 0 ? o->vms : 4 + (unsigned)(each.seed % 5) * 6;
+        each.faults = o->faults && (one || each.seed % CALM_EVERY != 0);
+        each.lively = o->lively || (!counted && each.seed % PLAIN_EVERY != 0);
+        try_seed(&each);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct sim_options o = {.seed = number(argc, argv, "--seed", 1),
                             .vms = (unsigned)number(argc, argv, "--vms", 0),
                             .faults = !is_given(argc, argv, "--calm"),
                             .orphans = !is_given(argc, argv, "--no-orphans"),
+                            .lively = is_given(argc, argv, "--lively"),
                             .verbose = is_given(argc, argv, "--verbose")};
-    unsigned vms = o.vms;
-    bool one = is_given(argc, argv, "--seed"), counted = is_given(argc, argv, "--seeds");
-    uint64_t count = number(argc, argv, "--seeds", one ? 1 : SEEDS_MOST), until = wall() + WALL_SECONDS;
+    bool one = is_given(argc, argv, "--seed");
     log_open("sim", o.verbose ? LOG_INFO : (enum log_level)0);
-    o.vms = vms != 0 ? vms : 12;
     if (!one) {
-        run_twice(&o);
+        struct sim_options twelve = o;
+        twelve.vms = o.vms != 0 ? o.vms : 12;
+        run_twice(&twelve);
         replay_known(&o);
     }
-    for (uint64_t i = 0; i < count && (one || counted || wall() < until); i++) {
-        struct sim_options each = o;
-        each.seed = o.seed + i;
-        each.vms = vms != 0 ? vms : 4 + (unsigned)(each.seed % 5) * 6;
-        each.faults = o.faults && (one || each.seed % CALM_EVERY != 0);
-        try_seed(&each);
-    }
-    printf("1..%u\n", tests);
+    try_seeds(argc, argv, &o, one);
+    printf("1..%u\n# %u lives in %u seeds; a life: a domain was started and has ended\n", tests, lives,
+           seeds);
     return failures == 0 ? 0 : 1;
 }

@@ -59,6 +59,18 @@ void sim_broken(struct sim *s, const char *format, ...)
     va_end(args);
 }
 
+void sim_say(const struct sim *s, struct address who, const char *format, ...)
+{
+    va_list args;
+    if (!s->options.verbose)
+        return;
+    fprintf(stderr, "%.6f %s/%u ", (double)s->now / 1e9, kind_name(who.kind), who.instance);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
 static bool is_before(const struct sim_event *a, const struct sim_event *b)
 {
     return a->at < b->at || (a->at == b->at && a->order < b->order);

@@ -392,6 +392,42 @@ static void what_ended_while_libvirt_was_away_is_told(void **state)
     finish(&b);
 }
 
+/* The look that was under way has nothing to connect again for, and the time for it is over. */
+static void a_connection_that_ends_during_a_look_is_made_again(void **state)
+{
+    struct bench b;
+    (void)state;
+    settled(&b);
+    event(&b, UUID_A, VIRT_EVENT_STOPPED);
+    assert_int_equal(b.task->what, HOST_LIST);
+    host_lost(b.core, &b.out);
+    host_actor.timer(b.core, &b.out, TIMER_CONNECT);
+    unsigned opens = b.opens;
+    b.timer[TIMER_CONNECT] = 0;
+    perform(&b);
+    assert_int_not_equal(b.timer[TIMER_CONNECT], 0);
+    host_actor.timer(b.core, &b.out, TIMER_CONNECT);
+    perform(&b);
+    assert_int_equal(b.opens, opens + 1);
+    finish(&b);
+}
+
+static void a_connection_that_ends_while_it_is_made_is_made_again(void **state)
+{
+    struct bench b;
+    (void)state;
+    setup(&b);
+    host_lost(b.core, &b.out);
+    perform(&b);
+    assert_false(has_said(&b, 0, "all 0"));
+    assert_int_not_equal(b.timer[TIMER_CONNECT], 0);
+    host_actor.timer(b.core, &b.out, TIMER_CONNECT);
+    perform(&b);
+    give_roster(&b);
+    assert_true(has_said(&b, 0, "all 0"));
+    finish(&b);
+}
+
 /* libvirtd stands still: two threads may hang in it, and no more is asked until one returns. */
 static void what_hangs_is_bounded_and_recovers(void **state)
 {
@@ -502,6 +538,8 @@ int main(void)
         cmocka_unit_test(strangers_are_nobodys_business),
         cmocka_unit_test(without_libvirt_it_is_ready_and_tries_less_and_less_often),
         cmocka_unit_test(what_ended_while_libvirt_was_away_is_told),
+        cmocka_unit_test(a_connection_that_ends_during_a_look_is_made_again),
+        cmocka_unit_test(a_connection_that_ends_while_it_is_made_is_made_again),
         cmocka_unit_test(what_hangs_is_bounded_and_recovers),
         cmocka_unit_test(a_new_router_hears_everything_again),
         cmocka_unit_test(a_roster_that_does_not_come_is_asked_for_again),

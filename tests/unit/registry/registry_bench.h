@@ -44,7 +44,8 @@ struct bench {
     unsigned count;
     struct task *task[BENCH_TASKS];
     unsigned tasks;
-    bool hold_tasks, ready, left;
+    bool hold_tasks, hold_vms, ready, left;
+    uint64_t removes; /* tag of the question to the VM that is to be removed; 0: none */
     uint64_t timer[8], last_operation;
     char note[64]; /* its note: survives bench_kill */
 };
@@ -72,7 +73,10 @@ static inline int bench_send(void *shell, struct envelope *e)
 
 static inline int bench_ask(void *shell, struct envelope *e, uint64_t tag)
 {
-    bench_keep(shell, e, tag, true);
+    struct bench *b = shell;
+    bench_keep(b, e, tag, true);
+    if (e->type == MESSAGE_vm_remove)
+        b->removes = tag;
     return 0;
 }
 
@@ -121,10 +125,26 @@ static inline void bench_do_one(struct bench *b)
     free(task);
 }
 
+/* The VM that is to be removed has no process, unless a test says more. */
+static inline void bench_vm_answers(struct bench *b, int r)
+{
+    struct answer a = {.tag = b->removes, .r = r};
+    if (r < 0)
+        (void)fault_set(&a.why, (enum err) - r, "the VM's answer");
+    b->removes = 0;
+    registry_actor.answered(b->core, &b->out, &a);
+}
+
 static inline void bench_work(struct bench *b)
 {
-    while (b->tasks > 0 && !b->hold_tasks)
-        bench_do_one(b);
+    bool more = true;
+    while (more) {
+        more = false;
+        if (b->removes != 0 && !b->hold_vms)
+            bench_vm_answers(b, -ERR_GONE), more = true;
+        if (b->tasks > 0 && !b->hold_tasks)
+            bench_do_one(b), more = true;
+    }
 }
 
 static inline int bench_open_store(struct store *s, struct fault *why)

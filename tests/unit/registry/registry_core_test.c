@@ -218,6 +218,66 @@ static void a_living_vm_is_not_removed(void **state)
     bench_down(&b);
 }
 
+/* A registry that has just begun may not have heard the claim of a VM that lives. */
+static void a_vm_whose_process_says_that_it_lives_is_not_removed(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    bench_forget(&b);
+    b.hold_vms = true;
+    uint64_t version = b.core->version, op = bench_operate(&b, OPERATION_vm_remove, 1, "", "");
+    assert_int_equal(bench_count(&b, MESSAGE_vm_remove), 1);
+    assert_int_equal(b.tasks, 0);
+    bench_vm_says(&b, 1, MESSAGE_claim, 0); /* meanwhile it goes on as before */
+    assert_int_equal(bench_answer(&b, 1001), 0);
+    bench_vm_answers(&b, -ERR_VM_NOT_HALTED);
+    bench_work(&b);
+    assert_int_equal(bench_answer(&b, op), -ERR_VM_NOT_HALTED);
+    assert_non_null(model_vm(b.core->model, 1));
+    assert_int_equal(b.core->version, version);
+    bench_down(&b);
+}
+
+/* The next VM of this qid is asked, and knows nothing of what happened before it. */
+static void a_repeated_removal_is_answered_though_the_next_vm_of_the_qid_lives(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    uint64_t op = bench_operate(&b, OPERATION_vm_remove, 1, "", "");
+    assert_int_equal(bench_answer(&b, op), 0);
+    bench_create(&b, "other");
+    assert_string_equal(vm_name(model_vm(b.core->model, 1)), "other");
+    bench_forget(&b);
+    b.hold_vms = true;
+    bench_operate_as(&b, op, OPERATION_vm_remove, 1, "", "");
+    bench_vm_answers(&b, -ERR_VM_NOT_HALTED);
+    bench_work(&b);
+    assert_int_equal(bench_answer(&b, op), 0);
+    assert_non_null(model_vm(b.core->model, 1));
+    bench_down(&b);
+}
+
+static void a_vm_that_is_claimed_while_it_is_asked_is_not_removed(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    b.hold_vms = true;
+    uint64_t op = bench_operate(&b, OPERATION_vm_remove, 1, "", "");
+    bench_vm_says(&b, 1, MESSAGE_claim, 0);
+    assert_int_equal(bench_answer(&b, 1001), 0);
+    bench_vm_answers(&b, 0);
+    bench_work(&b);
+    assert_int_equal(bench_answer(&b, op), -ERR_VM_NOT_HALTED);
+    assert_non_null(model_vm(b.core->model, 1));
+    bench_down(&b);
+}
+
 static void ask_snapshot(struct bench *b)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(64);
@@ -497,6 +557,9 @@ int main(void)
         cmocka_unit_test(a_commit_that_fails_is_an_error_and_the_next_works),
         cmocka_unit_test(preparing_delays_that_vm_alone),
         cmocka_unit_test(a_preparer_that_refuses_leaves_the_old_value),
+        cmocka_unit_test(a_vm_whose_process_says_that_it_lives_is_not_removed),
+        cmocka_unit_test(a_repeated_removal_is_answered_though_the_next_vm_of_the_qid_lives),
+        cmocka_unit_test(a_vm_that_is_claimed_while_it_is_asked_is_not_removed),
         cmocka_unit_test(what_was_announced_before_preparing_is_not_announced_again),
         cmocka_unit_test(a_removal_that_fails_gives_the_vm_back),
         cmocka_unit_test(a_living_vm_is_not_removed),

@@ -44,6 +44,38 @@ static void registry_hears_of_a_call_that_hangs_and_of_its_end(void **state)
     bench_end(&b);
 }
 
+/* Killed between its note and its word to registry it would leave a call behind that nobody makes. */
+static void an_incarnation_that_left_nothing_hanging_says_so(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    b.hanging = 1;
+    bench_crash(&b, false);
+    bench_run(&b);
+    assert_int_equal(b.hanging, 0);
+    bench_end(&b);
+}
+
+/* What hung has ended with the process that it waited for. */
+static void a_vm_that_was_killed_starts_again_though_a_call_hung_before(void **state)
+{
+    struct bench b;
+    (void)state;
+    hang(&b);
+    bench_crash(&b, false);
+    bench_run(&b);
+    uint64_t asked = BENCH_HEAR(&b, vm_kill, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, asked), 0);
+    assert_int_equal(b.hanging, 0);
+    asked = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, asked), 0);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
 static void the_next_incarnation_counts_it_until_its_time_is_over(void **state)
 {
     struct bench b;
@@ -137,6 +169,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registry_hears_of_a_call_that_hangs_and_of_its_end),
+        cmocka_unit_test(an_incarnation_that_left_nothing_hanging_says_so),
+        cmocka_unit_test(a_vm_that_was_killed_starts_again_though_a_call_hung_before),
         cmocka_unit_test(the_next_incarnation_counts_it_until_its_time_is_over),
         cmocka_unit_test(a_new_registry_hears_it_again),
         cmocka_unit_test(while_others_hang_it_is_only_looked_at_and_killed),
