@@ -108,6 +108,9 @@ static void a_creation_that_is_refused_creates_nothing(void **state)
         {CLASS_AppVM, "tmpl", "name=p label=red pool:root=varlibqubes pool:root=varlibqubes", ERR_PROTOCOL},
         {CLASS_AppVM, "tmpl", "name=p label=red pool:private=nosuch", ERR_QUBES},
         {CLASS_AppVM, "tmpl", "name=p label=red pool:root=varlibqubes", ERR_QUBES},
+        {CLASS_AppVM, "tmpl", "name=p label=red pool:private=linux-kernel", ERR_QUBES},
+        {CLASS_AppVM, "tmpl", "name=p label=red pool:volatile=linux-kernel", ERR_QUBES},
+        {CLASS_StandaloneVM, "", "name=p label=red pool=linux-kernel", ERR_QUBES},
     };
     size_t count = model_vm_count(s->m);
     for (size_t i = 0; i < COUNT(bad); i++) {
