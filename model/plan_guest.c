@@ -209,7 +209,7 @@ static int notice(struct doing *d, uint32_t qid, struct span count)
     bool some = false;
     for (size_t i = 0; i < count.len; i++)
         some = some || count.at[i] != '0';
-    if (vm == NULL || !vm_is_qubes(vm))
+    if (vm == NULL || (!vm_is_qubes(vm) && vm_class(vm) != CLASS_AdminVM))
         return fault_set(d->why, ERR_VM_NOT_FOUND, "no VM with qid %u has a guest", (unsigned)qid);
     if (property_true(&d->k, qid, PROPERTY_updateable))
         return set_updates(d, qid, some);

@@ -14,7 +14,7 @@ enum { GUEST_WORDS_BYTES = 32 * 1024, GUEST_WORDS = 256 };
 int plan_features_request(const struct known *k, uint32_t qid, struct span lines, struct plan *p,
                           struct fault *why);
 
-/* qubes.NotifyUpdates: `count` is digits. Spec: admin-api-methods 12. */
+/* qubes.NotifyUpdates, of a guest or of dom0: `count` is digits. Spec: admin-api-methods 12. */
 int plan_updates_notice(const struct known *k, uint32_t qid, struct span count, struct plan *p,
                         struct fault *why);
 

@@ -104,6 +104,8 @@ static int remove_vm(struct doing *d, uint32_t qid, bool check)
     const struct vm *template = vm->class == CLASS_DispVM ? ask_template(&d->k, qid) : NULL;
     if (r >= 0)
         take_away(d, vm);
+    if (r >= 0 && check && vm_is_qubes(vm)) /* what was never made is not removed from any disk */
+        plan_event(d->p, qid, "domain-remove-from-disk", SPAN_LITERAL(""), 0, NULL);
     return r >= 0 && template != NULL ? do_preload_leave(d, template->qid, span_of(vm_name(vm))) : r;
 }
 

@@ -122,6 +122,18 @@ static struct span default_pool(struct doing *d, enum property p)
     return plan_keep(d->p, value.text);
 }
 
+/* A folder of kernels keeps nothing that a VM writes. */
+static int check_pool_fits(struct doing *d, const struct volume *v)
+{
+    if (v->pool.len == 0)
+        return fault_set(d->why, ERR_QUBES, "there is no pool for volume %.*s; set default_pool",
+                         (int)v->name.len, v->name.at);
+    if (v->kind != KERNEL && span_is(attribute(pool_lines(d, v->pool), "driver"), "linux-kernel"))
+        return fault_set(d->why, ERR_QUBES, "pool %.*s holds kernels; choose another one for volume %.*s",
+                         (int)v->pool.len, v->pool.at, (int)v->name.len, v->name.at);
+    return 0;
+}
+
 static int choose_pool(struct doing *d, const struct vm *vm, size_t i, const struct pool_choice *pools,
                        struct volume *v)
 {
@@ -143,10 +155,7 @@ static int choose_pool(struct doing *d, const struct vm *vm, size_t i, const str
                          layout[i].name);
     if (v->kind == SNAPSHOT && !find_source(d, vm, v))
         return fault_set(d->why, ERR_QUBES, "the template has no volume %s to start from", layout[i].name);
-    if (v->pool.len == 0)
-        return fault_set(d->why, ERR_QUBES, "there is no pool for volume %s; set default_pool",
-                         layout[i].name);
-    return 0;
+    return check_pool_fits(d, v);
 }
 
 static const struct layout *layout_of(struct span name)

@@ -61,12 +61,26 @@ static bool is_forwarded(struct span name)
     return !span_is(name, "domain-is-fully-usable");
 }
 
+/* events 2: what is told of a VM behind its domain-delete is not told to those who listen to all. */
+static bool is_own(struct span name)
+{
+    return span_is(name, "domain-remove-from-disk");
+}
+
 /* A removed VM keeps its name in all that was said before it was removed. */
-static struct span subject_name(const struct api *self, uint32_t qid, uint64_t number)
+static const struct departed *departed(const struct api *self, uint32_t qid, uint64_t number)
 {
     for (size_t i = 0; i < self->departed_count; i++)
         if (self->departed[i].qid == qid && self->departed[i].number >= number)
-            return span_of(self->departed[i].name);
+            return &self->departed[i];
+    return NULL;
+}
+
+static struct span subject_name(const struct api *self, uint32_t qid, uint64_t number)
+{
+    const struct departed *gone = departed(self, qid, number);
+    if (gone != NULL)
+        return span_of(gone->name);
     const struct vm *vm = qid != QID_GLOBAL ? model_vm(self->model, qid) : NULL;
     return vm != NULL && vm_name(vm) != NULL ? span_of(vm_name(vm)) : (struct span){NULL, 0};
 }
@@ -123,7 +137,9 @@ bool api_subscriber_gone(struct api *self, uint64_t conn)
 
 static bool wants(const struct subscriber *s, const struct record *r)
 {
-    return s->qid == QID_GLOBAL || (s->qid == r->qid && s->generation == r->generation);
+    if (s->qid == QID_GLOBAL)
+        return !r->own;
+    return s->qid == r->qid && s->generation == r->generation;
 }
 
 static void deliver(struct api *self, const struct record *r, struct span bytes)
@@ -136,18 +152,26 @@ static void deliver(struct api *self, const struct record *r, struct span bytes)
     }
 }
 
+static uint32_t subject_generation(const struct api *self, const struct envelope *e, uint32_t qid)
+{
+    const struct departed *gone = departed(self, qid, e->number);
+    const struct vm *vm = qid != QID_GLOBAL ? model_vm(self->model, qid) : NULL;
+    if (e->subject_kind == KIND_VM && e->subject_instance == qid)
+        return e->subject_generation;
+    if (gone != NULL)
+        return gone->generation;
+    return vm != NULL ? vm_generation(vm) : 0;
+}
+
 static void publish_one(struct api *self, const struct envelope *e, uint32_t index,
                         const struct event_item *event)
 {
-    bool named = e->subject_kind == KIND_VM && e->subject_instance == event->qid;
-    const struct vm *vm = event->qid != QID_GLOBAL ? model_vm(self->model, event->qid) : NULL;
     struct record like = {
         .number = e->number,
         .index = index,
         .qid = event->qid,
-        .generation = named        ? e->subject_generation
-                      : vm != NULL ? vm_generation(vm)
-                                   : 0,
+        .generation = subject_generation(self, e, event->qid),
+        .own = is_own(event->name),
     };
     write_record(&self->record, subject_name(self, event->qid, e->number), event);
     if (self->record.failed < 0)

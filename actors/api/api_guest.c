@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What VMs say of themselves by qubes.* calls (admin-api-methods 12). It is handed, unread, to the process of
- * the guest that called: nothing else parses a guest's words; in api. */
+ * the guest that called: nothing else parses a guest's words. dom0's updates are its own word; in api. */
 #include "actors/api/api_inside.h"
 
 /* The guest's database is read, then registry commits. */
@@ -39,12 +39,25 @@ int api_do_guest_request(struct api *self, struct out *out, const struct asked *
     return ask_guest(self, out, q, MESSAGE_guest_request, &body, why);
 }
 
+/* dom0 has no guest's process; that its count is one is looked at here. */
+static int host_updates(struct api *self, struct out *out, const struct asked *q, struct fault *why)
+{
+    uint64_t count;
+    struct span digits = span_trim(q->request.payload);
+    if (text_number(digits, 0, UINT64_MAX, &count) < 0)
+        return fault_set(why, ERR_PROTOCOL, "Update count is not a digit");
+    return api_operate(self, out, q, OPERATION_updates_notice, vm_qid(q->source), (struct span){"", 0},
+                       digits);
+}
+
 int api_do_guest_updates(struct api *self, struct out *out, const struct asked *q, struct text *reply,
                          struct fault *why)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     struct guest_updates m = {.payload = q->request.payload};
     (void)reply;
+    if (vm_class(q->source) == CLASS_AdminVM)
+        return host_updates(self, out, q, why);
     guest_updates_encode(&body, &m);
     return ask_guest(self, out, q, MESSAGE_guest_updates, &body, why);
 }

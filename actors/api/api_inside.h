@@ -91,6 +91,7 @@ struct record {
     uint64_t number; /* of the envelope that it came in */
     uint32_t index;  /* among the events of that envelope */
     uint32_t qid, generation;
+    bool own; /* for who listens to that VM alone */
     size_t len;
     char bytes[];
 };
@@ -109,10 +110,10 @@ struct subscriber {
     bool numbered;            /* bulkhead.Events */
 };
 
-/* A VM that a delta removes: its events still bear its name. */
+/* A VM that a delta removes: its events still bear its name and reach who listens to it. */
 struct departed {
     uint64_t number;
-    uint32_t qid;
+    uint32_t qid, generation;
     char name[32];
 };
 

@@ -70,14 +70,14 @@ static int replace_model(struct api *self, const struct answer *a, struct fault 
     return 0;
 }
 
-static void keep_departed(struct api *self, uint64_t number, uint32_t qid, struct span name)
+static void keep_departed(struct api *self, struct departed it, struct span name)
 {
     struct departed *list = realloc(self->departed, (self->departed_count + 1) * sizeof *list);
     if (list == NULL)
         return; /* its last events go without a name that nobody can look up any more */
     self->departed = list;
     struct departed *d = &list[self->departed_count];
-    *d = (struct departed){.number = number, .qid = qid};
+    *d = it;
     self->departed_count += text_copy(d->name, sizeof d->name, name) == 0;
 }
 
@@ -104,7 +104,8 @@ static void note_departures(struct api *self, uint64_t number, const struct delt
             continue;
         const struct vm *vm = model_vm(self->model, item.qid);
         bool named = self->is_loaded && vm != NULL && vm_name(vm) != NULL;
-        keep_departed(self, number, item.qid, named ? span_of(vm_name(vm)) : deleted_name(m));
+        keep_departed(self, (struct departed){number, item.qid, named ? vm_generation(vm) : 0, ""},
+                      named ? span_of(vm_name(vm)) : deleted_name(m));
         if (self->is_loaded)
             api_facts_forget(self, item.qid);
     }

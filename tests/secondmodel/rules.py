@@ -545,3 +545,5 @@ class Operation:
         self.change()
         del s.vms[vm.name]
         self.tell(None, "domain-delete", vm=vm.name)
+        if vm.is_qubes:
+            self.tell(vm, "domain-remove-from-disk")

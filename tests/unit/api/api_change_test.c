@@ -46,6 +46,7 @@ static void each_change_is_one_operation_of_the_registry(void **state)
          "block work+sda+_", ""},
         {"admin.vm.device.pci.Set.assignment+dom0+00_19.0 dom0 name work", "required", OPERATION_device_mode,
          1, "pci dom0+00_19.0", "required"},
+        {"qubes.NotifyUpdates dom0 name dom0", " 12\n", OPERATION_updates_notice, 0, "", "12"},
     };
     struct scene s;
     (void)state;

@@ -59,7 +59,7 @@ static void questions_that_the_reference_asks_itself_are_not_forwarded(void **st
 
 static void a_vm_keeps_its_name_in_the_delta_that_removes_it(void **state)
 {
-    static const struct scene_event last[] = {{1, "domain-remove-from-disk", NULL, NULL},
+    static const struct scene_event last[] = {{1, "domain-shutdown", NULL, NULL},
                                               {QID_GLOBAL, "domain-delete", "vm", "work"}};
     struct change gone = {CHANGE_VM, 1, {NULL, 0}, {NULL, 0}, 1};
     struct scene s;
@@ -67,10 +67,33 @@ static void a_vm_keeps_its_name_in_the_delta_that_removes_it(void **state)
     scene_open(&s, 0);
     uint64_t conn = scene_call(&s, "admin.Events dom0 name dom0", "");
     scene_delta(&s, 11, &gone, last, 2);
-    assert_true(
-        scene_got(&s, conn, ESTABLISHED "1|work|domain-remove-from-disk||1||domain-delete|vm|work||"));
+    assert_true(scene_got(&s, conn, ESTABLISHED "1|work|domain-shutdown||1||domain-delete|vm|work||"));
     assert_true(
         scene_refused(&s, scene_call(&s, "admin.vm.tag.List dom0 name work", ""), "QubesVMNotFoundError"));
+    scene_close(&s);
+}
+
+static void the_removal_of_a_vms_disks_is_heard_by_who_listens_to_it_alone(void **state)
+{
+    static const struct scene_event last[] = {{QID_GLOBAL, "domain-delete", "vm", "work"},
+                                              {1, "domain-remove-from-disk", NULL, NULL}};
+    struct change gone = {CHANGE_VM, 1, {NULL, 0}, {NULL, 0}, 1};
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t own = scene_call(&s, "admin.Events dom0 name work", "");
+    uint64_t other = scene_call(&s, "admin.Events dom0 name away", "");
+    uint64_t all = scene_call(&s, "admin.Events dom0 name dom0", "");
+    uint64_t later = scene_call(&s, "bulkhead.Events dom0 name dom0", "");
+    scene_delta(&s, 11, &gone, last, 2);
+    assert_true(scene_got(&s, own, ESTABLISHED "1|work|domain-remove-from-disk||"));
+    assert_true(scene_got(&s, other, ESTABLISHED));
+    assert_true(scene_got(&s, all, ESTABLISHED "1||domain-delete|vm|work||"));
+    assert_true(scene_got(&s, later,
+                          "1||connection-established|number|7.0.4294967295||"
+                          "1||domain-delete|vm|work|number|7.1.0||"));
+    later = scene_call(&s, "bulkhead.Events+7.0.0 dom0 name dom0", "");
+    assert_true(scene_got(&s, later, "1||domain-delete|vm|work|number|7.1.0||"));
     scene_close(&s);
 }
 
@@ -242,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_single_vms_subscriber_hears_of_that_vm_only),
         cmocka_unit_test(questions_that_the_reference_asks_itself_are_not_forwarded),
         cmocka_unit_test(a_vm_keeps_its_name_in_the_delta_that_removes_it),
+        cmocka_unit_test(the_removal_of_a_vms_disks_is_heard_by_who_listens_to_it_alone),
         cmocka_unit_test(events_that_came_before_the_snapshot_bear_the_names_of_their_time),
         cmocka_unit_test(resuming_after_a_token_leaves_no_gap_and_repeats_nothing),
         cmocka_unit_test(a_token_that_is_too_old_or_of_another_epoch_is_told_so),

@@ -234,6 +234,7 @@ static inline uint64_t scene_call(struct scene *s, const char *header, const cha
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(1 << 20);
     enum client_socket socket = strncmp(header, "internal.", 9) == 0   ? SOCKET_INTERNAL
                                 : strncmp(header, "bulkhead.", 9) == 0 ? SOCKET_OWN
+                                : strncmp(header, "qubes.", 6) == 0    ? SOCKET_MISC
                                                                        : SOCKET_ADMIN;
     text_add(&bytes, header);
     text_byte(&bytes, '\0');

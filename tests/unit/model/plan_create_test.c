@@ -108,6 +108,9 @@ static void a_creation_that_is_refused_creates_nothing(void **state)
         {CLASS_AppVM, "tmpl", "name=p label=red pool:root=varlibqubes pool:root=varlibqubes", ERR_PROTOCOL},
         {CLASS_AppVM, "tmpl", "name=p label=red pool:private=nosuch", ERR_QUBES},
         {CLASS_AppVM, "tmpl", "name=p label=red pool:root=varlibqubes", ERR_QUBES},
+        {CLASS_AppVM, "tmpl", "name=p label=red pool:private=linux-kernel", ERR_QUBES},
+        {CLASS_AppVM, "tmpl", "name=p label=red pool:volatile=linux-kernel", ERR_QUBES},
+        {CLASS_StandaloneVM, "", "name=p label=red pool=linux-kernel", ERR_QUBES},
     };
     size_t count = model_vm_count(s->m);
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -190,7 +193,8 @@ static void a_vm_goes_only_when_nobody_needs_it(void **state)
     assert_int_equal(model_apply(s->m, &gone, &s->why), 0);
     uint32_t qid = qid_of(s, "work");
     assert_int_equal(take_out(s, "work"), 0);
-    assert_string_equal(s->text, " domain-pre-delete vm=work\n|\n domain-delete vm=work\n");
+    assert_string_equal(s->text, " domain-pre-delete vm=work\n|\n domain-delete vm=work\n"
+                                 "work domain-remove-from-disk\n");
     assert_true(s->plan.prepare & PREPARE_UNDEFINE && s->plan.prepare & FINISH_REMOVE);
     assert_null(model_named(s->m, span_of("work")));
     assert_int_equal(create(s, CLASS_AppVM, "", "name=again label=red"), 0);

@@ -151,6 +151,8 @@ static void updates_are_noted_where_they_can_be_made(void **state)
     assert_int_equal(updates(s, "hvm", "00"), 0);
     assert_string_equal(value(s, "hvm", "updates-available"), "");
     assert_string_equal(value(s, "hvm", "last-update"), "2026-01-31 23:59:58");
+    assert_int_equal(updates(s, "dom0", "1"), 0);
+    assert_string_equal(value(s, "dom0", "updates-available"), "1");
     assert_int_equal(updates(s, "work", "0"), 0); /* not for it to say that there are none */
     assert_string_equal(s->text, "");
     s->power[qid_of(s, "tmpl")] = "Running";
