@@ -227,6 +227,19 @@ static void add_state(struct text *reply, const char *mem, const char *most, con
     text_add(reply, state);
 }
 
+/* Nothing is told of dom0's memory as it is now; the most that it gets is its property. */
+static void add_dom0_state(const struct api *self, uint32_t qid, struct text *reply)
+{
+    struct property_value value;
+    uint64_t mib = 0;
+    char most[24];
+    property_get(&self->known, qid, PROPERTY_maxmem, &value);
+    (void)text_number(value.text, 0, UINT64_MAX / 1024, &mib);
+    snprintf(most, sizeof most, "%" PRIu64, mib * 1024);
+    add_state(reply, api_fact(self, qid, FACT_mem_kib, NULL), most,
+              api_fact(self, qid, FACT_cputime_ns, NULL), ask_power_state(&self->known, qid));
+}
+
 /* From the facts: a VM at rest has none, and its state is Halted. */
 static void add_known_state(const struct api *self, uint32_t qid, struct text *reply)
 {
@@ -259,6 +272,10 @@ int api_do_vm_current_state(struct api *self, struct out *out, const struct aske
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     (void)why;
+    if (vm_class(q->dest) == CLASS_AdminVM) {
+        add_dom0_state(self, vm_qid(q->dest), reply);
+        return 0;
+    }
     if (!vm_is_qubes(q->dest) || world_is_halted(&self->world, vm_qid(q->dest))) {
         add_known_state(self, vm_qid(q->dest), reply);
         return 0;
