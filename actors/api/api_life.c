@@ -254,11 +254,53 @@ static int current_said(struct api *self, const struct call *c, const struct ans
     return 0;
 }
 
+/* Where dom0 is no domain of the hypervisor, or host does not answer, what it uses is not known. */
+static int dom0_said(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
+                     struct fault *why)
+{
+    struct sample_reply m = {0};
+    struct sample_item found = {0}, item;
+    struct property_value most;
+    uint64_t mib = 0;
+    char mem[24], static_max[24], cputime[24];
+    (void)why;
+    if (a->r >= 0 && sample_reply_decode(&m, a->e->body) == 0) {
+        struct reader in = list_reader(&m.samples);
+        while (sample_item_next(&in, &item) == 1)
+            if (item.domid == 0)
+                found = item;
+    }
+    property_get(&self->known, c->qid, PROPERTY_maxmem, &most);
+    (void)text_number(most.text, 0, UINT64_MAX / 1024, &mib);
+    snprintf(mem, sizeof mem, "%" PRIu64, found.memory_kib);
+    snprintf(static_max, sizeof static_max, "%" PRIu64, mib * 1024);
+    snprintf(cputime, sizeof cputime, "%" PRIu64, found.cputime_ns);
+    add_state(reply, mem, static_max, cputime, ask_power_state(&self->known, c->qid));
+    return 0;
+}
+
+static int ask_host_of_dom0(struct api *self, struct out *out, const struct asked *q)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct call like = {
+        .done = dom0_said,
+        .to = {KIND_HOST, 0},
+        .type = MESSAGE_sample,
+        .context = api_context(self, q, out->now + CURRENT_MAX),
+        .repeated = true,
+        .qid = vm_qid(q->dest),
+    };
+    sample_encode(&body, NO_MESSAGE(sample));
+    return api_ask(self, out, q, &like, &body);
+}
+
 int api_do_vm_current_state(struct api *self, struct out *out, const struct asked *q, struct text *reply,
                             struct fault *why)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     (void)why;
+    if (vm_class(q->dest) == CLASS_AdminVM)
+        return ask_host_of_dom0(self, out, q);
     if (!vm_is_qubes(q->dest) || world_is_halted(&self->world, vm_qid(q->dest))) {
         add_known_state(self, vm_qid(q->dest), reply);
         return 0;

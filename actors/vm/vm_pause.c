@@ -83,6 +83,10 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
     }
     if (m->event == VIRT_EVENT_RESUMED)
         vm->resumed_until = 0;
+    if (m->state == VIRT_PAUSED && is_stale(vm, out) && vm->errand == ERRAND_PAUSE) {
+        vm->paused_heard = true; /* told when the suspend is done: nobody may say it again */
+        return;
+    }
     if (m->state == VIRT_PAUSED && is_stale(vm, out)) {
         out_timer(out, TIMER_AGAIN, vm->resumed_until);
         return;
@@ -120,13 +124,14 @@ static void pause_begin(struct vm *vm, struct out *out)
             return;
         }
         vm->step = 1;
+        vm->paused_heard = false;
         r = vm_task_begin(vm, out, VM_SUSPEND_TASK, &why);
     }
     if (r < 0)
         vm_errand_end(vm, out, r, &why);
 }
 
-/* The event comes when host has heard the hypervisor's. */
+/* The event comes when host has heard the hypervisor's, which may be sooner than the call returns. */
 void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     if (result == NULL) {
@@ -137,6 +142,8 @@ void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *resul
         vm_takes_seen(vm, out, &result->task->seen);
     if (result->r == 0)
         paused_by_us(vm, out);
+    if (result->r == 0 && vm->paused_heard)
+        say_paused(vm, out);
     vm->look_wanted = vm->look_wanted || result->r < 0;
     vm_errand_end(vm, out, result->r, &result->why);
 }

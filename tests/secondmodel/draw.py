@@ -26,7 +26,7 @@ VALUES = {
 INTS = [b"0", b"1", b"-1", b" 12 ", b"1_000", b"+5", b"007", b"abc", b"", b"0x10", b"1__0", b"_1", b"99999999999999999999",
         b"400", b"1500", b"- 1", b"1.5", b"\n7\t", b"-0"]
 BOOLS = [b"True", b"False", b"1", b"0", b"yes", b"OFF", b"maybe", b"", b" 1"]
-POOLS = [b"varlibqubes", b"nosuch", b"", b"default"]
+POOLS = [b"varlibqubes", b"nosuch", b"", b"default", b"thin", b"other"]
 LABELS = ["mine", "mine2", "9", "10", "red", "8", "bad name", "", "l.a-b_c"]
 COLOURS = [b"0x00aacc", b" 0x00AACC\n", b"0x00aac", b"00aacc00", b"0xggaacc", b"", b"0x00aacc\xff", b"#00aacc"]
 FEATURES = {
@@ -43,6 +43,32 @@ FEATURES = {
     "custom-persist.": [b"/x"], "tag-created-vm-with": [b"one two", b"", b"created-by-net one", b"two  created-by-dom0", b"created-by-nosuch", b"a.b"], "set-created-guivm": [b"dom0", b"work", b"nosuch", b""],
     "deferred-netvm-original": [b"x"], "preload-dispvm": [b"x"], "bad name": [b"x"], "": [b"x"], "check-updates": [b"1", b""],
 }
+RULES = ["action=accept", "action=drop", "action=allow", "proto=tcp", "proto=udp", "proto=icmp", "proto=sctp", "dst4=1.2.3.4",
+         "dst4=1.2.3.0/24", "dst4=1.2.3.4/033", "dst4=1.2.3.4/08", "dst4=1.2.3.4/33", "dst6=fd00::1", "dst6=fd00::/8",
+         "dst6=::1/129", "dsthost=a.b-c_d", "dstname=A.b", "dsthost=1.2.3", "dsthost=", "dsthost=a/1", "dst4=01.2.3.4",
+         "dsthost=::ffff:1.2.3.4", "dst4=1.2.3.4/", "dst4=1.2.3.4/1/1", "specialtarget=dns", "specialtarget=x",
+         "dstports=80", "dstports=080-90", "dstports=90-80", "dstports=65536", "dstports=80-", "dstports=", "dstports=1-2-3",
+         "icmptype=8", "icmptype=008", "icmptype=0008", "icmptype=256", "icmptype=", "expire=1", "expire=1699999999",
+         "expire=1700000000", "expire=1700000001", "expire=x", "expire=", "bogus=1", "action", "", "proto=a$"]
+GOOD_RULES = ["action=accept", "action=drop dst4=10.0.0.0/8", "dstports=80 proto=tcp action=accept", "proto=icmp icmptype=008 action=drop",
+              "dsthost=fd00::1 action=accept proto=udp dstports=0053-054", "specialtarget=dns action=accept", "action=drop expire=1",
+              "action=accept expire=1700000001 dstname=a.b", "action=accept proto=tcp", "dst6=::/0 action=drop", "dsthost=127 action=drop"]
+COMMENTS = ["", "", "", " comment=plain words: [x]", " comment=a=b", "comment=glued", " comment=x comment=y", " comment=\x01"]
+ENDS = ["\n", "\n", "\r\n", "\r", "\n\n", "\x1c", ""]
+NOTES = [b"plain", b"tab\tand\nline\r\n", b"\x01\x7f", "\u00e9\u4e16\U0001f600".encode(), "\u00a0\u200b\u202e\ufeff\ue000\u00ad".encode(),
+         b"\xff", b"\xc3", b"\xed\xa0\x80", b"x" * 70000, "\u2028\u0301\U000e0001".encode(), b"\0"]
+PORTS = ["00_19.0", "00_1b.0", "1-1", "sda", "_", "*", "a.b-c_d"]
+IDS = ["", "+_", "+dead", "+dead+beef", ":a:b", "+0000+0000++_______", "+*", "+u03__02", "+"]
+PAYLOADS = [b"mode='required'", b"mode='auto-attach'", b"mode='ask-to-attach'", b"mode='manual'", b"", b"mode='bogus'", b"garbage",
+            b"mode='required", b"mode='required' _read-only='yes' _x='it\\'s'", b"mode='required'  _a='\"' _a='b=\\'c'",
+            b"mode='auto-attach' device_id='dead'", b"mode='required' device_id='a b' frontend_domain='work'",
+            b"mode='required' frontend_domain='nosuch'", b"mode='required' device_id=''", b"mode='required' read-only='yes'",
+            b"mode='required' device='x' port='y' options='z'", b"mode='required' _='x'", b"mode='required' _identity='x'",
+            b"_opt='1' mode='required' mode='auto-attach'", b" mode='required'\n", b"mode='requ\xc3\xafred'", b"mode='required'_a='b'",
+            b"mode='required' devclass='pci'", b"mode='required' port_id='1-1'", b"mode='required' backend_domain='dom0'",
+            b"mode='required' backend_domain='*'", b"mode='required' _a='\x01'", b"a=b", b"mode='required' _a b='c'"]
+MODES = [b"required", b"auto-attach", b"ask-to-attach", b"manual", b"Required", b"", b"required\n"]
+CODES = [b"u******", b"b******", b"p020000", b"u03**01", b"m******", b"*******", b"x******", b"uABCDEF", b"u12345", b"\xc3\xa9uuuuu"]
 MORE_FEATURE_VALUES = [b"\xc3", b"\n", b"\x7f"]
 
 
@@ -52,7 +78,8 @@ class Draw:
 
     def step(self, state):
         kinds = {self.property_set: 45, self.property_reset: 10, self.feature_set: 20, self.feature_remove: 5,
-                 self.tag: 5, self.label: 3, self.create: 6, self.remove: 3, self.world: 8}
+                 self.tag: 5, self.label: 3, self.create: 6, self.remove: 3, self.world: 8, self.disposable: 2,
+                 self.firewall: 5, self.notes: 2, self.device: 12, self.denied: 3}
         step = self.random.choices(list(kinds), list(kinds.values()))[0](state)
         return (*step, self.some(state.vms)) if self.rarely(6) else step
 
@@ -141,7 +168,55 @@ class Draw:
             words.append(self.some(["", "name=b", "label=red", "label=123", "x=y", "template=tmpl", "pool", "label="]))
         if self.rarely(20):
             words = words[1:]
-        return ("vm_create", "", f"{klass}+{template}", " ".join(words).encode())
+        kind = "vm_create"
+        if self.rarely(2):
+            kind = self.some(["vm_create", "vm_create_in_pool", "vm_create_in_pool", "vm_create_in_pool"])
+            keys = ["pool", "pool:private", "pool:volatile", "pool:root", "pool:kernel", "pool:x" if self.rarely(8) else "pool:volatile"]
+            for _ in range(self.random.choice([1, 1, 1, 2])):
+                pool = self.some(["varlibqubes", "thin", "other", "nosuch" if self.rarely(5) else "thin"])
+                words.insert(self.random.randrange(len(words) + 1), f"{self.some(keys)}={pool}")
+        return (kind, "", f"{klass}+{template}", " ".join(words).encode())
+
+    def disposable(self, state):
+        if len(state.vms) > 13:
+            return self.remove(state)
+        fit = [vm.name for vm in state.vms.values() if properties.offers_disposables(state, vm)] + ["dom0"]
+        return ("disposable_create", self.some(state.vms if self.rarely(5) else fit), "", b"")
+
+    def firewall(self, state):
+        if self.rarely(6):
+            return ("firewall_reload", self.some(state.vms), "", b"")
+        text = ""
+        for _ in range(self.random.choice([1, 1, 1, 2, 3])):
+            if not self.rarely(4):
+                text += self.some(GOOD_RULES) + self.some(COMMENTS[:4]) + self.some(ENDS[:4])
+                continue
+            words = ["action=" + self.some(["accept", "drop"])] if not self.rarely() else []
+            words += self.random.sample(RULES, self.random.choice([0, 1, 1, 2, 3]))
+            self.random.shuffle(words)
+            text += " ".join(words) + self.some(COMMENTS) + self.some(ENDS)
+        return ("firewall_set", self.some(state.vms), "", text.encode() + (b"\xc3" if self.rarely(20) else b""))
+
+    def notes(self, state):
+        return ("notes_set", self.some(state.vms), "", b"".join(self.random.sample(NOTES, self.random.choice([1, 1, 2]))))
+
+    def device(self, state):
+        vm = self.some(state.vms)
+        klass = self.some(["pci", "pci", "block", "block", "usb", "mic"])
+        backend = self.some(["_", "nosuch", "", "*"]) if self.rarely(8) else self.some([*state.vms, "dom0", "dom0", "dom0"])
+        argument = "nothing" if self.rarely(40) else f"{backend}+{'' if self.rarely(20) else self.some(PORTS)}{self.some(IDS)}"
+        has = list(state.vms[vm].devices)
+        kind = self.some(["device_assign", "device_assign", "device_unassign", "device_mode"])
+        if has and self.rarely(8 if kind == "device_assign" else 1):
+            klass, *device = self.some(has)
+            argument = "+".join("_" if part == "*" else part.replace(":", "+").replace("?******", "_" * 7) for part in device)
+        value = {"device_assign": PAYLOADS[:3] if self.rarely(2) else PAYLOADS, "device_mode": MODES}.get(kind, [b""])
+        return (kind, vm, f"{klass} {argument}", self.some(value))
+
+    def denied(self, state):
+        codes = b"".join(self.some(CODES[:6] if not self.rarely(6) else CODES) for _ in range(self.random.choice([0, 1, 1, 2, 3])))
+        kind = self.some(["denied_add", "denied_remove"])
+        return (kind, self.some(state.vms), "", b"all" if self.rarely(5) else codes)
 
     def remove(self, state):
         return ("vm_remove", self.some(state.vms), "", b"")
@@ -150,6 +225,4 @@ class Draw:
         qubes = [vm.name for vm in state.vms.values() if vm.klass in QUBES]
         if self.rarely(8) or not qubes:
             return ("host", "", "host_hypervisor", self.some([b"xen", b"xen", b"qemu"]))
-        if self.rarely(6):
-            return ("pci", self.some(qubes), self.some(["put", "take"]), b"")
         return ("power", self.some(qubes), self.some(["Halted", "Halted", "Running", "Paused", "Transient"]), b"")

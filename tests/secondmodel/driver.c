@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The model with the registry's store under it, driven by lines on standard input; second.py is at
  * the other end. Every answer ends with a line ".". Commands, fields between tabs:
- *   operate NAME actor target key value   plan, commit, apply; "ok" or "fault CLASS text", then events
- *   put KIND qid key value, take KIND qid key   a change from elsewhere, committed and applied
- *   fact qid NAME [value]                 the world changes
- *   chain qid N name                      the feature along chain N
- *   dump                                  the state that clients can see
- *   reload                                the store again: must be the model that lives; is used from now on
- * usage: driver DIRECTORY */
+ *   operate NAME actor target key value   plan, commit, apply; "ok N result" or "fault CLASS text", then
+ * events put KIND qid key value, take KIND qid key   a change from elsewhere, committed and applied fact qid
+ * NAME [value]                 the world changes chain qid N name                      the feature along
+ * chain N dump                                  the state that clients can see reload the store again: must
+ * be the model that lives; is used from now on usage: driver DIRECTORY */
 #include "tests/secondmodel/driver.h"
 
 #include <inttypes.h>
@@ -45,6 +43,13 @@ static const char *world_files(void *arg, const char *kernel, const char *file)
 static uint32_t world_draws(void *arg)
 {
     return ++((struct driver *)arg)->draws * 2654435761u;
+}
+
+/* The clock stands: what a firewall rule's expire means does not depend on when the test runs. */
+static uint64_t world_stands(void *arg)
+{
+    (void)arg;
+    return DRIVER_NOW;
 }
 
 static int open_store(struct store *s, struct fault *why)
@@ -134,7 +139,9 @@ static void operate(struct driver *d, struct span *f)
         if (plan.changes > 0)
             printf("moved\ta refused plan holds changes\n");
     } else {
-        printf("ok\t%zu\n", plan.commit_at);
+        printf("ok\t%zu", plan.commit_at);
+        show_field(plan.result);
+        putchar('\n');
     }
     for (size_t i = 0; i < plan.events; i++)
         show_event(&d->known, &plan, &plan.event[i]);
@@ -260,7 +267,7 @@ int main(int argc, char **argv)
                              .kernel = world_kernels,
                              .kernel_file = world_files,
                              .random = world_draws,
-                             .seconds = NULL};
+                             .seconds = world_stands};
     model_free(load(&d)); /* makes the first store */
     use(&d, load(&d));
     while (getline(&line, &room, stdin) > 0) {

@@ -10,7 +10,7 @@
 #include "model/ask.h"
 #include "model/operation.h"
 
-enum { DRIVER_QIDS = 256, DRIVER_FIELDS = 8 };
+enum { DRIVER_QIDS = 256, DRIVER_FIELDS = 8, DRIVER_NOW = 1700000000 };
 
 struct driver {
     struct model *model;

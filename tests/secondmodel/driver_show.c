@@ -4,6 +4,10 @@
 
 #include <inttypes.h>
 
+#include "model/device_wire.h"
+#include "model/firewall.h"
+#include "model/long_text.h"
+
 void show_field(struct span s)
 {
     putchar('\t');
@@ -62,6 +66,61 @@ static void show_properties(const struct known *k, uint32_t qid)
     }
 }
 
+static void show_devices(const struct known *k, uint32_t qid)
+{
+    for (const struct item *i = model_items(k->model, qid, CHANGE_DEVICE); i != NULL; i = i->next) {
+        AUTO_TEXT options = TEXT_WITH_LIMIT(1 << 20);
+        struct assignment a;
+        printf("device\t%" PRIu32, qid);
+        show_field((struct span){i->key, i->key_len});
+        if (assignment_read((struct span){i->key, i->key_len}, (struct span){i->value, i->value_len}, &a) < 0)
+            printf("\tunreadable");
+        else
+            options_text(&options, a.options);
+        show_field(span_of(device_mode_name(a.mode)));
+        show_field(a.frontend);
+        show_field(text_span(&options));
+        putchar('\n');
+    }
+}
+
+static void show_volumes(const struct known *k, uint32_t qid)
+{
+    static const char *const shown[] = {"pool",          "vid",    "rw",  "save_on_stop",
+                                        "snap_on_start", "source", "size"};
+    for (const struct item *i = model_items(k->model, qid, CHANGE_VOLUME); i != NULL; i = i->next) {
+        printf("volume\t%" PRIu32, qid);
+        show_field((struct span){i->key, i->key_len});
+        for (size_t n = 0; n < COUNT(shown); n++) {
+            struct span value = SPAN_LITERAL("");
+            (void)ask_attribute((struct span){i->value, i->value_len}, shown[n], &value);
+            show_field(value);
+        }
+        putchar('\n');
+    }
+}
+
+/* As the Admin API answers them. */
+static void show_texts(const struct known *k, uint32_t qid)
+{
+    AUTO_TEXT notes = TEXT_WITH_LIMIT(LONG_TEXT_MAX);
+    AUTO_TEXT list = TEXT_WITH_LIMIT(LONG_TEXT_MAX);
+    AUTO_TEXT rules = TEXT_WITH_LIMIT(LONG_TEXT_MAX);
+    struct firewall_rule rule;
+    unsigned place = 0, at = 0;
+    (void)long_text_known(k, CHANGE_NOTES, qid, &notes);
+    printf("texts\t%" PRIu32 "\t%d", qid, firewall_known(k, qid, &list));
+    struct span rest = text_span(&list);
+    while (firewall_list_next(&rest, &place, &at, &rule) == 1) {
+        text_format(&rules, "%u ", at);
+        firewall_rule_print(&rule, &rules);
+        text_byte(&rules, '\n');
+    }
+    show_field(text_span(&rules));
+    show_field(text_span(&notes));
+    putchar('\n');
+}
+
 static void show_vm(const struct known *k, const struct vm *vm)
 {
     uint32_t qid = vm_qid(vm);
@@ -86,6 +145,9 @@ static void show_vm(const struct known *k, const struct vm *vm)
     n = ask_connected(k, qid, clients, COUNT(clients));
     for (size_t i = 0; i < n && i < COUNT(clients); i++)
         printf("client\t%" PRIu32 "\t%s\n", qid, vm_name(clients[i]));
+    show_devices(k, qid);
+    show_volumes(k, qid);
+    show_texts(k, qid);
 }
 
 void show_all(const struct known *k)

@@ -6,8 +6,12 @@ on its way leaves nothing behind: of its events only those before the first chan
 import re
 
 import properties
-from properties import PVE, QVE, name_check, offers_disposables, told
-from state import TEMPLATED, UNSET, VM, Refused
+import volumes
+from devices import Devices
+from making import Making
+from properties import PVE, QVE, offers_disposables, told
+from state import UNSET, Refused
+from texts import Texts
 
 PE = "ProtocolError"
 IN_USE = "QubesVMInUseError"
@@ -15,11 +19,12 @@ INHERITED = ("default_user", "kernel", "kernelopts", "vcpus", "memory", "maxmem"
              "shutdown_timeout", "management_dispvm")
 
 
-class Operation:
+class Operation(Devices, Making, Texts):
     """One attempt. `result` afterwards: the new state."""
 
-    def __init__(self, state, actor="dom0"):
+    def __init__(self, state, actor="dom0", drawn=None):
         self.s = state.copy()
+        self.drawn = drawn  # the name of a disposable, which is drawn
         self.actor = actor
         self.events = []
         self.first_change = None
@@ -54,6 +59,9 @@ class Operation:
         if row.ro:
             raise Refused(PVE)
         self.assign(holder, row, value)
+
+    def property_assign(self, holder, name, value):
+        self.assign(holder, self.row(holder, name), value)
 
     def assign(self, holder, row, value):
         s = self.s
@@ -176,6 +184,8 @@ class Operation:
                     self.tell(vm, "property-reset:" + name, name=name)
         if name == "netvm":
             self.after_netvm(holder, value)
+        if name == "template":
+            volumes.follow_template(s, holder)
         if name == "keyboard_layout" and value != old:
             for vm in self.at_default(name):
                 if s.has(vm, "guivm") and s.get(vm, "guivm") == holder.name:
@@ -439,111 +449,3 @@ class Operation:
             raise Refused("QubesLabelInUseError")
         self.change()
         del labels[name]
-
-    # ---- making and removing
-
-    def parse_payload(self, klass, template, raw):
-        if template and klass not in TEMPLATED:
-            raise Refused(PE)
-        try:
-            text = raw.decode("ascii")
-        except UnicodeDecodeError:
-            raise Refused(PE) from None
-        given = {}
-        for item in text.split(" "):
-            key, equals, value = item.partition("=")
-            if not equals:
-                raise Refused(None)
-            if key in given or key not in ("name", "label"):
-                raise Refused(PE)
-            if key == "name":
-                name_check(value)
-            else:
-                self.check_label(value, True)
-            if key == "name" or value in self.s.labels:
-                given[key] = value  # an unknown label counts as none
-        if "name" not in given or "label" not in given:
-            raise Refused(PE)
-        return given
-
-    def vm_create(self, klass, template, raw):
-        s = self.s
-        given = self.parse_payload(klass, template, raw)
-        if given["name"] in s.vms:
-            raise Refused("QubesVMAlreadyExistsError")
-        if template and template not in s.vms:
-            raise Refused("QubesVMNotFoundError")
-        if klass == "AdminVM":
-            raise Refused(PVE)
-        if klass in TEMPLATED:
-            if not template:
-                template = s.get(None, "default_dispvm" if klass == "DispVM" else "default_template")
-            if template in (None, UNSET):
-                raise Refused(QVE)
-            if klass == "AppVM" and s.vms[template].klass != "TemplateVM":
-                raise Refused(PVE)
-            if klass == "DispVM" and not offers_disposables(s, s.vms[template]):
-                raise Refused(QVE)
-        self.change()
-        vm = self.construct(klass, given, template)
-        self.tell(None, "domain-add", vm=vm.name)
-        self.tag_add(vm, "created-by-" + self.actor)
-        if vm.is_qubes:
-            self.tell(vm, "domain-create-on-disk")
-
-    def construct(self, klass, given, template):
-        s = self.s
-        used = {vm.qid for vm in s.vms.values()}
-        vm = VM(min(set(range(1, len(used) + 2)) - used), given["name"], klass)
-        vm.stored = {"name": vm.name, "qid": vm.qid, "label": given["label"], "uuid": "drawn"}
-        if template:
-            vm.stored["template"] = template
-        s.vms[vm.name] = vm
-        self.silent = True
-        if vm.is_qubes and not s.get(None, "check_updates_vm"):
-            self.feature_assign(vm, "check-updates", "")
-        if klass == "DispVM":
-            vm.stored["dispid"] = "drawn"
-            self.take_over(vm, s.vms[template])
-        for name in ("guivm", "audiovm"):
-            if s.has(vm, name):
-                self.follow_tag(vm, name, s.get(vm, name))
-        self.silent = False
-        return vm
-
-    def take_over(self, vm, template):
-        for name, row in properties.of(template.klass).items():
-            if row.clone and name != "template" and self.s.has(vm, name) and name not in vm.stored \
-                    and name in template.stored:
-                vm.stored[name] = template.stored[name]
-        for name, value in template.features.items():
-            if not name.startswith("preload-dispvm"):
-                self.feature_assign(vm, name, value)
-        for tag in template.tags:
-            if tag.startswith("created-by-") and tag.removeprefix("created-by-") not in self.s.vms:
-                vm.tags[tag] = None  # qubesd fails here: no disposable of a VM whose maker is gone
-            else:
-                self.tag_add(vm, tag)
-
-    def vm_remove(self, vm):
-        s = self.s
-        if vm.klass == "AdminVM":
-            raise Refused(IN_USE)
-        if vm.is_qubes:
-            if s.get(vm, "installed_by_rpm"):
-                raise Refused(IN_USE)
-            if s.running(vm):
-                raise Refused("QubesVMNotHaltedError")
-        self.tell(None, "domain-pre-delete", vm=vm.name)
-        for name, row in properties.of(None).items():
-            if row.type == "vm" and s.get(None, name) == vm.name:
-                raise Refused(IN_USE)
-        for other in s.vms.values():
-            for name, row in properties.of(other.klass).items():
-                if other is not vm and row.type == "vm" and other.stored.get(name) == vm.name:
-                    raise Refused(IN_USE)
-        self.change()
-        del s.vms[vm.name]
-        self.tell(None, "domain-delete", vm=vm.name)
-        if vm.is_qubes:
-            self.tell(vm, "domain-remove-from-disk")

@@ -8,6 +8,7 @@ Prints the seed and the shortest sequence that differs."""
 import argparse
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,10 @@ from state import UNSET, Refused, State
 
 CHAINS = ("own", "template", "netvm", "adminvm", "template_adminvm")
 HOST = {"host_hypervisor": "xen", "host_memory_kib": "16777216", "host_cpus": "8", "dom0_maxmem_mib": "4096"}
+POOLS = {"thin": "name=thin\ndriver=lvm_thin\nvolume_group=vg\nthin_pool=tp",
+         "other": "name=other\ndriver=file\ndir_path=/other"}
+BY_TARGET = ("firewall_set", "firewall_reload", "notes_set", "device_assign", "device_unassign", "device_mode",
+             "denied_add", "denied_remove", "disposable_create")
 START = [("vm_create", "", "TemplateVM+", b"name=tmpl label=black"), ("vm_create", "", "AppVM+tmpl", b"name=work label=red"),
          ("vm_create", "", "AppVM+tmpl", b"name=net label=blue"), ("property_set", "net", "provides_network", b"True"),
          ("property_set", "net", "netvm", b""), ("property_set", "", "default_netvm", b"net"),
@@ -80,6 +85,8 @@ class Pair:
         self.steps, self.kept_every = 0, kept_every
         for name, value in HOST.items():
             self.fact(-1, name, value)
+        for name, value in POOLS.items():
+            self.driver.ask("put", "POOL", -1, name, value)
 
     def qid(self, name):
         return self.state.vms[name].qid if name else -1
@@ -89,7 +96,7 @@ class Pair:
         if (holder and holder not in self.state.vms) or actor not in self.state.vms:
             return  # what made it was shrunk away
         self.steps += 1
-        if kind in ("host", "power", "pci"):
+        if kind in ("host", "power"):
             getattr(self, kind)(holder, key, value)
         else:
             self.operate(kind, holder, key, value, actor)
@@ -117,16 +124,13 @@ class Pair:
         for name, value in facts.items():
             self.fact(qid, name, "" if key == "Halted" else value)
 
-    def pci(self, holder, key, _value):
-        vm = self.state.vms[holder]
-        if (key == "put") == (vm.pci == 0):
-            self.driver.ask(key, "DEVICE", vm.qid, "pci dom0 00_19.0 *", "mode=required" if key == "put" else "")
-            vm.pci = 1 if key == "put" else 0
-
     # Operations.
     def operate(self, kind, holder, key, value, actor):
         answer = self.driver.ask("operate", kind, self.qid(actor), self.qid(holder), key, value)
-        operation = Operation(self.state, actor)
+        drawn = answer[0][2].split(" ")[0] if kind == "disposable_create" and answer[0][0] == "ok" else None
+        if drawn is not None and (not re.fullmatch("disp[0-9]{1,4}", drawn) or drawn in self.state.vms):
+            raise Differs(f"a disposable is called {drawn!r}")
+        operation = Operation(self.state, actor, drawn)
         refused = None
         try:
             self.perform(operation, kind, holder, key, value)
@@ -142,8 +146,12 @@ class Pair:
                 raise Differs(line[1])
         if not refused:
             self.state = operation.s
-            if kind == "vm_create":
+            if kind in ("vm_create", "vm_create_in_pool"):
                 self.take_drawn(dict(w.split("=", 1) for w in value.decode().split(" "))["name"])
+            if drawn is not None:
+                self.take_drawn(drawn)
+                if self.state.vms[drawn].stored["dispid"] != int(drawn[4:]):
+                    raise Differs(f"{drawn} has another number")
             if kind == "vm_remove":
                 self.forget_facts(self.state)
 
@@ -157,8 +165,10 @@ class Pair:
     def perform(operation, kind, holder, key, value):
         vm = operation.s.vms[holder] if holder else None
         do = getattr(operation, kind)
-        if kind == "vm_create":
+        if kind in ("vm_create", "vm_create_in_pool"):
             do(*key.split("+"), value)
+        elif kind in BY_TARGET:
+            do(vm, key, value)
         elif kind in ("label_create", "property_set", "feature_set"):
             do(*([vm] if kind != "label_create" else []), key, value)
         elif kind == "label_remove":
@@ -209,6 +219,14 @@ class Pair:
                 yield ("tag", str(vm.qid), tag)
             for client in s.connected(vm):
                 yield ("client", str(vm.qid), client.name)
+            for device, (mode, frontend, options) in vm.devices.items():
+                yield ("device", str(vm.qid), " ".join(device), mode, frontend, repr(options))
+            for volume in vm.volumes.values():
+                yield ("volume", str(vm.qid), *volume.shown())
+            rules = ["action=accept"] if vm.firewall is None else vm.firewall
+            shown_rules = "".join(f"{place} {text}\n" for place, text in enumerate(rules) if text is not None)
+            yield ("texts", str(vm.qid), str(int(vm.firewall is not None)), shown_rules,
+                   vm.notes.encode().decode("latin-1"))
         yield from self.dump_properties(None, "4294967295")
         for name, (index, colour) in s.labels.items():
             yield ("label", name, str(index), colour)

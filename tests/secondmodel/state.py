@@ -5,6 +5,7 @@ rules of the Admin API alone, plainly and slowly, to be compared with model/."""
 CLASSES = ("AdminVM", "TemplateVM", "AppVM", "StandaloneVM", "DispVM", "RemoteVM")
 QUBES = ("TemplateVM", "AppVM", "StandaloneVM", "DispVM")
 TEMPLATED = ("AppVM", "DispVM")
+NOW = 1700000000  # the driver's clock stands there
 UNSET = type("Unset", (), {"__repr__": lambda self: "UNSET"})()
 KERNELS = {"k1": {"nopci": "nopci of k1"}, "k2": {"pci": "pci of k2"}}  # the rest of k? has no such files
 
@@ -23,13 +24,23 @@ class VM:
         self.stored = {}    # property: value (None, bool, int, text; a VM is its name)
         self.features = {}  # in the order of their first setting
         self.tags = {}      # the same; qubesd keeps no order, ours deletes several in this one
-        self.pci = 0        # how many PCI devices are assigned
+        self.devices = {}   # (class, backend, port, id): (mode, frontend, options)
+        self.volumes = {}   # volumes.Volume by its name
+        self.firewall = None  # the rules' texts, None in the place of an expired one; None: none of its own
+        self.notes = ""
 
     def copy(self):
         other = VM(self.qid, self.name, self.klass)
         other.stored, other.features = dict(self.stored), dict(self.features)
-        other.tags, other.pci = dict(self.tags), self.pci
+        other.tags, other.devices = dict(self.tags), dict(self.devices)
+        other.volumes = {name: volume.copy() for name, volume in self.volumes.items()}
+        other.firewall, other.notes = self.firewall, self.notes
         return other
+
+    @property
+    def pci(self):
+        """How many PCI devices are assigned."""
+        return sum(klass == "pci" for klass, *_device in self.devices)
 
     @property
     def is_qubes(self):
@@ -44,7 +55,9 @@ class State:
                        "green": (4, "0x73d216"), "gray": (5, "0x555555"), "blue": (6, "0x3465a4"),
                        "purple": (7, "0x75507b"), "black": (8, "0x000000")}
         self.pools = {"varlibqubes": {"driver": "file", "dir_path": "/var/lib/qubes"},
-                      "linux-kernel": {"driver": "linux-kernel", "dir_path": "/var/lib/qubes/vm-kernels"}}
+                      "linux-kernel": {"driver": "linux-kernel", "dir_path": "/var/lib/qubes/vm-kernels"},
+                      "thin": {"driver": "lvm_thin", "volume_group": "vg", "thin_pool": "tp"},
+                      "other": {"driver": "file", "dir_path": "/other"}}
         self.facts = {}     # (qid, name): text; the host's qid is -1
         dom0 = VM(0, "dom0", "AdminVM")
         dom0.stored["label"] = "black"

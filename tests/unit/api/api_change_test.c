@@ -221,6 +221,36 @@ static void the_history_is_asked_of_registry_and_names_vms_as_they_are_called_no
     scene_close(&s);
 }
 
+static void what_dom0_uses_is_asked_of_host_and_nothing_where_it_is_no_domain(void **state)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(1000);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(1000);
+    struct sample_reply m = {.time_ns = 1};
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t first = scene_call(&s, "admin.vm.CurrentState dom0 name dom0", "");
+    uint64_t second = scene_call(&s, "admin.vm.CurrentState dom0 name dom0", "");
+    uint64_t third = scene_call(&s, "admin.vm.CurrentState dom0 name dom0", "");
+    assert_int_equal(s.asks, 3);
+    assert_int_equal(s.ask[0].e.type, MESSAGE_sample);
+    sample_item_add(&m.samples, &elements,
+                    &(struct sample_item){"611da028-c63e-4137-ad7c-9408e5ca7f90", 4, 2, 1, 1, 1});
+    sample_reply_encode(&body, &m);
+    scene_answer(&s, 0, 0, "", &body);
+    assert_true(scene_got(&s, first, "0|mem=0 mem_static_max=4194304 cputime=0 power_state=Running"));
+    sample_item_add(&m.samples, &elements,
+                    &(struct sample_item){"00000000-0000-0000-0000-000000000000", 0, 2, 2000, 9, 77});
+    text_clear(&body);
+    sample_reply_encode(&body, &m);
+    scene_answer(&s, 1, 0, "", &body);
+    assert_true(scene_got(&s, second, "0|mem=2000 mem_static_max=4194304 cputime=77 power_state=Running"));
+    scene_answer(&s, 2, -ERR_GONE, "gone", NULL);
+    assert_true(scene_got(&s, third, "0|mem=0 mem_static_max=4194304 cputime=0 power_state=Running"));
+    assert_int_equal(s.asks, 3);
+    scene_close(&s);
+}
+
 static void the_state_of_a_living_vm_is_asked_and_its_facts_stand_in(void **state)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(1000);
@@ -336,6 +366,7 @@ int main(void)
         cmocka_unit_test(life_is_asked_of_the_vms_own_process_and_generation),
         cmocka_unit_test(a_vm_that_is_known_to_rest_is_not_woken_to_be_ended),
         cmocka_unit_test(the_history_is_asked_of_registry_and_names_vms_as_they_are_called_now),
+        cmocka_unit_test(what_dom0_uses_is_asked_of_host_and_nothing_where_it_is_no_domain),
         cmocka_unit_test(the_state_of_a_living_vm_is_asked_and_its_facts_stand_in),
         cmocka_unit_test(a_disposable_is_answered_by_its_name_or_its_uuid),
         cmocka_unit_test(what_a_disposable_is_not_asked_with_is_refused_here),

@@ -100,6 +100,7 @@ static void each_read_is_answered_without_asking_anybody(void **state)
         {"admin.vm.tag.Get+one dom0 name work", "0|1"},
         {"admin.vm.tag.Get+three dom0 name work", "0|0"},
         {"admin.vm.CurrentState dom0 name work", "0|mem=0 mem_static_max=0 cputime=0 power_state=Halted"},
+        {"admin.vm.CurrentState dom0 name away", "0|mem=0 mem_static_max=0 cputime=0 power_state=Running"},
         {"admin.vm.device.pci.Available dom0 name work", "0|"},
         {"bulkhead.Version dom0 name dom0", "0|" BULKHEAD_VERSION},
     };

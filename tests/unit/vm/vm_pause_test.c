@@ -32,6 +32,47 @@ static void our_own_pause_and_unpause_are_told_once(void **state)
     bench_end(&b);
 }
 
+/* Its resume was heard before we knew that it was done, too: what is heard next may be old. */
+static void a_pause_that_the_host_tells_before_it_is_known_to_be_done_is_told_at_once(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    unsigned from = b.events;
+    b.hold_tasks = true;
+    uint64_t pause = BENCH_HEAR(&b, vm_pause, 0);
+    BENCH_HEAR(&b, observed, .active = 1, .domid = (uint32_t)b.world.domid, .state = VIRT_PAUSED,
+               .event = VIRT_EVENT_SUSPENDED);
+    BENCH_HEARD(&b, from, "domain-pre-paused");
+    b.hold_tasks = false;
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, pause), 0);
+    BENCH_HEARD(&b, from, "domain-pre-paused", "domain-paused");
+    bench_observe(&b, VIRT_EVENT_SUSPENDED);
+    assert_int_equal(b.events - from, 2);
+    bench_end(&b);
+}
+
+static void a_pause_that_fails_after_an_old_word_of_one_is_not_told(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    unsigned from = b.events;
+    b.world.fail_call = b.world.calls + 2; /* after the look before it */
+    b.world.fail_with = -ERR_HYPERVISOR;
+    b.hold_tasks = true;
+    uint64_t pause = BENCH_HEAR(&b, vm_pause, 0);
+    BENCH_HEAR(&b, observed, .active = 1, .domid = (uint32_t)b.world.domid, .state = VIRT_PAUSED,
+               .event = VIRT_EVENT_SUSPENDED);
+    b.hold_tasks = false;
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, pause), -ERR_HYPERVISOR);
+    BENCH_HEARD(&b, from, "domain-pre-paused");
+    assert_string_equal(b.power_state, "Running");
+    bench_end(&b);
+}
+
 static void a_word_of_the_host_that_comes_too_late_pauses_nothing(void **state)
 {
     struct bench b;
@@ -158,6 +199,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(our_own_pause_and_unpause_are_told_once),
+        cmocka_unit_test(a_pause_that_the_host_tells_before_it_is_known_to_be_done_is_told_at_once),
+        cmocka_unit_test(a_pause_that_fails_after_an_old_word_of_one_is_not_told),
         cmocka_unit_test(a_word_of_the_host_that_comes_too_late_pauses_nothing),
         cmocka_unit_test(a_word_of_the_host_that_comes_too_late_resumes_nothing),
         cmocka_unit_test(a_resume_by_others_soon_after_our_pause_is_told),
