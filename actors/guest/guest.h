@@ -39,7 +39,7 @@ enum guest_write_step { WRITE_IDLE, WRITE_ASKS, WRITE_DOOR, WRITE_WORKS };
 
 struct guest {
     bool open; /* its VM lives, as this domain */
-    bool bare; /* without a QubesDB */
+    bool bare; /* it began without a QubesDB: nothing is written */
     uint32_t domid;
     char name[32]; /* of the VM, while it is open */
     struct subject subject;

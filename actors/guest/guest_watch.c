@@ -78,7 +78,7 @@ void guest_tell_untold(struct guest *g, struct out *out)
 void guest_watch_ask(struct guest *g, struct out *out)
 {
     out_timer(out, TIMER_WATCH, 0);
-    if (g->open && !g->watches && !g->bare)
+    if (g->open && !g->watches)
         out_door(out, GUEST_DOOR_WATCH);
 }
 
