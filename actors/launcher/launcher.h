@@ -59,6 +59,6 @@ extern const struct actor launcher_actor;
 /* Before begin. Both must outlive the core. */
 void launcher_attach(struct launcher *self, const struct launcher_ops *ops, void *arg);
 /* The asker is answered, unless it has its answer already. */
-void launcher_ran(struct launcher *self, struct out *out, const struct program_end *end);
+void launcher_ran(struct launcher *l, struct out *out, const struct program_end *end);
 
 #endif
