@@ -53,7 +53,7 @@ static void base64(const unsigned char *bytes, size_t len, char *to)
                              (left > 1 ? (unsigned long)bytes[i + 1] << 8 : 0) |
                              (left > 2 ? bytes[i + 2] : 0);
         for (unsigned j = 0; j < 4; j++)
-            *to++ = j <= left ? digit[word >> (18 - 6 * j) & 63] : (char)'=';
+            *to++ = (char)(j <= left ? digit[word >> (18 - 6 * j) & 63] : '=');
     }
     *to = '\0';
 }

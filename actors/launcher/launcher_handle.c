@@ -254,7 +254,7 @@ static void take_words(char *to, size_t size, struct span said)
 {
     size_t len = said.len < size - 1 ? said.len : size - 1;
     for (size_t i = 0; i < len; i++)
-        to[i] = said.at[i] >= ' ' && said.at[i] < 127 && said.at[i] != '%' ? said.at[i] : (char)' ';
+        to[i] = (char)(said.at[i] >= ' ' && said.at[i] < 127 && said.at[i] != '%' ? said.at[i] : ' ');
     to[len] = '\0';
 }
 
