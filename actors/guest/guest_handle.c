@@ -182,6 +182,8 @@ static void timer(void *self, struct out *out, uint64_t number)
         guest_tell_untold(g, out);
     else if (number == TIMER_WRITE_DOOR)
         guest_write_no_door(g, out);
+    else if (number == TIMER_WRITE_AGAIN)
+        guest_write_again(g, out);
 }
 
 static void end(void *self)

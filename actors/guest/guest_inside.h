@@ -5,7 +5,14 @@
 
 #include "actors/guest/guest.h"
 
-enum guest_timer { TIMER_RETIRE = 1, TIMER_DOOR, TIMER_WATCH, TIMER_UNTOLD, TIMER_WRITE_DOOR };
+enum guest_timer {
+    TIMER_RETIRE = 1,
+    TIMER_DOOR,
+    TIMER_WATCH,
+    TIMER_UNTOLD,
+    TIMER_WRITE_DOOR,
+    TIMER_WRITE_AGAIN
+};
 
 /* guest_watch.c: the guest is there; the connection has come or not; what was not told one by one. */
 void guest_watch_begin(struct guest *g, struct out *out);
@@ -28,6 +35,7 @@ void guest_write_pushed(struct guest *g, struct out *out, const struct guest_wri
 bool guest_write_answered(struct guest *g, struct out *out, const struct answer *a);
 void guest_write_handed(struct guest *g, struct out *out, int fd);
 void guest_write_no_door(struct guest *g, struct out *out);
+void guest_write_again(struct guest *g, struct out *out);
 void guest_write_done(struct guest *g, struct out *out, const struct done *d);
 void guest_write_drop(struct guest *g, struct out *out); /* its VM has ended */
 void guest_write_end(struct guest *g);

@@ -41,9 +41,17 @@ static void drop_first(struct guest *g)
     g->writing = WRITE_IDLE;
 }
 
+/* Registry has just begun, or is about to: what nobody waits for is asked again. */
+static bool is_early(int r)
+{
+    return r == -ERR_BUSY || r == -ERR_GONE || r == -ERR_LATE;
+}
+
 static void end(struct guest *g, struct out *out, int r, const struct fault *why)
 {
     struct request request = g->write[0].request;
+    if (request.type == 0 && is_early(r))
+        out_timer(out, TIMER_WRITE_AGAIN, out->now + SECONDS);
     drop_first(g);
     if (request.type == MESSAGE_guest_fill && r >= 0)
         guest_watch_begin(g, out); /* what was written first is no change */
@@ -126,6 +134,12 @@ void guest_write_wanted(struct guest *g, struct out *out, const struct request *
     job->what = what;
     job->client = client;
     next(g, out);
+}
+
+void guest_write_again(struct guest *g, struct out *out)
+{
+    if (g->open && !g->bare)
+        guest_write_wanted(g, out, NULL, 1, 0);
 }
 
 void guest_write_pushed(struct guest *g, struct out *out, const struct guest_write *m)

@@ -67,7 +67,8 @@ void qubesdb_asked(struct registry *r, struct out *out, const struct envelope *e
     struct gathering g = {.elements = TEXT_WITH_LIMIT(ENTRIES_BYTES), .why = &why};
     struct qubesdb_sink to = {gather, &g};
     const struct vm *vm = model_vm(r->model, e->subject_instance);
-    int result = vm == NULL || vm_generation(vm) != e->subject_generation
+    int result = !r->loaded ? -ERR_BUSY
+                 : vm == NULL || vm_generation(vm) != e->subject_generation
                      ? fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed")
                      : wanted(r, vm_qid(vm), m, &to, &why);
     if (result < 0)
