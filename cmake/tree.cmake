@@ -61,7 +61,7 @@ add_unit_tests(devbus-pci actor_devbus_pci)
 target_compile_definitions(unit_devbus-pci_devbus_pci_test PRIVATE CONFORMANCE="${PROJECT_SOURCE_DIR}/tests/conformance")
 add_unit_tests(cli room_cli)
 add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
-add_programs(sim actor_router actor_api actor_registry actor_host actor_vm actor_guest actor_devbus_pci door_sim)
+add_programs(sim actor_router actor_api actor_registry actor_host actor_vm actor_guest actor_devbus_pci actor_launcher door_sim)
 target_compile_definitions(sim_sim_test PRIVATE SIM_SEEDS="${PROJECT_SOURCE_DIR}/tests/sim/seeds.txt")
 
 add_fuzz(text room_base)

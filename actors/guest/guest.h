@@ -7,12 +7,14 @@
 
 #include "runtime/post.h"
 
-/* What is asked of the supervisor, and comes back: a connection for one reading, and one that hears of
- * changes. */
-enum guest_door { GUEST_DOOR_READ, GUEST_DOOR_WATCH };
+/* What is asked of the supervisor, and comes back: a connection for one reading, one that hears of changes,
+ * and one for one writing. */
+enum guest_door { GUEST_DOOR_READ, GUEST_DOOR_WATCH, GUEST_DOOR_WRITE };
 
 /* Calls of the guest that are being worked on; the next is answered busy. */
 enum { GUEST_CALLS = 8 };
+/* Writings that wait for their turn. */
+enum { GUEST_WRITES = 16 };
 
 enum guest_step { GUEST_WAITS, GUEST_DOOR, GUEST_READS, GUEST_TELLS };
 
@@ -24,14 +26,31 @@ struct guest_call {
     uint64_t tag;  /* of the question to registry */
 };
 
+/* One writing: asked of registry, or pushed by it. */
+struct guest_write_job {
+    struct request request; /* of type 0: nobody waits for it */
+    uint32_t what, client;  /* of qdb_entries, unless the entries are here already */
+    bool has_entries;
+    uint32_t count;
+    struct text entries; /* packed */
+};
+
+enum guest_write_step { WRITE_IDLE, WRITE_ASKS, WRITE_DOOR, WRITE_WORKS };
+
 struct guest {
     bool open; /* its VM lives, as this domain */
+    bool bare; /* it began without a QubesDB: nothing is written */
     uint32_t domid;
     char name[32]; /* of the VM, while it is open */
     struct subject subject;
     struct guest_call call[GUEST_CALLS]; /* in their order */
     size_t calls;
     uint64_t last_tag, refused;
+    struct guest_write_job write[GUEST_WRITES]; /* in their order; the first is being done */
+    size_t writes;
+    enum guest_write_step writing;
+    uint64_t write_tag; /* of the question to registry; then which writing the worker has in hand */
+    bool behind;        /* more was pushed than could wait: all that a netvm is told is written anew */
     /* The connection that hears of changes: */
     bool watches;
     uint64_t watch_again; /* how long until it is asked for anew */
@@ -52,11 +71,14 @@ void guest_watch_ended(struct guest *g, struct out *out);
 /* The paths that are watched (guest_watch.def), until NULL. */
 const char *guest_watched(size_t i);
 
-/* A reading for the worker. */
+/* A reading or a writing for the worker. */
+enum guest_task_what { GUEST_READS_IT, GUEST_WRITES_IT };
 struct guest_task {
     struct task task;
     int fd; /* the worker closes it */
     uint32_t what;
+    uint32_t count;         /* WRITES_IT: entries, packed in `elements` */
+    uint64_t number;        /* which writing it is */
     struct wire_list words; /* into elements; whoever hears of the end frees that */
     struct text elements;
 };

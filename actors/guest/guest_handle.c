@@ -13,25 +13,27 @@
 /* Closed and idle for so long, it ends. */
 #define LINGER (2 * SECONDS)
 
-/* The note of an open guest, "DOMID NAME": what comes after a crash goes on with the same guest. */
+/* The note of an open guest, "DOMID NAME" or "DOMID NAME bare": what comes after a crash goes on with the
+ * same guest. */
 static void write_note(const struct guest *g, struct out *out)
 {
     AUTO_TEXT note = TEXT_WITH_LIMIT(64);
     if (g->open)
-        text_format(&note, "%" PRIu32 " %s", g->domid, g->name);
+        text_format(&note, "%" PRIu32 " %s%s", g->domid, g->name, g->bare ? " bare" : "");
     out_note(out, text_span(&note));
 }
 
 static int read_note(struct guest *g, struct span note)
 {
     uint64_t domid;
-    struct span name, number = span_split(note, ' ', &name);
+    struct span rest, bare, number = span_split(note, ' ', &rest), name = span_split(rest, ' ', &bare);
     int r = text_number(number, 0, UINT32_MAX, &domid);
     if (r == 0)
         r = text_copy(g->name, sizeof g->name, name);
     if (r < 0)
         return r;
     g->domid = (uint32_t)domid;
+    g->bare = span_is(bare, "bare");
     g->open = true;
     return 0;
 }
@@ -48,12 +50,14 @@ static int begin(void *self, struct out *out, const struct life *life)
         out_timer(out, TIMER_RETIRE, out->now + LINGER);
     out_ready(out);
     guest_watch_begin(g, out);
+    if (g->open && !g->bare) /* what was pushed meanwhile has reached nobody */
+        guest_write_wanted(g, out, NULL, 1, 0);
     return 0;
 }
 
 void guest_idle(struct guest *g, struct out *out)
 {
-    if (!g->open && g->calls == 0)
+    if (!g->open && g->calls == 0 && g->writes == 0)
         out_timer(out, TIMER_RETIRE, out->now + LINGER);
 }
 
@@ -62,13 +66,15 @@ static void on_guest_open(struct guest *g, struct out *out, const struct envelop
 {
     struct request request = request_of(e);
     g->open = true;
+    g->bare = m->bare != 0;
     g->domid = m->domid;
     (void)text_copy(g->name, sizeof g->name, span_of(m->name));
     write_note(g, out);
     out_title(out, m->name);
     out_timer(out, TIMER_RETIRE, 0);
     (void)REPLY(out, guest_open, &request, NO_MESSAGE(guest_open_reply));
-    guest_watch_begin(g, out);
+    if (m->fresh == 0)
+        guest_watch_begin(g, out);
 }
 
 static void on_guest_close(struct guest *g, struct out *out, const struct envelope *e,
@@ -78,6 +84,7 @@ static void on_guest_close(struct guest *g, struct out *out, const struct envelo
     (void)m;
     g->open = false;
     write_note(g, out);
+    guest_write_drop(g, out);
     guest_idle(g, out);
     (void)REPLY(out, guest_close, &request, NO_MESSAGE(guest_close_reply));
 }
@@ -96,10 +103,36 @@ static void on_guest_updates(struct guest *g, struct out *out, const struct enve
     guest_call_count(g, out, &request, m->payload);
 }
 
+static void on_guest_fill(struct guest *g, struct out *out, const struct envelope *e,
+                          const struct guest_fill *m)
+{
+    struct request request = request_of(e);
+    (void)m;
+    guest_write_wanted(g, out, &request, 0, 0);
+}
+
+/* Registry says whether the asker is a client. */
+static void on_guest_serve(struct guest *g, struct out *out, const struct envelope *e,
+                           const struct guest_serve *m)
+{
+    struct request request = request_of(e);
+    (void)m;
+    guest_write_wanted(g, out, &request, 2, e->source_instance);
+}
+
+static void on_guest_write(struct guest *g, struct out *out, const struct envelope *e,
+                           const struct guest_write *m)
+{
+    (void)e;
+    guest_write_pushed(g, out, m);
+}
+
 void guest_handed(struct guest *g, struct out *out, enum guest_door door, int fd)
 {
     if (door == GUEST_DOOR_WATCH)
         guest_watch_came(g, out, fd >= 0);
+    else if (door == GUEST_DOOR_WRITE)
+        guest_write_handed(g, out, fd);
     else
         guest_call_handed(g, out, fd);
 }
@@ -117,17 +150,21 @@ static void hear(void *self, struct out *out, const struct envelope *e)
 
 static void answered(void *self, struct out *out, const struct answer *a)
 {
-    guest_call_answered(self, out, a);
+    if (!guest_write_answered(self, out, a))
+        guest_call_answered(self, out, a);
 }
 
 static void done(void *self, struct out *out, const struct done *d)
 {
-    guest_call_read(self, out, d);
+    if (d->what == GUEST_WRITES_IT)
+        guest_write_done(self, out, d);
+    else
+        guest_call_read(self, out, d);
 }
 
 static void retire_if_idle(struct guest *g, struct out *out)
 {
-    if (!g->open && g->calls == 0)
+    if (!g->open && g->calls == 0 && g->writes == 0)
         out_retire(out);
     out_timer(out, TIMER_RETIRE, g->open ? 0 : out->now + LINGER);
 }
@@ -143,6 +180,15 @@ static void timer(void *self, struct out *out, uint64_t number)
         guest_watch_ask(g, out);
     else if (number == TIMER_UNTOLD)
         guest_tell_untold(g, out);
+    else if (number == TIMER_WRITE_DOOR)
+        guest_write_no_door(g, out);
+    else if (number == TIMER_WRITE_AGAIN)
+        guest_write_again(g, out);
+}
+
+static void end(void *self)
+{
+    guest_write_end(self);
 }
 
 const struct actor guest_actor = {
@@ -154,5 +200,6 @@ const struct actor guest_actor = {
     .answered = answered,
     .done = done,
     .timer = timer,
+    .end = end,
     .perform = guest_perform,
 };

@@ -5,7 +5,14 @@
 
 #include "actors/guest/guest.h"
 
-enum guest_timer { TIMER_RETIRE = 1, TIMER_DOOR, TIMER_WATCH, TIMER_UNTOLD };
+enum guest_timer {
+    TIMER_RETIRE = 1,
+    TIMER_DOOR,
+    TIMER_WATCH,
+    TIMER_UNTOLD,
+    TIMER_WRITE_DOOR,
+    TIMER_WRITE_AGAIN
+};
 
 /* guest_watch.c: the guest is there; the connection has come or not; what was not told one by one. */
 void guest_watch_begin(struct guest *g, struct out *out);
@@ -20,6 +27,20 @@ void guest_call_handed(struct guest *g, struct out *out, int fd);
 void guest_call_no_door(struct guest *g, struct out *out);
 void guest_call_read(struct guest *g, struct out *out, const struct done *d);
 void guest_call_answered(struct guest *g, struct out *out, const struct answer *a);
+
+/* guest_write.c: what registry says is written into the guest's database, one writing after another. */
+void guest_write_wanted(struct guest *g, struct out *out, const struct request *request, uint32_t what,
+                        uint32_t client);
+void guest_write_pushed(struct guest *g, struct out *out, const struct guest_write *m);
+bool guest_write_answered(struct guest *g, struct out *out, const struct answer *a);
+void guest_write_handed(struct guest *g, struct out *out, int fd);
+void guest_write_no_door(struct guest *g, struct out *out);
+void guest_write_again(struct guest *g, struct out *out);
+void guest_write_done(struct guest *g, struct out *out, const struct done *d);
+void guest_write_drop(struct guest *g, struct out *out); /* its VM has ended */
+void guest_write_end(struct guest *g);
+/* On the worker: may block until its own deadline. */
+void guest_write_perform(struct guest_task *t);
 
 /* guest_handle.c: nothing is left to do for a guest that is not there. */
 void guest_idle(struct guest *g, struct out *out);

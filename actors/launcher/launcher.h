@@ -34,7 +34,19 @@ struct program_end {
 
 struct job;
 
+/* A daemon that was started well: of which VM, for which domain. */
+struct daemon_up {
+    struct subject subject;
+    enum outside_program program;
+    bool stubdom;
+    char xid[16];
+};
+enum { DAEMONS_KEPT = 256 };
+
 struct launcher {
+    struct daemon_up up[DAEMONS_KEPT]; /* the last ones; the next takes the place of the oldest */
+    unsigned next_up;
+    bool lacks; /* a program that this host does not have was asked for, and it has been said */
     const struct launcher_ops *ops;
     void *arg;
     struct job *jobs;
@@ -47,6 +59,6 @@ extern const struct actor launcher_actor;
 /* Before begin. Both must outlive the core. */
 void launcher_attach(struct launcher *self, const struct launcher_ops *ops, void *arg);
 /* The asker is answered, unless it has its answer already. */
-void launcher_ran(struct launcher *self, struct out *out, const struct program_end *end);
+void launcher_ran(struct launcher *l, struct out *out, const struct program_end *end);
 
 #endif

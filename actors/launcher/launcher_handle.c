@@ -9,6 +9,7 @@
 
 #include <utlist.h>
 
+#include "base/log.h"
 #include "base/own.h"
 
 /* How long registry may take to say what a VM's daemons are called with. */
@@ -23,7 +24,7 @@ struct job {
     enum outside_program program;
     struct program_values values;
     uint64_t patience;
-    bool stubdom, running, answered;
+    bool stubdom, running, answered, optional;
     char input[JOB_INPUT];
     size_t input_len;
 };
@@ -101,6 +102,61 @@ static void ask_registry(struct launcher *l, struct out *out, struct job *j)
         refuse(l, out, j, r, NULL);
 }
 
+/* ---- daemons that may have been asked for by a process that is no more ---- */
+
+static bool is_about(const struct job *j, const struct request *request, const struct daemon *m)
+{
+    const struct subject *a = &j->request.context.subject, *b = &request->context.subject;
+    char xid[16];
+    snprintf(xid, sizeof xid, "%u", m->domid);
+    return a->kind == b->kind && a->instance == b->instance && a->generation == b->generation &&
+           j->request.type == MESSAGE_daemon && j->program == (enum outside_program)m->program &&
+           j->stubdom == (m->stubdom == 1) && strcmp(j->values.xid, xid) == 0;
+}
+
+static bool is_up(const struct launcher *l, const struct request *request, const struct daemon *m)
+{
+    char xid[16];
+    snprintf(xid, sizeof xid, "%u", m->domid);
+    for (size_t i = 0; i < DAEMONS_KEPT; i++) {
+        const struct daemon_up *up = &l->up[i];
+        const struct subject *s = &request->context.subject;
+        if (up->xid[0] != '\0' && up->subject.instance == s->instance &&
+            up->subject.generation == s->generation && up->program == (enum outside_program)m->program &&
+            up->stubdom == (m->stubdom == 1) && strcmp(up->xid, xid) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void keep_up(struct launcher *l, const struct job *j)
+{
+    struct daemon_up *up = &l->up[l->next_up++ % DAEMONS_KEPT];
+    *up = (struct daemon_up){j->request.context.subject, j->program, j->stubdom, {0}};
+    memcpy(up->xid, j->values.xid, sizeof up->xid);
+}
+
+/* True: it was asked for before, and has its answer or will have it. */
+static bool was_asked(struct launcher *l, struct out *out, const struct request *request,
+                      const struct daemon *m)
+{
+    struct job *j;
+    if (is_up(l, request, m)) {
+        (void)REPLY(out, daemon, request, &(struct daemon_reply){0});
+        return true;
+    }
+    DL_FOREACH(l->jobs, j)
+    {
+        if (j->answered || !is_about(j, request, m))
+            continue;
+        reply_error(out, &j->request, -ERR_CANCELLED, NULL); /* it is no more */
+        j->request = *request;
+        reply_progress(out, request, out->now + j->patience + GRACE);
+        return true;
+    }
+    return false;
+}
+
 static void on_daemon(struct launcher *l, struct out *out, const struct envelope *e, const struct daemon *m)
 {
     struct request request = request_of(e);
@@ -110,10 +166,13 @@ static void on_daemon(struct launcher *l, struct out *out, const struct envelope
         reply_error(out, &request, -ERR_BAD, &why);
         return;
     }
+    if (m->again && was_asked(l, out, &request, m))
+        return;
     struct job *j = begin_job(l, out, &request, (enum outside_program)m->program);
     if (j == NULL)
         return;
     j->stubdom = m->stubdom == 1;
+    j->optional = m->optional == 1;
     snprintf(j->values.xid, sizeof j->values.xid, "%u", m->domid);
     snprintf(j->values.uuid, sizeof j->values.uuid, "%s", m->stubdom_uuid);
     ask_registry(l, out, j);
@@ -195,7 +254,7 @@ static void take_words(char *to, size_t size, struct span said)
 {
     size_t len = said.len < size - 1 ? said.len : size - 1;
     for (size_t i = 0; i < len; i++)
-        to[i] = said.at[i] >= ' ' && said.at[i] < 127 && said.at[i] != '%' ? said.at[i] : ' ';
+        to[i] = (char)(said.at[i] >= ' ' && said.at[i] < 127 && said.at[i] != '%' ? said.at[i] : ' ');
     to[len] = '\0';
 }
 
@@ -220,6 +279,18 @@ static void answer_end(struct out *out, const struct job *j, const struct progra
     }
 }
 
+/* Said once, in the log and by `bulkhead ps`. */
+static void say_missing(struct launcher *l, struct out *out, const struct job *j)
+{
+    (void)REPLY(out, daemon, &j->request, (&(struct daemon_reply){.missing = 1}));
+    if (l->lacks)
+        return;
+    l->lacks = true;
+    log_line(LOG_WARN, "this host has no %s: on this hypervisor VMs start without it",
+             program_name(j->program));
+    out_title(out, "VMs start without daemons of Qubes: none here");
+}
+
 void launcher_ran(struct launcher *l, struct out *out, const struct program_end *end)
 {
     struct job *j = find(l, end->number);
@@ -227,8 +298,15 @@ void launcher_ran(struct launcher *l, struct out *out, const struct program_end 
     if (j == NULL)
         return;
     if (end->error == 0) {
+        if (j->request.type == MESSAGE_daemon && end->status == 0)
+            keep_up(l, j);
         if (!j->answered)
             answer_end(out, j, end);
+        drop(l, out, j);
+        return;
+    }
+    if (end->error == ENOENT && j->optional && !j->answered) {
+        say_missing(l, out, j);
         drop(l, out, j);
         return;
     }

@@ -22,7 +22,7 @@ enum { REGISTRY_PRELOADS = 4, REGISTRY_REFILLS = 64 };
 enum { DISPIDS = 10000 };
 
 /* Where an operation is. */
-enum operation_step { STEP_WAITING, STEP_PREPARING, STEP_COMMITTING };
+enum operation_step { STEP_WAITING, STEP_PREPARING, STEP_COMMITTING, STEP_FINISHING };
 
 /* One operation that was asked for, from arrival to answer. */
 struct pending_operation {
@@ -43,6 +43,7 @@ struct pending_operation {
     bool prepared;             /* all agreed: commit the next plan */
     bool announced;            /* its early events were told when they were asked */
     int refused;               /* a preparer's error, with why */
+    uint64_t version;          /* FINISHING: of its commit */
     struct fault why;
     uint32_t *relied_on; /* VMs that the plan found halted: they stay so until it is done */
     size_t relied, relied_room;
@@ -54,6 +55,7 @@ struct life_claim {
     bool living;
     uint8_t hanging; /* calls of its process in libvirtd, past their deadline */
     bool told;       /* by its own process: host's list may be of a moment before that */
+    bool paused;     /* by its own word; of what lives only */
 };
 
 /* Where an import, an export or a comparison is. */
@@ -109,6 +111,7 @@ struct registry {
     bool host_fact_known[FACTS];
     bool told_foreign;
     unsigned export_flags; /* of the next export */
+    char timezone[64];     /* of this host, as guests are told; "": not known */
     struct transfer_under_way transfers[TRANSFERS_MOST];
 };
 
@@ -198,6 +201,18 @@ void batch_give(struct registry *r, struct out *out); /* to the disk, if that is
 void batch_drop(struct registry *r);                  /* all that is not at the disk */
 void batch_forget_ahead(struct registry *r);          /* gives its memory back; made anew when needed */
 
+/* registry_netvm.c: living VMs do what follows from a committed change of their netvm. How many were asked;
+ * each answer comes to operate_prepared. */
+unsigned netvm_finish(struct registry *r, struct out *out, struct pending_operation *o);
+/* A VM can make a change that was put off; its life has ended, and with it what was put off. */
+void netvm_due(struct registry *r, struct out *out, const struct context *about);
+void netvm_forget(struct registry *r, struct out *out, uint32_t qid);
+
+/* registry_qubesdb.c: what guests' databases are to hold: for who asks, and after these changes. */
+void qubesdb_asked(struct registry *r, struct out *out, const struct envelope *e,
+                   const struct qdb_entries *m);
+void qubesdb_follow(struct registry *r, struct out *out, const struct plan *p);
+
 /* registry_publish.c: what the others are told. */
 /* The body of a delta: changes, and events from `first_event` on. */
 void publish_encode(const struct plan *p, uint64_t version, size_t first_event, struct text *body);
@@ -230,6 +245,8 @@ void view_memory_free(struct view_memory *memory);
 void view_publish(struct registry *r, struct out *out, const struct plan *p);
 /* What the commands of a VM's daemons are filled with. */
 void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
+/* The user that a VM's programs run as unless they are told otherwise (vm-model 4.7). */
+void view_user(struct registry *r, uint32_t qid, char *to, size_t size);
 /* registry_expiry.c: firewall rules that hold until a moment. After these changes; when its timer rings. */
 void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
 void expiry_look(struct registry *r, struct out *out);

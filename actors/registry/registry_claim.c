@@ -37,7 +37,7 @@ static void rely(struct registry *r, struct pending_operation *o, uint32_t qid)
 const char *claims_power_state(struct registry *r, uint32_t qid)
 {
     if (r->claims[qid].living)
-        return "Running";
+        return r->claims[qid].paused ? "Paused" : "Running";
     if (r->planning != NULL && r->relied[qid] < UINT16_MAX)
         rely(r, r->planning, qid);
     else if (r->planning != NULL)

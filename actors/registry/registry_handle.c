@@ -312,9 +312,10 @@ static void on_release(struct registry *r, struct out *out, const struct envelop
     if (!r->loaded)
         reply_error(out, &request, -ERR_BUSY,
                     NULL); /* whose life it was is not known yet: asked again, it is */
-    else if (claims_release(r, &request, &lived))
+    else if (claims_release(r, &request, &lived)) {
+        netvm_forget(r, out, e->subject_instance);
         chore_life_ended(r, out, &request, m->after, lived);
-    else
+    } else
         (void)REPLY(out, release, &request, (&(struct release_reply){.removed = 1}));
 }
 
@@ -401,6 +402,29 @@ static void on_guest_changed(struct registry *r, struct out *out, const struct e
                              const struct guest_changed *m)
 {
     guest_said_changed(r, out, e, m);
+}
+
+static void on_netvm_due(struct registry *r, struct out *out, const struct envelope *e,
+                         const struct netvm_due *m)
+{
+    struct context about = context_of(e);
+    (void)m;
+    netvm_due(r, out, &about);
+}
+
+static void on_paused_now(struct registry *r, struct out *out, const struct envelope *e,
+                          const struct paused_now *m)
+{
+    struct context about = context_of(e);
+    (void)out;
+    if (claims_subject(r, &about) != NULL)
+        r->claims[e->subject_instance].paused = m->paused != 0;
+}
+
+static void on_qdb_entries(struct registry *r, struct out *out, const struct envelope *e,
+                           const struct qdb_entries *m)
+{
+    qubesdb_asked(r, out, e, m);
 }
 
 static void on_logbook(struct registry *r, struct out *out, const struct envelope *e, const struct logbook *m)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "actors/registry/registry.h"
 #include "actors/registry/registry_file.h"
@@ -16,6 +17,7 @@
 static struct store store = {.qubes_lib = -1, .group = REGISTRY_NO_GROUP};
 static struct kernels *kernels;
 static struct shell *the_shell;
+static char zone_name[64];
 
 static int open_store(struct store *s, struct fault *why)
 {
@@ -61,6 +63,17 @@ static void local_time(void *arg, char text[WORLD_TIME])
         text[0] = '\0';
 }
 
+/* The name of this host's time zone; its link lies outside the jail. */
+static void read_timezone(void)
+{
+    char link[256];
+    ssize_t len = readlink("/etc/localtime", link, sizeof link - 1);
+    link[len > 0 ? len : 0] = '\0';
+    const char *name = strstr(link, "zoneinfo/");
+    if (name != NULL && text_copy(zone_name, sizeof zone_name, span_of(name + strlen("zoneinfo/"))) < 0)
+        zone_name[0] = '\0';
+}
+
 static int open_registry(const struct program *p, struct shell *shell, struct fault *why)
 {
     struct registry *r = shell_core(shell);
@@ -80,6 +93,7 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     r->world.random = random_bits;
     r->world.seconds = seconds;
     r->world.local_time = local_time;
+    memcpy(r->timezone, zone_name, sizeof r->timezone);
     return 0;
 }
 
@@ -91,6 +105,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--offline") == 0)
         return registry_offline(argc, argv);
     store.group = registry_file_group();
+    read_timezone();
     tzset(); /* the rules of the time zone are not in the jail */
     return program_run(&parts, argc, argv);
 }

@@ -83,6 +83,7 @@ static unsigned ask_preparers(struct registry *r, struct out *out, struct pendin
         c.deadline = out->now + PREPARE_MOST;
         pair_text(e, "oldvalue", m.was);
         pair_text(e, "newvalue", m.becomes);
+        m.paused = r->claims[e->subject].paused;
         asked += ASK(out, prepare, ((struct address){KIND_VM, e->subject}), &c, o->number, &m) == 0;
     }
     return asked;
@@ -181,7 +182,7 @@ static bool must_wait(const struct registry *r, const struct pending_operation *
     {
         if (before == o)
             return false;
-        if (before->step == STEP_PREPARING && before->target == o->target)
+        if ((before->step == STEP_PREPARING || before->step == STEP_FINISHING) && before->target == o->target)
             return true;
     }
     return false;
@@ -201,10 +202,22 @@ void operate_go_on(struct registry *r, struct out *out)
     }
 }
 
+/* What is committed stays; that something did not follow from it is said. */
+static void finished(struct registry *r, struct out *out, struct pending_operation *o)
+{
+    struct store_write done = {.version = o->version};
+    if (o->refused < 0)
+        operate_answer_error(out, o, o->refused, &o->why);
+    else
+        operate_answer_done(r, out, o, &done);
+    operate_finish(r, o);
+    operate_go_on(r, out);
+}
+
 void operate_prepared(struct registry *r, struct out *out, const struct answer *a)
 {
     struct pending_operation *o = find(r, a->tag);
-    if (o == NULL || o->step != STEP_PREPARING || a->progress)
+    if (o == NULL || (o->step != STEP_PREPARING && o->step != STEP_FINISHING) || a->progress)
         return;
     if (a->r < 0 && a->r != -ERR_GONE) {
         o->refused = a->r;
@@ -212,6 +225,10 @@ void operate_prepared(struct registry *r, struct out *out, const struct answer *
     }
     if (--o->asked > 0)
         return;
+    if (o->step == STEP_FINISHING) {
+        finished(r, out, o);
+        return;
+    }
     o->prepared = true;
     o->step = STEP_WAITING;
     operate_go_on(r, out);
@@ -268,6 +285,7 @@ static void take_over(struct registry *r, struct out *out, struct pending_operat
         publish_roster(r, out, &o->plan);
     publish_delta(r, out, &c, w->version, &w->events);
     view_publish(r, out, &o->plan);
+    qubesdb_follow(r, out, &o->plan);
     expiry_follow(r, out, &o->plan);
     preload_after(r, out, (enum operation)o->operation, &o->plan);
     if (r->untold)
@@ -306,6 +324,16 @@ static void failed(struct registry *r, struct out *out, const struct store_task 
     }
 }
 
+/* Living VMs have something left to do: they are asked, and their answers end the operation. */
+static bool finishes(struct registry *r, struct out *out, struct pending_operation *o, uint64_t version)
+{
+    o->version = version;
+    o->asked = o->prepared && !r->untold ? netvm_finish(r, out, o) : 0;
+    if (o->asked > 0)
+        o->step = STEP_FINISHING;
+    return o->asked > 0;
+}
+
 static void conclude(struct registry *r, struct out *out, struct pending_operation *o,
                      const struct store_write *w)
 {
@@ -323,6 +351,8 @@ static void conclude(struct registry *r, struct out *out, struct pending_operati
     } else {
         if (!w->repeated)
             take_over(r, out, o, w);
+        if (!w->repeated && finishes(r, out, o, w->version))
+            return;
         operate_answer_done(r, out, o, w);
     }
     operate_finish(r, o);

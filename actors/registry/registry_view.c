@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/ask.h"
+#include "model/plan_netvm.h"
 
 enum { CLIENTS_BYTES = 1 << 20 };
 
@@ -157,6 +158,7 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     view->debug = property_true(&r->known, qid, PROPERTY_debug);
     view->provides_network = property_true(&r->known, qid, PROPERTY_provides_network);
     view->calls_scarce = r->calls_scarce;
+    view->netvm_put_off = netvm_put_off(&r->known, qid);
     view->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
     add_relations(r, qid, view, memory);
     add_refusal(r, vm, view);
@@ -168,7 +170,7 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
 }
 
 /* vm-model 4.7: a boot mode can bring a user of its own, even an empty one. */
-static void effective_user(struct registry *r, uint32_t qid, char *to, size_t size)
+void view_user(struct registry *r, uint32_t qid, char *to, size_t size)
 {
     char mode[256], name[320];
     struct span value;
@@ -185,7 +187,7 @@ void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d)
     const struct vm *vm = model_vm(r->model, qid);
     (void)text_copy(d->name, sizeof d->name, span_of(vm_name(vm)));
     (void)text_copy(d->uuid, sizeof d->uuid, span_of(vm_uuid(vm) != NULL ? vm_uuid(vm) : ""));
-    effective_user(r, qid, d->user, sizeof d->user);
+    view_user(r, qid, d->user, sizeof d->user);
     d->debug = property_true(&r->known, qid, PROPERTY_debug);
     d->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
     d->qrexec_timeout = number(r, qid, PROPERTY_qrexec_timeout, 60);

@@ -2,7 +2,7 @@
  * vm/<qid>: one VM's life. The state of its core, and what its files say to each other.
  * The core does one errand at a time, step by step; each step waits for one thing: a task of the
  * worker or one answer. What is asked meanwhile waits in a short queue; a kill does not wait.
- * A VM counts as fully usable when its start is complete: qrexec has no part in it here.
+ * A VM counts as fully usable when its start is complete, the last step of which is its qrexec daemon.
  * Behaviour: spec lifecycle 2 to 6, events 4. */
 #ifndef ACTORS_VM_VM_H
 #define ACTORS_VM_VM_H
@@ -36,6 +36,7 @@ enum vm_errand {
     ERRAND_RESUME,
     ERRAND_CONSOLE,
     ERRAND_REMOVE,
+    ERRAND_NET,
     ERRANDS
 };
 
@@ -52,8 +53,10 @@ struct vm_request {
     struct request request;
     enum vm_errand errand;
     bool owed, force, wait;
-    uint64_t deadline; /* until when its asker waits, as far as we told it to; 0: not said */
-    uint64_t until;    /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
+    bool detach, attach, fill; /* NET: what it is for */
+    bool put_off;              /* NET: it was planned for a VM that is paused */
+    uint64_t deadline;         /* until when its asker waits, as far as we told it to; 0: not said */
+    uint64_t until;            /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
 };
 
 enum { VM_QUEUE = 16, VM_WAITERS = 16 };
@@ -95,7 +98,11 @@ struct vm {
     /* The incarnation before died in a call that makes the domain: libvirtd may do it until then. */
     uint64_t settles_until;
 
-    bool created; /* the start has made its domain */
+    bool created;   /* the start has made its domain */
+    bool is_xen;    /* as the last look says */
+    bool bare;      /* the domain has no QubesDB: this host has no such daemon */
+    bool qrexec_up; /* its qrexec daemon was started */
+    bool peeking;   /* a look is under way beside the errand */
 
     bool look_wanted, kill_wanted;
     bool owes_last;             /* nothing is left of a start that failed, but what was unwanted then */
@@ -142,6 +149,7 @@ void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *res
 void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_console_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_remove_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result);
 /* Turns the present errand into another one, with the same job. */
 void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 
@@ -149,8 +157,27 @@ void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 /* The start has failed: says so and undoes what was done. `uncertain`: its domain may exist. */
 void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain);
 
+/* The domain runs, and an earlier incarnation has not finished its start: this one does. */
+void vm_start_finish(struct vm *vm, struct out *out);
+/* While the start waits for qrexec, host says that the domain is no more: it is looked at; what was seen. */
+void vm_start_peek(struct vm *vm, struct out *out);
+void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task);
+
 /* While nothing is known for certain: whether the note speaks of a life that may go on or begin. */
 bool vm_may_live(const struct vm *vm);
+
+/* ---- vm_net.c: its network interface while it runs ---- */
+bool vm_has_netvm(const struct vm *vm, struct view_peer *netvm);
+/* Asks the guest of the netvm to write what an interface of ours needs. */
+void vm_net_serve(struct vm *vm, struct out *out, const struct view_peer *netvm);
+/* Its clients are told that it has started, or ended. */
+void vm_net_tell(struct vm *vm, struct out *out, bool up);
+/* Registry is told whether it is paused, as far as subscribers know. */
+void vm_net_paused(struct vm *vm, struct out *out);
+/* A process before this one may have ended between detaching and attaching: the interface is looked at. */
+void vm_net_heal(struct vm *vm);
+/* Registry is told when a change that was put off can be made. */
+void vm_net_due(struct vm *vm, struct out *out);
 
 /* ---- vm_stop.c ---- */
 /* The domain is gone. With `pair` subscribers hear it; then all is cleaned up. */

@@ -59,6 +59,7 @@ void vm_facts(struct vm *vm, struct out *out)
     add_number(&facts, FACT_mem_static_max_kib, known, active ? (uint64_t)vm->view.maxmem * 1024 : 0);
     add_number(&facts, FACT_cputime_ns, known, active ? vm->seen.cputime_ns : 0);
     add_number(&facts, FACT_start_time, active && vm->start_time != 0, vm->start_time);
+    add_number(&facts, FACT_qrexec_running, active, active && vm->qrexec_up);
     (void)EVENT(out, facts, ((struct address){KIND_API, EVERY_INSTANCE}), &context,
                 (&(struct facts){.facts = facts.list}));
     text_free(&facts.packed);

@@ -21,6 +21,7 @@ static errand_step *const errands[ERRANDS] = {
     [ERRAND_UNPAUSE] = vm_unpause_step, [ERRAND_SUSPEND] = vm_suspend_step,
     [ERRAND_RESUME] = vm_resume_step,   [ERRAND_CONSOLE] = vm_console_step,
     [ERRAND_REMOVE] = vm_remove_step,
+    [ERRAND_NET] = vm_net_step,
 };
 
 /* ---- what errands share ---- */
@@ -358,13 +359,37 @@ static void on_view(struct vm *vm, struct out *out, const struct envelope *e, co
         log_line(LOG_WARN, "a view is not taken: %s", err_text((enum err) - r));
 }
 
-/* What is prepared here so far needs nothing: the rules before the change are registry's. */
+/* A VM that rests has no interface: nothing is to be prepared, and nothing can be in its way. */
+static void net(struct vm *vm, struct out *out, const struct envelope *e, struct vm_request job)
+{
+    job.errand = ERRAND_NET;
+    if (e->class == CLASS_REQUEST)
+        queue(vm, out, e, job);
+    else if (vm->queued < VM_QUEUE)
+        vm->queue[vm->queued++] = job; /* whoever hears of it next begins it */
+}
+
 static void on_prepare(struct vm *vm, struct out *out, const struct envelope *e, const struct prepare *m)
 {
-    struct request request = request_of(e);
-    (void)vm;
-    (void)m;
-    REPLY(out, prepare, &request, (&(struct prepare_reply){.nothing = 0}));
+    net(vm, out, e, (struct vm_request){.detach = true, .put_off = m->paused != 0});
+}
+
+static void on_finish(struct vm *vm, struct out *out, const struct envelope *e, const struct finish *m)
+{
+    net(vm, out, e, (struct vm_request){.fill = true, .attach = m->becomes[0] != '\0'});
+}
+
+/* Nobody but the netvm says so. */
+static void on_netvm_is(struct vm *vm, struct out *out, const struct envelope *e, const struct netvm_is *m)
+{
+    struct view_peer netvm;
+    if (vm->life != VM_LIVING || !vm->has_view || !vm_has_netvm(vm, &netvm) ||
+        netvm.qid != e->source_instance)
+        return;
+    if (m->up && vm->view.netvm_put_off)
+        vm_net_due(vm, out);
+    else
+        net(vm, out, e, (struct vm_request){.detach = m->up == 0, .attach = m->up != 0});
 }
 
 void vm_release_again(struct vm *vm, struct out *out)
@@ -391,6 +416,7 @@ static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e,
     (void)m;
     vm_facts(vm, out);
     if (e->source_kind == KIND_REGISTRY) {
+        vm_net_paused(vm, out);
         vm->scarce = false; /* it has just begun, and counts anew */
         claim_again(vm, out);
     }
@@ -507,6 +533,8 @@ static void core_answered(void *self, struct out *out, const struct answer *a)
 {
     struct vm *vm = self;
     struct vm_result result = {.r = a->r, .e = a->e};
+    if (a->progress && a->tag != 0 && a->tag == vm->asked && a->e != NULL && a->e->deadline > out->now)
+        vm_progress(vm, out, &vm->job, (unsigned)((a->e->deadline - out->now) / SECONDS));
     if (a->progress || a->tag == 0 || a->tag != vm->asked) {
         vm_next(vm, out); /* it may have come when this process was about to rest */
         return;
@@ -520,6 +548,8 @@ static void core_answered(void *self, struct out *out, const struct answer *a)
 
 static void task_ended(struct vm *vm, struct out *out, const struct vm_task *task)
 {
+    if (task->is_seen)
+        vm->is_xen = task->is_xen;
     struct vm_result result = {.r = task->task.r, .task = task};
     if (task->task.r < 0)
         result.why = task->task.why;
@@ -530,8 +560,14 @@ static void core_done(void *self, struct out *out, const struct done *d)
 {
     struct vm *vm = self;
     struct vm_result result = {.r = -ERR_TIMEOUT};
+    bool was_peek = vm->peeking && !d->cleared; /* tasks end in their order, and that was the first */
+    vm->peeking = vm->peeking && !was_peek;
     if (d->cleared) {
         vm_task_cleared(vm, out, (enum vm_task_what)d->what);
+    } else if (d->overdue && was_peek) {
+        vm_task_overdue(vm, out, (enum vm_task_what)d->what, &result.why);
+    } else if (was_peek) {
+        vm_start_peeked(vm, out, (const struct vm_task *)d->task);
     } else if (d->overdue) {
         vm_task_overdue(vm, out, (enum vm_task_what)d->what, &result.why);
         errands[vm->errand](vm, out, &result);

@@ -26,10 +26,10 @@ void vm_note_write(struct text *out, const struct vm_note *n)
     if (says_nothing(n))
         return;
     text_format(out,
-                "step=%s created=%d abandoned=%d unwanted=%d domid=%" PRIu32 " started=%" PRIu64
-                " seq=%" PRIu64 " op=%" PRIu64 " op2=%" PRIu64 " caller=%" PRIu32,
-                vm_step_name(n->step), n->created, n->abandoned, n->unwanted, n->domid, n->started, n->seq,
-                n->op.high, n->op.low, n->caller);
+                "step=%s bare=%d qrexec=%d created=%d abandoned=%d unwanted=%d domid=%" PRIu32
+                " started=%" PRIu64 " seq=%" PRIu64 " op=%" PRIu64 " op2=%" PRIu64 " caller=%" PRIu32,
+                vm_step_name(n->step), n->bare, n->qrexec, n->created, n->abandoned, n->unwanted, n->domid,
+                n->started, n->seq, n->op.high, n->op.low, n->caller);
 }
 
 static int read_step(struct span value, enum vm_step *step)
@@ -57,6 +57,8 @@ static int read_word(struct span key, struct span value, struct vm_note *n)
         return 0;                                                                                            \
     }
     WORD("created", created)
+    WORD("bare", bare)
+    WORD("qrexec", qrexec)
     WORD("abandoned", abandoned)
     WORD("unwanted", unwanted)
     WORD("domid", domid)
@@ -95,6 +97,8 @@ void vm_note_step(struct vm *vm, struct out *out, enum vm_step step)
         .domid = vm->seen.active ? (uint32_t)vm->seen.domid : 0,
         .started = vm->start_time,
         .created = vm->created,
+        .bare = vm->bare,
+        .qrexec = vm->qrexec_up,
     };
     vm_note_again(vm, out);
 }

@@ -23,6 +23,8 @@ struct vm_note {
     uint32_t domid;   /* of the life that it speaks of */
     uint64_t started; /* seconds since the epoch; 0: not known */
     bool created;     /* UNDOING: the domain had been created */
+    bool bare;        /* the domain has no QubesDB */
+    bool qrexec;      /* its qrexec daemon was started */
     bool abandoned;   /* a call of ours hangs in libvirtd */
     bool unwanted;    /* and may still make a domain that nobody waits for */
 };

@@ -11,12 +11,16 @@ static void say_paused(struct vm *vm, struct out *out)
     if (!vm->paused_said)
         (void)VM_SAY(vm, out, {.name = "domain-paused"});
     vm->paused_said = true;
+    vm_net_paused(vm, out);
 }
 
 static void say_unpaused(struct vm *vm, struct out *out)
 {
     (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
     vm->paused_said = false;
+    vm_net_paused(vm, out);
+    if (vm->life == VM_LIVING && vm->view.netvm_put_off)
+        vm_net_due(vm, out);
 }
 
 void vm_resumed_by_us(struct vm *vm, struct out *out)
@@ -107,6 +111,8 @@ void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
         hears_living(vm, out, m);
     else if (is_news)
         vm->look_wanted = true;
+    if (vm->life == VM_STARTING && is_news)
+        vm_start_peek(vm, out);
     if (vm->life == VM_UNKNOWN)
         vm->again_at = 0;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "actors/vm/vm_override.h"
+#include "actors/vm/vm_plug.h"
 #include "actors/vm/vm_render.h"
 #include "actors/vm/vm_task.h"
 #include "actors/vm/vm_xml.h"
@@ -30,6 +31,7 @@ static int look(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 {
     int r = doors->door->ops->lookup(doors->door, t->uuid, &t->seen, why);
     t->is_seen = r == 0;
+    t->is_xen = strcmp(doors->door->can->domain_type, "xen") == 0;
     return r;
 }
 
@@ -146,6 +148,10 @@ static int call(struct vm_doors *doors, struct vm_task *t, struct fault *why)
         return ops->pm_wakeup(doors->door, t->uuid, why);
     case VM_CONSOLE_TASK:
         return console(doors, t, why);
+    case VM_NET_ATTACH_TASK:
+        return vm_plug_net(doors, t, why);
+    case VM_NET_DETACH_TASK:
+        return vm_unplug_net(doors, t, why);
     case VM_LOOK_TASK:
     case VM_TASKS:
         break;

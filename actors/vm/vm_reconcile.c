@@ -14,7 +14,7 @@ typedef void act(struct vm *vm, struct out *out);
 static void open_guest(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
-    struct guest_open m = {.domid = (uint32_t)vm->seen.domid};
+    struct guest_open m = {.domid = (uint32_t)vm->seen.domid, .bare = vm->bare};
     memcpy(m.name, vm->view.name, sizeof m.name);
     ASK(out, guest_open, ((struct address){KIND_GUEST, vm->qid}), &context, 0, &m);
 }
@@ -24,12 +24,16 @@ void vm_adopt(struct vm *vm, struct out *out)
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     bool same = vm->note.domid == (uint32_t)vm->seen.domid;
     vm->life = VM_LIVING;
+    vm->bare = same && vm->note.bare;
+    vm->qrexec_up = same && vm->note.qrexec;
     vm->start_time = same ? vm->note.started : 0;
     vm->paused_said = vm->seen.state == VIRT_PAUSED;
     vm_note_step(vm, out, STEP_LIVING);
     vm_facts(vm, out);
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
     open_guest(vm, out);
+    vm_net_paused(vm, out);
+    vm_net_heal(vm);
     vm_errand_end(vm, out, 0, NULL);
 }
 
@@ -94,13 +98,18 @@ static void fail_gone(struct vm *vm, struct out *out)
     fails(vm, out, true);
 }
 
+/* The domain runs; what is left of its start is done now. Who asked for it asks again. */
 static void finish(struct vm *vm, struct out *out)
 {
-    vm->life = VM_LIVING;
-    if (!vm_has_said(vm))
-        (void)VM_SAY(vm, out, {.name = "domain-unpaused"},
-                     {.name = "domain-start", .key = {"start_guid"}, .value = {"True"}});
-    vm_adopt(vm, out);
+    struct context context = vm_context(vm, out, CLAIM_SECONDS);
+    vm->life = VM_STARTING;
+    vm->bare = vm->note.bare;
+    vm->start_time = vm->note.started;
+    if (vm->note.step == STEP_RESUMING && !vm_has_said(vm))
+        (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
+    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+    open_guest(vm, out);
+    vm_start_finish(vm, out);
 }
 
 static void stopped(struct vm *vm, struct out *out)
@@ -108,15 +117,20 @@ static void stopped(struct vm *vm, struct out *out)
     vm_gone(vm, out, true);
 }
 
+static void resumed_paused(struct vm *vm, struct out *out)
+{
+    (vm_has_said(vm) ? finish : fail_created)(vm, out);
+}
+
 /* The start may have been told complete before the note was written that says so. */
-static void resumed_gone(struct vm *vm, struct out *out)
+static void running_gone(struct vm *vm, struct out *out)
 {
     (vm_has_said(vm) ? stopped : fail_gone)(vm, out);
 }
 
-static void resumed_paused(struct vm *vm, struct out *out)
+static void running(struct vm *vm, struct out *out)
 {
-    (vm_has_said(vm) ? vm_adopt : fail_created)(vm, out);
+    (vm_has_said(vm) ? vm_adopt : finish)(vm, out);
 }
 
 static void go_on_living(struct vm *vm, struct out *out)
@@ -176,7 +190,8 @@ static act *const table[STEPS][SIGHTS] = {
     [STEP_DEFINING] = {fail_undefined, fail_and_adopt, fail_and_adopt},
     [STEP_CREATING] = {fail_creating, fail_created, fail_created},
     [STEP_CREATED] = {fail_gone, fail_created, fail_created},
-    [STEP_RESUMING] = {resumed_gone, resumed_paused, finish},
+    [STEP_RESUMING] = {fail_gone, resumed_paused, finish},
+    [STEP_RUNNING] = {running_gone, running, running},
     [STEP_LIVING] = {stopped, go_on_living, go_on_living},
     [STEP_UNDOING] = {undo_gone, undo, undo},
     [STEP_STOPPED] = {stopped_gone, stopped_and_lives, stopped_and_lives},

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "actors/vm/vm_xml.h"
+#include "actors/vm/vm_xml_devices.h"
 #include "base/own.h"
 
 enum { DISKS_MAX = 64, PATH_TEXT = 512 };
@@ -126,4 +127,15 @@ int vm_render(const struct vm_view *view, const struct vm_machine *machine, cons
     take_kernel(r, view, machine);
     take_hvm(r, view, machine);
     return vm_xml_render(&r->spec, domain_type, out, why);
+}
+
+int vm_render_interface(const struct vm_view *view, struct text *out, struct fault *why)
+{
+    AUTO_MEMORY struct render *r = calloc(1, sizeof *r);
+    AUTO(xmlwrite) *w = xmlwrite_new();
+    if (r == NULL)
+        return fault_set(why, ERR_NOMEM, "no memory for the interface's XML");
+    take_net(r, view);
+    vm_xml_interface(w, &r->spec.net, VM_DIALECT_XEN);
+    return xmlwrite_finish(w, out, why);
 }

@@ -19,4 +19,8 @@ struct vm_machine {
 int vm_render(const struct vm_view *view, const struct vm_machine *machine, const char *domain_type,
               struct text *out, struct fault *why);
 
+/* Appends the <interface> element alone, as Xen takes it, for a running domain; nothing for a view without a
+ * netvm. */
+int vm_render_interface(const struct vm_view *view, struct text *out, struct fault *why);
+
 #endif

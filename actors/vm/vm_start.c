@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * A start, step by step (spec lifecycle 3): claim, netvm, define, create paused, guest, resume. Before each
- * step that cannot be taken back there is a note. Memory, storage, QubesDB and qrexec have their places
+ * A start, step by step (spec lifecycle 3): claim, netvm, define, create paused, QubesDB, resume, qrexec.
+ * Before each step that cannot be taken back there is a note. Memory and storage have their places
  * between these steps. */
 #include "actors/vm/vm.h"
 
 #include <string.h>
 
-enum { CLAIM, NETVM, DEFINE, CREATE, GUEST, RESUME };
-enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120, GUEST_SECONDS = 10 };
+#include "runtime/effects/programs.h"
+
+enum { CLAIM, NETVM, SERVE, DEFINE, CREATE, QUBESDB, GUEST, FILL, RESUME, QREXEC };
+enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120, GUEST_SECONDS = 10, FILL_SECONDS = 30, DAEMON_SECONDS = 40 };
+
+/* What qrexec-daemon ends with when the agent in the guest did not come. */
+enum { AGENT_TIMEOUT = 3 };
 
 #define START_GUID .key = {"start_guid"}, .value = {"True"}
 
@@ -62,18 +67,29 @@ static void begin(struct vm *vm, struct out *out, enum vm_task_what what, unsign
 
 static void define(struct vm *vm, struct out *out)
 {
-    (void)VM_SAY(vm, out, {.name = "domain-pre-spawn", START_GUID});
     vm_note_step(vm, out, STEP_DEFINING);
     begin(vm, out, VM_DEFINE_TASK, DEFINE);
+}
+
+/* The netvm's guest must know of the interface before it is there. */
+static void spawn(struct vm *vm, struct out *out)
+{
+    struct view_peer netvm;
+    (void)VM_SAY(vm, out, {.name = "domain-pre-spawn", START_GUID});
+    if (!vm_has_netvm(vm, &netvm)) {
+        define(vm, out);
+        return;
+    }
+    vm->step = SERVE;
+    vm_net_serve(vm, out, &netvm);
 }
 
 /* A netvm that runs already says so at once. */
 static void ask_netvm(struct vm *vm, struct out *out)
 {
-    struct reader in = list_reader(&vm->view.netvm);
     struct view_peer netvm;
-    if (view_peer_next(&in, &netvm) != 1 || netvm.qid == 0) {
-        define(vm, out);
+    if (!vm_has_netvm(vm, &netvm)) {
+        spawn(vm, out);
         return;
     }
     struct context context = vm_context(vm, out, NETVM_SECONDS);
@@ -143,10 +159,23 @@ static int still_there(struct vm *vm, const struct vm_result *result, struct fau
     return 0;
 }
 
+/* A daemon of this VM, for the domain that is there now. Where programs of Qubes have no place, it may be
+ * missing. */
+static void run_daemon(struct vm *vm, struct out *out, enum outside_program program, unsigned step,
+                       bool again)
+{
+    struct context context = vm_context(vm, out, DAEMON_SECONDS);
+    struct daemon m = {.program = (uint32_t)program,
+                       .domid = (uint32_t)vm->seen.domid,
+                       .optional = !vm->is_xen,
+                       .again = again};
+    vm->step = step;
+    vm_progress(vm, out, &vm->job, DAEMON_SECONDS);
+    ASK(out, daemon, ((struct address){KIND_LAUNCHER, 0}), &context, vm_ask_tag(vm), &m);
+}
+
 static void created(struct vm *vm, struct out *out, const struct vm_task *task)
 {
-    struct context context = vm_context(vm, out, GUEST_SECONDS);
-    struct guest_open m = {.domid = (uint32_t)vm->seen.domid};
     vm->start_time = task->wall;
     vm_note_step(vm, out, STEP_CREATED);
     vm_facts(vm, out);
@@ -154,10 +183,57 @@ static void created(struct vm *vm, struct out *out, const struct vm_task *task)
                  {.name = "property-reset:stubdom_xid", .key = {"name"}, .value = {"stubdom_xid"}},
                  {.name = "property-reset:start_time", .key = {"name"}, .value = {"start_time"}},
                  {.name = "domain-spawn", START_GUID});
+    run_daemon(vm, out, PROGRAM_QUBESDB_DAEMON, QUBESDB, false);
+}
+
+/* How the command of a daemon has ended: 0, or the error of the start. */
+static int daemon_end(const struct vm *vm, const struct vm_result *result, struct daemon_reply *m,
+                      struct fault *why)
+{
+    bool qrexec = vm->step == QREXEC;
+    int r = daemon_reply_decode(m, result->e->body);
+    if (r < 0)
+        return fault_set(why, ERR_BAD, "launcher's answer is malformed");
+    if (m->status == 0)
+        return 0;
+    if (qrexec && m->status == AGENT_TIMEOUT)
+        return fault_set(why, ERR_VM,
+                         "Cannot connect to qrexec agent of %s in time: see its console log, "
+                         "/var/log/xen/console/guest-%s.log",
+                         vm->view.name, vm->view.name);
+    return fault_set(why, qrexec ? ERR_VM : ERR_QUBES, "Cannot start %s: %.300s",
+                     qrexec ? "qrexec-daemon" : "qubesdb-daemon", m->said);
+}
+
+static void open_guest(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, GUEST_SECONDS);
+    struct guest_open m = {.domid = (uint32_t)vm->seen.domid, .bare = vm->bare, .fresh = !vm->bare};
     vm->step = GUEST;
     memcpy(m.name, vm->view.name, sizeof m.name);
     vm_progress(vm, out, &vm->job, GUEST_SECONDS);
     ASK(out, guest_open, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm), &m);
+}
+
+static void qubesdb_serves(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct daemon_reply m;
+    struct fault why;
+    int r = daemon_end(vm, result, &m, &why);
+    vm->bare = r == 0 && m.missing != 0;
+    if (r < 0)
+        vm_start_fails(vm, out, r, &why, false);
+    else
+        open_guest(vm, out);
+}
+
+static void fill(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, FILL_SECONDS);
+    vm->step = FILL;
+    vm_progress(vm, out, &vm->job, FILL_SECONDS);
+    ASK(out, guest_fill, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm),
+        NO_MESSAGE(guest_fill));
 }
 
 static void resume(struct vm *vm, struct out *out)
@@ -169,12 +245,58 @@ static void resume(struct vm *vm, struct out *out)
 
 static void resumed(struct vm *vm, struct out *out)
 {
-    vm->life = VM_LIVING;
     vm_resumed_by_us(vm, out);
     vm_facts(vm, out);
-    (void)VM_SAY(vm, out, {.name = "domain-unpaused"}, {.name = "domain-start", START_GUID});
+    (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
+    vm_note_step(vm, out, STEP_RUNNING);
+    run_daemon(vm, out, PROGRAM_QREXEC_DAEMON, QREXEC, false);
+}
+
+void vm_start_finish(struct vm *vm, struct out *out)
+{
+    vm->life = VM_STARTING;
+    vm->created = true;
+    vm_note_step(vm, out, STEP_RUNNING);
+    vm_facts(vm, out);
+    vm->errand = ERRAND_START;
+    run_daemon(vm, out, PROGRAM_QREXEC_DAEMON, QREXEC, true);
+}
+
+static void qrexec_serves(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct daemon_reply m;
+    struct fault why;
+    int r = daemon_end(vm, result, &m, &why);
+    if (r < 0) {
+        vm_start_fails(vm, out, r, &why, false);
+        return;
+    }
+    vm->life = VM_LIVING;
+    vm->qrexec_up = m.missing == 0;
+    vm_facts(vm, out);
+    (void)VM_SAY(vm, out, {.name = "domain-start", START_GUID});
     vm_note_step(vm, out, STEP_LIVING);
+    vm_net_tell(vm, out, true);
     vm_errand_end(vm, out, 0, NULL);
+}
+
+void vm_start_peek(struct vm *vm, struct out *out)
+{
+    struct fault ignored;
+    if (vm->errand != ERRAND_START || vm->step != QREXEC || vm->asked == 0 || vm->peeking)
+        return;
+    vm->peeking = vm_task_begin(vm, out, VM_LOOK_TASK, &ignored) == 0;
+}
+
+void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task)
+{
+    struct fault why;
+    bool gone = task->is_seen && !task->seen.active;
+    if (vm->errand != ERRAND_START || vm->step != QREXEC || vm->asked == 0 || !gone)
+        return;
+    int r = fault_set(&why, ERR_HYPERVISOR, "the domain ended while it was starting");
+    vm->asked = 0;
+    vm_start_fails(vm, out, r, &why, false);
 }
 
 static void failed(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -195,6 +317,9 @@ static void go_on(struct vm *vm, struct out *out, const struct vm_result *result
         claimed(vm, out, result);
         break;
     case NETVM:
+        spawn(vm, out);
+        break;
+    case SERVE:
         define(vm, out);
         break;
     case DEFINE:
@@ -204,11 +329,23 @@ static void go_on(struct vm *vm, struct out *out, const struct vm_result *result
     case CREATE:
         created(vm, out, result->task);
         break;
+    case QUBESDB:
+        qubesdb_serves(vm, out, result);
+        break;
     case GUEST:
+        if (!vm->bare)
+            fill(vm, out);
+        else
+            resume(vm, out);
+        break;
+    case FILL:
         resume(vm, out);
         break;
     case RESUME:
         resumed(vm, out);
+        break;
+    case QREXEC:
+        qrexec_serves(vm, out, result);
         break;
     }
 }

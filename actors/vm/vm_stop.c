@@ -65,7 +65,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->start_time = 0;
     vm->paused_said = false;
     vm->resumed_until = vm->paused_until = 0;
-    vm->created = false;
+    vm->created = vm->bare = vm->qrexec_up = false;
     vm->owes_pair = pair;
     vm->owes_clean = true;
     if (pair)
@@ -104,6 +104,8 @@ static void clean_say(struct vm *vm, struct out *out)
         clean_later(vm, out);
         return;
     }
+    if (vm->owes_pair)
+        vm_net_tell(vm, out, false);
     vm->owes_pair = false;
     clean_release(vm, out);
 }
@@ -289,6 +291,10 @@ void vm_kill(struct vm *vm, struct out *out)
         int r = fault_set(&why, ERR_CANCELLED, "the VM was killed while it was starting");
         vm->asked = 0;
         vm_start_fails(vm, out, r, &why, false);
+    } else if ((vm->errand == ERRAND_NET || vm->errand == ERRAND_SUSPEND || vm->errand == ERRAND_RESUME) &&
+               vm->asked != 0) {
+        int r = fault_set(&why, ERR_CANCELLED, "the VM was killed meanwhile");
+        vm_errand_end(vm, out, r, &why);
     }
     vm_next(vm, out);
 }

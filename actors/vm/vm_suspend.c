@@ -1,8 +1,52 @@
 /* SPDX-License-Identifier: MIT
  * Suspend to RAM and resume (spec lifecycle 5). Where the hypervisor cannot, a suspend is a pause; a resume
- * of what is not suspended is an unpause. What the guest is told before and after goes through qrexec, which
- * has no part here yet. */
+ * of what is not suspended is an unpause. The guest is called before and after; that it does not answer is
+ * logged, and changes nothing. */
 #include "actors/vm/vm.h"
+
+#include "base/log.h"
+
+enum { SUSPEND_TELLS = 1, SUSPEND_CALLS, RESUME_CALLS = 1, RESUME_TELLS };
+enum { SERVICE_SECONDS = 60, MARGIN_SECONDS = 15 };
+
+/* Calls a service of the guest as root. False: it cannot be called, which its feature makes worth a word. */
+static bool tell_guest(struct vm *vm, struct out *out, const char *service, unsigned connect_seconds)
+{
+    struct context context = vm_context(vm, out, SERVICE_SECONDS + MARGIN_SECONDS);
+    struct service m = {.user = "root", .seconds = SERVICE_SECONDS, .connect_seconds = connect_seconds};
+    if (vm->view.qrexec == 0)
+        return false;
+    if (!vm->qrexec_up) {
+        log_line(LOG_WARN, "%s: %s is not called, for its qrexec daemon does not run", vm->view.name,
+                 service);
+        return false;
+    }
+    (void)VM_SAY(vm, out, {.name = "domain-cmd-pre-run", .key = {"start_guid"}, .value = {"False"}});
+    (void)text_copy(m.service, sizeof m.service, span_of(service));
+    vm_progress(vm, out, &vm->job, SERVICE_SECONDS + MARGIN_SECONDS);
+    ASK(out, service, ((struct address){KIND_LAUNCHER, 0}), &context, vm_ask_tag(vm), &m);
+    return true;
+}
+
+/* Whatever came of it, the work goes on. */
+static void guest_told(const struct vm *vm, const char *service, const struct vm_result *result)
+{
+    struct service_reply m = {0};
+    int r = result->r < 0 ? result->r : service_reply_decode(&m, result->e->body);
+    if (r < 0)
+        log_line(LOG_WARN, "%s: %s: %s", vm->view.name, service, result->why.text);
+    else if (m.status != 0)
+        log_line(LOG_WARN, "%s: %s ended with %u: %s", vm->view.name, service, m.status, m.said);
+}
+
+static void suspend_call(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    vm->step = SUSPEND_CALLS;
+    int r = vm_task_begin(vm, out, VM_PM_SUSPEND_TASK, &why);
+    if (r < 0)
+        vm_errand_end(vm, out, r, &why);
+}
 
 static void suspend_begin(struct vm *vm, struct out *out)
 {
@@ -13,11 +57,11 @@ static void suspend_begin(struct vm *vm, struct out *out)
     else if (vm->seen.state == VIRT_PAUSED && vm->view.qrexec != 0)
         r = fault_set(&why, ERR_VM_NOT_RUNNING,
                       "%s is paused and cannot be told of its suspension: unpause it first", vm->view.name);
-    vm->step = 1;
-    if (r == 0)
-        r = vm_task_begin(vm, out, VM_PM_SUSPEND_TASK, &why);
+    vm->step = SUSPEND_TELLS;
     if (r < 0)
         vm_errand_end(vm, out, r, &why);
+    else if (!tell_guest(vm, out, "qubes.SuspendPre", 0))
+        suspend_call(vm, out);
 }
 
 /* What was looked at after a call counts as much as any look. */
@@ -32,6 +76,11 @@ void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *res
 {
     if (result == NULL) {
         suspend_begin(vm, out);
+        return;
+    }
+    if (vm->step == SUSPEND_TELLS) {
+        guest_told(vm, "qubes.SuspendPre", result);
+        suspend_call(vm, out);
         return;
     }
     if (result->r == -ERR_UNSUPPORTED) {
@@ -49,10 +98,16 @@ static void resume_begin(struct vm *vm, struct out *out)
         vm_errand_become(vm, out, ERRAND_UNPAUSE);
         return;
     }
-    vm->step = 1;
+    vm->step = RESUME_CALLS;
     int r = vm_task_begin(vm, out, VM_PM_WAKEUP_TASK, &why);
     if (r < 0)
         vm_errand_end(vm, out, r, &why);
+}
+
+static void resumed(struct vm *vm, struct out *out)
+{
+    (void)VM_SAY(vm, out, {.name = "domain-resumed"});
+    vm_errand_end(vm, out, 0, NULL);
 }
 
 void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -61,8 +116,15 @@ void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *resu
         resume_begin(vm, out);
         return;
     }
+    if (vm->step == RESUME_TELLS) {
+        guest_told(vm, "qubes.SuspendPost", result);
+        resumed(vm, out);
+        return;
+    }
     take(vm, out, result);
-    if (result->r == 0)
-        (void)VM_SAY(vm, out, {.name = "domain-resumed"});
-    vm_errand_end(vm, out, result->r, &result->why);
+    vm->step = RESUME_TELLS;
+    if (result->r < 0)
+        vm_errand_end(vm, out, result->r, &result->why);
+    else if (!tell_guest(vm, out, "qubes.SuspendPost", SERVICE_SECONDS))
+        resumed(vm, out);
 }

@@ -32,7 +32,7 @@ bool vm_is_uncertain(int r)
 
 static struct vm_task *task_new(const struct vm *vm, enum vm_task_what what)
 {
-    size_t len = what == VM_DEFINE_TASK ? vm->view_bytes.len : 0;
+    size_t len = what == VM_DEFINE_TASK || what == VM_NET_ATTACH_TASK ? vm->view_bytes.len : 0;
     struct vm_task *t = calloc(1, sizeof *t + len);
     if (t == NULL)
         return NULL;

@@ -17,10 +17,11 @@ struct vm_task {
     char uuid[VIRT_UUID_MAX + 1];
     /* The domain after the call, whatever became of that. is_seen: the look succeeded. */
     bool is_seen;
+    bool is_xen; /* and where: only there a guest cannot do without its daemons */
     struct domain_seen seen;
     char console[256]; /* CONSOLE: the terminal's path, "" where the domain has none */
     uint64_t wall;     /* seconds since the epoch, when it was done */
-    size_t view_len;   /* DEFINE: the view that is rendered, as on the bus */
+    size_t view_len;   /* DEFINE, NET_ATTACH: the view that is rendered, as on the bus */
     char view[];
 };
 
@@ -32,6 +33,7 @@ struct vm_doors {
     struct domain_door *door;
     const char *kernels;   /* the directory of kernels */
     const char *templates; /* the directory of overrides of the domain's XML; NULL: there are none */
+    bool told_no_plug;     /* that this driver plugs nothing was said */
     bool without_rdrand;   /* the processor's RDRAND is not to be shown to guests */
 };
 

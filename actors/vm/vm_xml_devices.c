@@ -77,7 +77,7 @@ static void blocks(struct xmlwrite *w, const struct domain_spec *vm, enum vm_dia
 
 /* ---- network, PCI ---- */
 
-static void interface(struct xmlwrite *w, const struct vm_net *net, enum vm_dialect dialect)
+void vm_xml_interface(struct xmlwrite *w, const struct vm_net *net, enum vm_dialect dialect)
 {
     if (!is_set(net->netvm))
         return;
@@ -217,7 +217,7 @@ void vm_xml_devices(struct xmlwrite *w, const struct domain_spec *vm, enum vm_di
     xmlwrite_open(w, "devices");
     volumes(w, vm, dialect);
     blocks(w, vm, dialect);
-    interface(w, &vm->net, dialect);
+    vm_xml_interface(w, &vm->net, dialect);
     for (size_t i = 0; i < vm->pci_count; i++)
         vm_xml_hostdev(w, &vm->pci[i]);
     if (dialect == VM_DIALECT_XEN && vm->virt_mode == VM_HVM)

@@ -10,6 +10,7 @@
 enum vm_dialect { VM_DIALECT_XEN, VM_DIALECT_TEST, VM_DIALECT_QEMU };
 
 void vm_xml_devices(struct xmlwrite *w, const struct domain_spec *vm, enum vm_dialect dialect);
+void vm_xml_interface(struct xmlwrite *w, const struct vm_net *net, enum vm_dialect dialect);
 void vm_xml_hostdev(struct xmlwrite *w, const struct vm_pci *pci);
 
 #endif

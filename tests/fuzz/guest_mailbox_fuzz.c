@@ -13,6 +13,8 @@ static void fill(struct task *task, uint8_t how)
 {
     struct guest_task *t = (struct guest_task *)task;
     struct guest_word word = {"qrexec", "1"};
+    if (task->what == GUEST_WRITES_IT)
+        return;
     for (int i = 0; i < (how & 3) && task->r == 0; i++)
         guest_word_add(&t->words, &t->elements, &word);
 }
@@ -22,7 +24,10 @@ static void happen(struct mailbox *m, uint8_t what)
 {
     struct guest *g = m->core;
     if ((what & 3) == 0)
-        guest_handed(g, &m->out, (what & 4) != 0 ? GUEST_DOOR_WATCH : GUEST_DOOR_READ,
+        guest_handed(g, &m->out,
+                     (what & 16) != 0  ? GUEST_DOOR_WRITE
+                     : (what & 4) != 0 ? GUEST_DOOR_WATCH
+                                       : GUEST_DOOR_READ,
                      (what & 8) != 0 ? NO_FD : -1);
     else if ((what & 3) == 1)
         guest_fired(g, &m->out, (what & 4) != 0 ? "/qubes-block-devices" : "/other");
@@ -46,14 +51,15 @@ static unsigned first_row(void)
 static void end_all(struct mailbox *m)
 {
     struct guest *g = m->core;
-    while (g->calls > 0) {
-        size_t before = g->calls;
+    while (g->calls + g->writes > 0) {
+        size_t before = g->calls + g->writes + g->behind;
         while (m->tasks > 0)
             mailbox_end_task(m, -ERR_CLOSED, 0);
         guest_handed(g, &m->out, GUEST_DOOR_READ, -1);
+        guest_handed(g, &m->out, GUEST_DOOR_WRITE, -1);
         while (m->asked > 0)
             mailbox_answer(m, (struct span){NULL, 0});
-        assert(g->calls < before);
+        assert(g->calls + g->writes + g->behind < before);
     }
 }
 

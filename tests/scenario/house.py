@@ -47,10 +47,11 @@ class Answer:
 class House:
     """One private instance under a directory of its own."""
 
-    def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False):
+    def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False,
+                 programs: pathlib.Path | None = None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-scenario-'))
         self.dir.chmod(0o755)
-        self.state_mount = state_mount
+        self.state_mount, self.programs = state_mount, programs
         self.qemu = qemu
         self.uri = ('qemu+unix:///system' if qemu else 'test+unix:///default') + \
             f'?socket={self.dir}/run/libvirt/libvirt-sock'
@@ -80,6 +81,8 @@ class House:
         if self.qemu:
             self.libvirtd_up()
             options += ['--hypervisor', self.uri]
+        if self.programs:
+            options += ['--programs', str(self.programs)]
         self.tool('up', str(self.dir), *options)
 
     def libvirtd_up(self) -> None:

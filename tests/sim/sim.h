@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "actors/api/api.h"
+#include "actors/launcher/launcher.h"
 #include "doors/db_sim.h"
 #include "doors/sim.h"
 #include "router/route.h"
@@ -206,6 +207,9 @@ uint64_t task_next(const struct proc *p);
 void task_drop_all(struct proc *p);
 void *doors_open(struct proc *p);
 void doors_close(struct proc *p, void *doors);
+
+/* sim_program.c: the programs that launcher runs. */
+extern const struct launcher_ops sim_launcher_ops;
 
 /* sim_router.c */
 void router_start(struct sim *s);

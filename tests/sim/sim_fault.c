@@ -9,8 +9,8 @@
 
 static void kill_single(struct sim *s)
 {
-    static const struct address who[] = {
-        {KIND_REGISTRY, 0}, {KIND_API, 0}, {KIND_API, 1}, {KIND_HOST, 0}, {KIND_DEVBUS_PCI, 0}};
+    static const struct address who[] = {{KIND_REGISTRY, 0}, {KIND_API, 0},        {KIND_API, 1},
+                                         {KIND_HOST, 0},     {KIND_DEVBUS_PCI, 0}, {KIND_LAUNCHER, 0}};
     size_t i = sim_random(s, COUNT(who) + 1);
     if (i == COUNT(who))
         router_kill(s);

@@ -8,6 +8,7 @@
 #include "actors/devbus-pci/devbus_pci.h"
 #include "actors/guest/guest.h"
 #include "actors/host/host.h"
+#include "actors/launcher/launcher.h"
 #include "actors/registry/registry.h"
 #include "actors/vm/vm_actor.h"
 #include "proto/messages.h"
@@ -15,8 +16,10 @@
 #include "runtime/control/exits.h"
 
 static const struct actor *const actors[KINDS] = {
-    [KIND_API] = &api_actor, [KIND_REGISTRY] = &registry_actor, [KIND_HOST] = &host_actor,
-    [KIND_VM] = &vm_actor,   [KIND_GUEST] = &guest_actor,       [KIND_DEVBUS_PCI] = &devbus_pci_actor,
+    [KIND_API] = &api_actor,           [KIND_REGISTRY] = &registry_actor,
+    [KIND_HOST] = &host_actor,         [KIND_VM] = &vm_actor,
+    [KIND_GUEST] = &guest_actor,       [KIND_DEVBUS_PCI] = &devbus_pci_actor,
+    [KIND_LAUNCHER] = &launcher_actor,
 };
 
 /* The simulator that runs: cores' worlds have no room for one of their own. */
@@ -312,6 +315,8 @@ static void prepare(struct proc *p)
         r->world.kernel = kernel;
         r->world.random = random_bits;
     }
+    if (p->who.kind == KIND_LAUNCHER)
+        launcher_attach(p->core, &sim_launcher_ops, p);
 }
 
 void proc_begin(struct proc *p)

@@ -116,8 +116,8 @@ void supervisor_died(struct proc *p)
 
 void supervisor_start(struct sim *s)
 {
-    static const struct address first[] = {
-        {KIND_REGISTRY, 0}, {KIND_API, 0}, {KIND_API, 1}, {KIND_HOST, 0}, {KIND_DEVBUS_PCI, 0}};
+    static const struct address first[] = {{KIND_REGISTRY, 0}, {KIND_API, 0},        {KIND_API, 1},
+                                           {KIND_HOST, 0},     {KIND_DEVBUS_PCI, 0}, {KIND_LAUNCHER, 0}};
     for (size_t i = 0; i < COUNT(first); i++)
         supervisor_wanted(s, first[i], 0);
 }

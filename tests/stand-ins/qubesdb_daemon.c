@@ -2,7 +2,8 @@
  * A stand-in for qubesdb-daemon: qubesdb_daemon SOCKET [MODE]. It serves doors/qubesdb_sim.h at that path
  * until it is ended. MODE is how it misbehaves: hang (reads, never answers), lie (answers with a length
  * of 4 GiB), truncate (half an answer, then closes), crash (ends at the first question), flood (endless
- * entries), foreign (answers about another path). "well" is the default. */
+ * entries), foreign (answers about another path),
+ * deaf (answers nothing, not even a writing). "well" is the default. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,8 @@ static void answer(struct daemon *d, int client, const struct qubesdb_message *m
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(4 << 20);
     if (qubesdb_sim_hear(d->sim, client, m, &bytes, tell_fired, d) < 0)
         return;
+    if (is(d, "deaf"))
+        return;
     if (is(d, "well") || m->type == QUBESDB_WRITE) /* so that a test can fill it */
         send_to(d->poll[client].fd, text_span(&bytes));
     else
@@ -136,7 +139,7 @@ int main(int argc, char **argv)
         d.poll[i] = (struct pollfd){-1, POLLIN, 0};
     d.poll[0].fd = argc > 1 ? listen_at(argv[1]) : -1;
     if (d.sim == NULL || d.poll[0].fd < 0) {
-        fprintf(stderr, "usage: %s SOCKET [well|hang|lie|truncate|crash|flood|foreign]\n", argv[0]);
+        fprintf(stderr, "usage: %s SOCKET [well|hang|lie|truncate|crash|flood|foreign|deaf]\n", argv[0]);
         return 1;
     }
     while (poll(d.poll, CLIENTS + 1, -1) >= 0) {

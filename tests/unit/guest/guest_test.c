@@ -20,7 +20,7 @@ struct bench {
     bool ready, retired;
     uint64_t timer; /* of retiring */
     char title[32];
-    unsigned doors[2];
+    unsigned doors[3];
     struct guest_task *task;
     struct {
         uint16_t type;

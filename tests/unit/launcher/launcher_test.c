@@ -17,7 +17,7 @@
 struct bench {
     struct launcher core;
     struct out out;
-    unsigned replies, errors, progress, asked, runs, kills;
+    unsigned replies, errors, progress, asked, runs, kills, titles;
     uint64_t ask_tag, run_number, timer_at;
     enum outside_program program;
     struct program_values values;
@@ -83,8 +83,14 @@ static void take_kill(void *arg, uint64_t number)
     b->kills++;
 }
 
+static void take_title(void *shell, const char *title)
+{
+    (void)title;
+    ((struct bench *)shell)->titles++;
+}
+
 static const struct out_ops out_ops = {
-    .send = take_said, .ask = take_ask, .timer = take_timer, .ready = take_ready};
+    .send = take_said, .ask = take_ask, .timer = take_timer, .ready = take_ready, .title = take_title};
 static const struct launcher_ops ops = {take_run, take_kill};
 
 static int open_bench(void **state)
@@ -177,6 +183,50 @@ static void a_daemon_is_called_with_registrys_words_and_its_end_is_the_answer(vo
     assert_int_equal(b->core.count, 0);
 }
 
+static void ask_daemon_again(struct bench *b, uint32_t domid)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(512);
+    struct daemon m = {.program = PROGRAM_QREXEC_DAEMON, .domid = domid, .again = 1};
+    daemon_encode(&body, &m);
+    hear(b, MESSAGE_daemon, CLASS_REQUEST, &body);
+}
+
+static void who_asks_again_after_a_crash_runs_nothing_twice(void **state)
+{
+    struct bench *b = *state;
+    ask_daemon(b, PROGRAM_QREXEC_DAEMON);
+    registry_answers(b, 0);
+    ask_daemon_again(b, 12); /* it runs: the asker waits for it */
+    assert_int_equal(b->asked, 1);
+    ends(b, 0, 0);
+    assert_int_equal(b->replies, 1);
+    ask_daemon_again(b, 12); /* it has ended well */
+    assert_int_equal(b->replies, 2);
+    assert_int_equal(b->runs, 1);
+    ask_daemon_again(b, 13); /* another domain */
+    assert_int_equal(b->asked, 2);
+    ask_daemon(b, PROGRAM_QREXEC_DAEMON); /* a new start of the same number: whatever was, it is run */
+    assert_int_equal(b->asked, 3);
+}
+
+static void a_program_that_is_missing_is_no_error_where_it_is_optional(void **state)
+{
+    struct bench *b = *state;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(512);
+    struct daemon m = {.program = PROGRAM_QUBESDB_DAEMON, .domid = 12, .optional = 1};
+    daemon_encode(&body, &m);
+    hear(b, MESSAGE_daemon, CLASS_REQUEST, &body);
+    registry_answers(b, 0);
+    ends(b, 127, ENOENT);
+    assert_int_equal(b->errors, 0);
+    assert_int_equal(b->daemon.missing, 1);
+    hear(b, MESSAGE_daemon, CLASS_REQUEST, &body);
+    registry_answers(b, 0);
+    ends(b, 127, EACCES);
+    assert_int_equal(b->errors, 1);
+    assert_int_equal(b->titles, 1);
+}
+
 static void only_rows_for_guests_are_daemons(void **state)
 {
     struct bench *b = *state;
@@ -266,6 +316,8 @@ int main(void)
 #define BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
         BENCH(a_daemon_is_called_with_registrys_words_and_its_end_is_the_answer),
+        BENCH(who_asks_again_after_a_crash_runs_nothing_twice),
+        BENCH(a_program_that_is_missing_is_no_error_where_it_is_optional),
         BENCH(only_rows_for_guests_are_daemons),
         BENCH(a_service_gets_its_input_and_the_time_that_its_asker_gives_it),
         BENCH(one_that_takes_too_long_is_killed_and_answered_once),

@@ -290,7 +290,8 @@ static void a_trace_shows_a_body_as_json_and_nothing_of_a_bad_one(void **state)
     prepare_encode(&body, &(struct prepare){.property = "netvm", .was = "a\"\n", .becomes = ""});
     e.body = text_span(&body);
     assert_int_equal(print_body(&shown, &e), 0);
-    assert_string_equal(shown.at, "{\"property\":\"netvm\",\"was\":\"a\\\"\\u000a\",\"becomes\":\"\"}");
+    assert_string_equal(shown.at,
+                        "{\"property\":\"netvm\",\"was\":\"a\\\"\\u000a\",\"becomes\":\"\",\"paused\":0}");
     text_clear(&shown);
     e.body.len--;
     assert_int_equal(print_body(&shown, &e), -ERR_BAD);

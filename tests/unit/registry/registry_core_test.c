@@ -145,6 +145,36 @@ static void prepared(struct bench *b, int r)
     bench_work(b);
 }
 
+/* What is committed is done by the living VM before its asker hears of it. */
+static void finished(struct bench *b, int r)
+{
+    assert_int_equal(bench_count(b, MESSAGE_finish), 1);
+    const struct said *s = &b->said[bench_find(b, MESSAGE_finish, 0)];
+    struct answer a = {.tag = s->tag, .r = r};
+    if (r < 0)
+        (void)fault_set(&a.why, (enum err) - r, "no interface");
+    registry_actor.answered(b->core, &b->out, &a);
+    bench_work(b);
+}
+
+static void what_a_living_vm_cannot_finish_is_said_and_stays_committed(void **state)
+{
+    struct bench b;
+    (void)state;
+    uint64_t op = begin_preparing(&b);
+    prepared(&b, 0);
+    assert_int_equal(bench_answer(&b, op), 1);
+    assert_int_equal(bench_count(&b, MESSAGE_delta), 1);
+    assert_int_equal(bench_count(&b, MESSAGE_view), 2);
+    uint64_t same = bench_operate(&b, OPERATION_property_set, 1, "label", "blue");
+    assert_int_equal(bench_answer(&b, same), 1);
+    finished(&b, -ERR_HYPERVISOR);
+    assert_int_equal(bench_answer(&b, op), -ERR_HYPERVISOR);
+    assert_int_equal(bench_answer(&b, same), 0);
+    assert_true(span_is(property_stored(&b.core->known, 1, PROPERTY_netvm), "net"));
+    bench_down(&b);
+}
+
 static void preparing_delays_that_vm_alone(void **state)
 {
     struct bench b;
@@ -155,6 +185,7 @@ static void preparing_delays_that_vm_alone(void **state)
     assert_int_equal(bench_answer(&b, same), 1);
     assert_int_equal(bench_answer(&b, other), 0);
     prepared(&b, 0);
+    finished(&b, 0);
     assert_int_equal(bench_answer(&b, op), 0);
     assert_int_equal(bench_answer(&b, same), 0);
     assert_true(span_is(property_stored(&b.core->known, 1, PROPERTY_netvm), "net"));
@@ -556,6 +587,7 @@ int main(void)
         cmocka_unit_test(a_refused_change_publishes_what_was_announced_and_changes_nothing),
         cmocka_unit_test(a_commit_that_fails_is_an_error_and_the_next_works),
         cmocka_unit_test(preparing_delays_that_vm_alone),
+        cmocka_unit_test(what_a_living_vm_cannot_finish_is_said_and_stays_committed),
         cmocka_unit_test(a_preparer_that_refuses_leaves_the_old_value),
         cmocka_unit_test(a_vm_whose_process_says_that_it_lives_is_not_removed),
         cmocka_unit_test(a_repeated_removal_is_answered_though_the_next_vm_of_the_qid_lives),

@@ -17,6 +17,7 @@
 #include "actors/vm/vm_actor.h"
 #include "base/own.h"
 #include "proto/rules.h"
+#include "runtime/effects/programs.h"
 
 enum { BENCH_LIST = 256, BENCH_QID = 7, BENCH_GENERATION = 3, NETVM_QID = 2, CLIENT_QID = 9 };
 #define BENCH_UUID "5b1c0e0a-0f39-4c4e-9a53-0c7d3a4f8e11"
@@ -25,6 +26,7 @@ struct bench_ask {
     uint16_t type;
     uint64_t tag;
     struct envelope e;
+    uint32_t program; /* of a daemon */
 };
 
 struct bench_reply {
@@ -39,6 +41,8 @@ struct bench_world {
     bool connected, defined, active, paused;
     bool can_pm, asleep; /* suspend to RAM, and it is so */
     const char *live_xml;
+    char plugged[512], unplugged[512]; /* the device that was plugged last, and unplugged */
+    bool plug_fails;
     int domid, creates;
     unsigned calls;
     unsigned fail_call; /* this one of the calls fails; 0: none */
@@ -60,7 +64,12 @@ struct bench {
     const char *gui_user, *audio_user;
     bool scarce; /* as registry says in its views */
     const char *refusal, *refusal_class;
-    int fail_type, fail_type_with; /* questions of this type fail */
+    int fail_type, fail_type_with;                /* questions of this type fail */
+    struct daemon_reply daemon[OUTSIDE_PROGRAMS]; /* how they end */
+    struct daemon last_daemon;                    /* as it was asked for last */
+    unsigned serves, fills, services;             /* how often these were asked */
+    struct service_reply service;
+    bool paused_told; /* as registry was told last */
     char event[BENCH_LIST][96];
     unsigned events;
     char power_state[16];
@@ -81,6 +90,10 @@ struct bench {
 /* ---- the hypervisor ---- */
 
 static const struct domain_can bench_can = {.driver = "TEST", .domain_type = "test"};
+
+/* A driver that plugs, and needs its daemons. */
+__attribute__((unused)) static const struct domain_can bench_xen = {
+    .driver = "Xen", .domain_type = "xen", .start_paused = true, .hotplug = true};
 
 static struct bench_world *world_of(struct domain_door *door)
 {
@@ -164,6 +177,26 @@ static int bench_xml(struct domain_door *door, const char *uuid, struct text *xm
     return 0;
 }
 
+static int bench_attach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)
+{
+    struct bench_world *w = world_of(door);
+    (void)uuid;
+    if (w->plug_fails)
+        return fault_set(why, ERR_HYPERVISOR, "the bench plugs nothing");
+    snprintf(w->plugged, sizeof w->plugged, "%s", xml);
+    return 0;
+}
+
+static int bench_detach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)
+{
+    struct bench_world *w = world_of(door);
+    (void)uuid;
+    if (w->plug_fails)
+        return fault_set(why, ERR_HYPERVISOR, "the bench plugs nothing");
+    snprintf(w->unplugged, sizeof w->unplugged, "%s", xml);
+    return 0;
+}
+
 static int bench_shutdown(struct domain_door *door, const char *uuid, struct fault *why)
 {
     bool heard = false;
@@ -221,6 +254,8 @@ static const struct domain_ops bench_ops = {
     .pm_suspend = bench_pm_suspend,
     .pm_wakeup = bench_pm_wakeup,
     .xml = bench_xml,
+    .attach = bench_attach,
+    .detach = bench_detach,
 };
 
 static int bench_open(void *arg, struct domain_door **ret, struct fault *why)
@@ -298,6 +333,13 @@ static void take_hanging(struct bench *b, const struct envelope *e)
     b->hanging = m.count;
 }
 
+static void take_paused(struct bench *b, const struct envelope *e)
+{
+    struct paused_now m;
+    assert_int_equal(paused_now_decode(&m, e->body), 0);
+    b->paused_told = m.paused != 0;
+}
+
 static int bench_send(void *shell, struct envelope *e)
 {
     struct bench *b = shell;
@@ -309,6 +351,8 @@ static int bench_send(void *shell, struct envelope *e)
         take_events(b, e);
     else if (e->type == MESSAGE_facts)
         take_facts(b, e);
+    else if (e->type == MESSAGE_paused_now)
+        take_paused(b, e);
     else if (e->type == MESSAGE_calls_hang)
         take_hanging(b, e);
     else if (e->class == CLASS_PROGRESS)
@@ -332,7 +376,15 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
     }
     b->claimed = b->claimed && e->type != MESSAGE_release;
     assert_true(b->asked < BENCH_LIST);
-    b->asks[b->asked++] = (struct bench_ask){e->type, tag, *e};
+    b->asks[b->asked++] = (struct bench_ask){e->type, tag, *e, 0};
+    b->serves += e->type == MESSAGE_guest_serve;
+    b->fills += e->type == MESSAGE_guest_fill;
+    b->services += e->type == MESSAGE_service;
+    if (e->type == MESSAGE_daemon) {
+        assert_int_equal(daemon_decode(&b->last_daemon, e->body), 0);
+        assert_int_equal(b->last_daemon.domid, b->world.domid);
+        b->asks[b->asked - 1].program = b->last_daemon.program;
+    }
     return 0;
 }
 
@@ -459,6 +511,11 @@ static void answer(struct bench *b, const struct bench_ask *ask)
     } else if (ask->type == MESSAGE_claim) {
         view_of(b, &m.view, &netvm, &clients);
         claim_reply_encode(&body, &m);
+    } else if (ask->type == MESSAGE_service) {
+        service_reply_encode(&body, &b->service);
+    } else if (ask->type == MESSAGE_daemon) {
+        struct daemon_reply end = b->daemon[ask->program];
+        daemon_reply_encode(&body, &end);
     } else {
         write_array(&body, 0);
     }

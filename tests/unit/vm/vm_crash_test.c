@@ -39,6 +39,18 @@ static void start_that_fails(struct bench *b)
     start(b);
 }
 
+static void start_without_agent(struct bench *b)
+{
+    b->daemon[PROGRAM_QREXEC_DAEMON] = (struct daemon_reply){.status = 3};
+    start(b);
+}
+
+static void start_without_programs(struct bench *b)
+{
+    b->daemon[PROGRAM_QUBESDB_DAEMON].missing = b->daemon[PROGRAM_QREXEC_DAEMON].missing = 1;
+    start(b);
+}
+
 static void start_pause_unpause(struct bench *b)
 {
     start(b);
@@ -87,8 +99,13 @@ static bool dies_at(script *play, unsigned n, unsigned m, bool does)
 
 static void killed_anywhere_it_leaves_a_definite_vm(void **state)
 {
-    static script *const plays[] = {start, start_and_kill, start_and_end_by_itself, start_that_fails,
-                                    start_pause_unpause};
+    static script *const plays[] = {start,
+                                    start_and_kill,
+                                    start_and_end_by_itself,
+                                    start_that_fails,
+                                    start_pause_unpause,
+                                    start_without_agent,
+                                    start_without_programs};
     (void)state;
     for (size_t i = 0; i < COUNT(plays); i++)
         for (int does = 0; does < 2; does++)

@@ -192,9 +192,52 @@ static void each_state_of_libvirt_has_its_power_state(void **state)
     assert_string_equal(vm_power_state(&vm), "Halted");
 }
 
+static void a_guest_with_qrexec_is_called_before_and_after_whatever_it_answers(void **state)
+{
+    static const struct service_reply ends[] = {{.status = 0}, {.status = 5, .said = "no"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        struct bench b;
+        bench_setup(&b);
+        b.world.can_pm = b.qrexec = true;
+        b.service = ends[i];
+        bench_run(&b);
+        BENCH_HEAR(&b, vm_start, 0);
+        bench_run(&b);
+        bench_observe(&b, VIRT_EVENT_RESUMED);
+        unsigned from = b.events;
+        assert_int_equal(suspend(&b), 0);
+        assert_true(b.world.asleep);
+        assert_int_equal(b.services, 1);
+        assert_int_equal(resume(&b), 0);
+        assert_int_equal(b.services, 2);
+        BENCH_HEARD(&b, from, "domain-cmd-pre-run start_guid=False", "domain-cmd-pre-run start_guid=False",
+                    "domain-resumed");
+        bench_end(&b);
+    }
+}
+
+static void a_call_that_comes_to_nothing_suspends_all_the_same(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    b.world.can_pm = b.qrexec = true;
+    b.fail_type = MESSAGE_service;
+    b.fail_type_with = -ERR_TIMEOUT;
+    bench_run(&b);
+    BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(suspend(&b), 0);
+    assert_true(b.world.asleep);
+    bench_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_guest_with_qrexec_is_called_before_and_after_whatever_it_answers),
+        cmocka_unit_test(a_call_that_comes_to_nothing_suspends_all_the_same),
         cmocka_unit_test(a_vm_is_suspended_to_ram_without_a_word_and_resumed_with_one),
         cmocka_unit_test(where_the_hypervisor_cannot_a_suspend_is_a_pause_and_a_resume_an_unpause),
         cmocka_unit_test(what_does_not_run_is_not_suspended_and_what_is_not_paused_not_resumed),

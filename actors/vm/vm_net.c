@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ * The network of a VM that runs: its interface goes and comes when its netvm changes, starts or ends. The
+ * order is: detach before a change is committed, where a refusal stops it; afterwards the guest's QubesDB,
+ * the netvm's, and then the interface. Spec: net 3, 4. */
+#include "actors/vm/vm.h"
+#include "base/log.h"
+
+enum { NET_BEGIN, NET_DETACH, NET_FILL, NET_SERVE, NET_ATTACH };
+enum { FILL_SECONDS = 30 };
+
+bool vm_has_netvm(const struct vm *vm, struct view_peer *netvm)
+{
+    struct reader in = list_reader(&vm->view.netvm);
+    return view_peer_next(&in, netvm) == 1 && netvm->qid != 0;
+}
+
+void vm_net_serve(struct vm *vm, struct out *out, const struct view_peer *netvm)
+{
+    struct context context = vm_context(vm, out, FILL_SECONDS);
+    context.subject = (struct subject){KIND_VM, netvm->qid, netvm->generation};
+    vm_progress(vm, out, &vm->job, FILL_SECONDS);
+    ASK(out, guest_serve, ((struct address){KIND_GUEST, netvm->qid}), &context, vm_ask_tag(vm),
+        NO_MESSAGE(guest_serve));
+}
+
+void vm_net_tell(struct vm *vm, struct out *out, bool up)
+{
+    struct reader in = list_reader(&vm->view.clients);
+    struct view_peer client;
+    struct context context = vm_context(vm, out, 0);
+    while (view_peer_next(&in, &client) == 1) {
+        context.subject = (struct subject){KIND_VM, client.qid, client.generation};
+        (void)EVENT(out, netvm_is, ((struct address){KIND_VM, client.qid}), &context,
+                    (&(struct netvm_is){.up = up}));
+    }
+}
+
+void vm_net_paused(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, 0);
+    bool paused = vm->paused_said && vm->life == VM_LIVING;
+    (void)EVENT(out, paused_now, ((struct address){KIND_REGISTRY, 0}), &context,
+                (&(struct paused_now){.paused = paused}));
+}
+
+void vm_net_heal(struct vm *vm)
+{
+    struct view_peer netvm;
+    bool has = vm_has_netvm(vm, &netvm) && vm->seen.state != VIRT_PAUSED && !vm->view.netvm_put_off;
+    if (has && vm->queued < VM_QUEUE)
+        vm->queue[vm->queued++] = (struct vm_request){.errand = ERRAND_NET, .attach = true};
+}
+
+void vm_net_due(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, 0);
+    (void)EVENT(out, netvm_due, ((struct address){KIND_REGISTRY, 0}), &context, NO_MESSAGE(netvm_due));
+}
+
+/* What nobody waits for is at least read. */
+static void end(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    if (r < 0 && !vm->job.owed)
+        log_line(LOG_WARN, "the network interface of %s is not as it should be: %s", vm->view.name,
+                 why->text);
+    vm_errand_end(vm, out, r, why);
+}
+
+static void task(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step)
+{
+    struct fault why;
+    vm->step = step;
+    int r = vm_task_begin(vm, out, what, &why);
+    if (r < 0)
+        end(vm, out, r, &why);
+}
+
+static void serve(struct vm *vm, struct out *out)
+{
+    struct view_peer netvm;
+    bool attaches = vm->job.attach && vm->seen.state != VIRT_PAUSED;
+    if (vm->view.netvm_put_off && vm->seen.state != VIRT_PAUSED)
+        vm_net_due(vm, out); /* it was resumed before the change was committed */
+    if (!attaches || !vm_has_netvm(vm, &netvm)) {
+        end(vm, out, 0, NULL); /* paused: it is put off until it runs */
+        return;
+    }
+    vm->step = NET_SERVE;
+    vm_net_serve(vm, out, &netvm);
+}
+
+static void fill(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, FILL_SECONDS);
+    if (!vm->job.fill || vm->bare) {
+        serve(vm, out);
+        return;
+    }
+    vm->step = NET_FILL;
+    vm_progress(vm, out, &vm->job, FILL_SECONDS);
+    ASK(out, guest_fill, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm),
+        NO_MESSAGE(guest_fill));
+}
+
+/* Registry has planned for a VM that runs: it has not heard of the pause yet. */
+static void too_early(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    int r = fault_set(&why, ERR_STATE, "%s has just been paused; try again", vm->view.name);
+    vm_net_paused(vm, out);
+    end(vm, out, r, &why);
+}
+
+static void first(struct vm *vm, struct out *out)
+{
+    bool paused = vm->seen.state == VIRT_PAUSED;
+    if (vm->life == VM_LIVING && vm->job.detach && vm->job.owed && paused && !vm->job.put_off)
+        too_early(vm, out);
+    else if (vm->life != VM_LIVING)
+        end(vm, out, 0, NULL);
+    else if (vm->job.detach && !paused && !vm->job.put_off)
+        task(vm, out, VM_NET_DETACH_TASK, NET_DETACH);
+    else
+        fill(vm, out);
+}
+
+void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    if (result == NULL) {
+        first(vm, out);
+        return;
+    }
+    if (result->task != NULL && result->task->is_seen && result->task->seen.active)
+        vm_takes_seen(vm, out, &result->task->seen);
+    vm->look_wanted = vm->look_wanted || (result->e == NULL && result->r < 0);
+    if (result->r < 0) {
+        end(vm, out, result->r, &result->why);
+        return;
+    }
+    switch (vm->step) {
+    case NET_DETACH:
+        fill(vm, out);
+        break;
+    case NET_FILL:
+        serve(vm, out);
+        break;
+    case NET_SERVE:
+        task(vm, out, VM_NET_ATTACH_TASK, NET_ATTACH);
+        break;
+    default:
+        end(vm, out, 0, NULL);
+        break;
+    }
+}

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""A VM starts with its daemons: stand-ins (tests/stand-ins) that are well, or hang, lie and fail for one VM."""
+import threading
+
+from house import House, Listener, scenario, wait
+from stand_ins import Programs, database, since
+
+STARTED = ['domain-pre-start', 'domain-verify-files', 'domain-pre-spawn', 'property-reset:xid',
+           'property-reset:stubdom_xid', 'property-reset:start_time', 'domain-spawn', 'domain-qdb-create',
+           'domain-pre-unpaused', 'domain-unpaused', 'domain-start']
+AT_ONCE = 1.0
+
+
+def starts(house, tap, programs, ear):
+    heard = len(ear.records)
+    answer = house.call('admin.vm.Start', 'work', timeout=60)
+    tap.check('a VM starts with its daemons', answer.ok and house.state('work') == 'Running', answer)
+    wait(lambda: 'domain-start' in since(ear, heard, 'work'))
+    tap.check('its events come in their order', since(ear, heard, 'work') == STARTED, since(ear, heard, 'work'))
+    calls = programs.calls()
+    tap.check('the daemons are called with what is known of it', len(calls) == 2
+              and calls[0].endswith(' work') and calls[0].startswith('qubesdb-daemon ')
+              and calls[1].startswith('qrexec-daemon -q -u ') and calls[1].endswith(' work user nowait'), calls)
+    holds = database(house, 'work')
+    right = {'/name': 'work', '/type': 'StandaloneVM', '/default-user': 'user', '/qubes-debug-mode': '0',
+             '/qubes-vm-updateable': 'True', '/qubes-vm-persistence': 'full', '/qubes-vm-type': 'AppVM',
+             '/qubes-block-devices': '', '/qubes-service/meminfo-writer': '1', '/qubes-service/cups': '1',
+             '/qubes-service/off': '0', '/vm-config/x': 'y z'}
+    tap.check('its QubesDB holds what it should', {k: holds.get(k) for k in right} == right
+              and len(holds.get('/qubes-random-seed', '')) == 88, holds)
+    house.must('admin.vm.feature.Set+service.crond', 'work', '1')
+    house.must('admin.vm.feature.Remove+service.cups', 'work')
+    tap.check('a feature that changes is told to the guest', wait(
+        lambda: database(house, 'work').get('/qubes-service/crond') == '1'
+        and '/qubes-service/cups' not in database(house, 'work'), 5), database(house, 'work'))
+
+
+def fails(house, tap, programs, ear, what, program, how, error):
+    """A start that one daemon spoils: undone, told, and nobody else waits for it."""
+    programs.how(program, 'ill', how)
+    heard = len(ear.records)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(house.call('admin.vm.Start', 'ill', timeout=90)))
+    thread.start()
+    slowest = max(house.call(*row).seconds for row in (
+        ('admin.vm.List',), ('admin.vm.tag.Set+mark', 'ill'), ('admin.vm.Pause', 'work'),
+        ('admin.vm.Unpause', 'work'), ('admin.vm.feature.Set+x', 'ill', '1')) for _ in range(3))
+    other = house.call('admin.vm.Start', 'other', timeout=30)
+    house.must('admin.vm.Kill', 'other')
+    thread.join(100)
+    answer = answers[0] if answers else None
+    wait(lambda: 'domain-start-failed' in since(ear, heard, 'ill'))
+    names = since(ear, heard, 'ill')
+    tap.check(f'{what}: the start fails with its reason', answer is not None and answer.error == error, answer)
+    tap.check(f'{what}: it is undone, in order', wait(lambda: house.state('ill') == 'Halted')
+              and 'domain-start' not in names and names.count('domain-start-failed') == 1
+              and wait(lambda: since(ear, heard, 'ill')[-1:] == ['domain-shutdown'])
+              and since(ear, heard, 'ill')[-6:-5] == ['domain-start-failed'], since(ear, heard, 'ill'))
+    tap.check(f'{what}: nobody else waits', slowest < AT_ONCE and other.ok and other.seconds < 5, slowest, other)
+    programs.how(program, 'ill', '')
+
+
+def killed_while_it_waits(house, tap, programs, ear):
+    """vm/<qid> is killed while qrexec-daemon waits for its agent; then it ends well."""
+    programs.how('qrexec-daemon', 'ill', 'slow')
+    heard = len(ear.records)
+    before = len([c for c in programs.calls() if c.startswith('qrexec-daemon') and ' ill ' in c])
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(house.call('admin.vm.Start', 'ill', timeout=60)))
+    thread.start()
+    wait(lambda: 'domain-unpaused' in since(ear, heard, 'ill'), 20)
+    tap.check('while qrexec is waited for, it is in transition', house.state('ill') == 'Transient',
+              house.state('ill'))
+    house.kill(house.vm_actor('ill'))
+    thread.join(60)
+    again = len([c for c in programs.calls() if c.startswith('qrexec-daemon') and ' ill ' in c])
+    tap.check('its process killed meanwhile, the start ends well, and the daemon was run once',
+              answers and answers[0].ok and house.state('ill') == 'Running' and again == before + 1,
+              answers, house.state('ill'), before, again)
+    tap.check('and was told once', wait(lambda: 'domain-start' in since(ear, heard, 'ill'))
+              and since(ear, heard, 'ill').count('domain-start') == 1
+              and 'domain-start-failed' not in since(ear, heard, 'ill'), since(ear, heard, 'ill'))
+    house.must('admin.vm.Kill', 'ill')
+    programs.how('qrexec-daemon', 'ill', '')
+
+
+def killed_by_hand(house, tap, programs):
+    programs.how('qrexec-daemon', 'ill', 'hang')
+    thread = threading.Thread(target=lambda: house.call('admin.vm.Start', 'ill', timeout=90))
+    thread.start()
+    wait(lambda: house.state('ill') == 'Transient', 20)
+    answer = house.call('admin.vm.Kill', 'ill')
+    thread.join(30)
+    tap.check('a VM whose agent does not come is killed at once', answer.ok and answer.seconds < 3
+              and house.state('ill') == 'Halted' and not thread.is_alive(), answer)
+    programs.how('qrexec-daemon', 'ill', '')
+
+
+def play(tap):
+    programs = Programs()
+    try:
+        with House(programs=programs.dir) as house:
+            programs.serve(house)
+            for name in ('work', 'ill', 'other'):
+                house.create(name)
+            house.must('admin.vm.property.Set+maxmem', 'work', '4000')
+            for feature, value in (('service.cups', '1'), ('service.off', ''), ('vm-config.x', 'y z')):
+                house.must(f'admin.vm.feature.Set+{feature}', 'work', value)
+            ear = Listener(house).begin()
+            starts(house, tap, programs, ear)
+            fails(house, tap, programs, ear, 'an agent that does not come', 'qrexec-daemon', '3', 'QubesVMError')
+            fails(house, tap, programs, ear, 'a qrexec-daemon that crashes', 'qrexec-daemon', 'crash', 'QubesVMError')
+            fails(house, tap, programs, ear, 'a qubesdb-daemon that fails', 'qubesdb-daemon', '7', 'QubesException')
+            fails(house, tap, programs, ear, 'a QubesDB that lies', 'qubesdb-daemon', 'deaf', 'QubesException')
+            killed_while_it_waits(house, tap, programs, ear)
+            killed_by_hand(house, tap, programs)
+    finally:
+        programs.end()
+
+
+scenario(play)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""The stand-ins for the host's programs (tests/stand-ins), and what a QubesDB holds."""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import tempfile
+
+from house import BUILD, TREE
+
+class Programs:
+    """A directory of stand-ins for the host's programs."""
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-programs-'))
+        self.dir.chmod(0o755)
+        for name in ('qubesdb-daemon', 'qrexec-daemon', 'qrexec-client', 'systemctl'):
+            shutil.copy(TREE / 'tests/stand-ins/program.sh', self.dir / name)
+        (self.dir / 'qubesdb_daemon').symlink_to(BUILD / 'tests/stand-ins/qubesdb_daemon')
+
+    def serve(self, house):
+        (self.dir / 'sockets').symlink_to(house.dir / 'qubes-run')
+
+    def how(self, program, vm, what):
+        path = self.dir / f'{program}.{vm}'
+        path.unlink(missing_ok=True)
+        if what:
+            path.write_text(what)
+
+    def calls(self):
+        path = self.dir / 'calls'
+        return path.read_text().splitlines() if path.exists() else []
+
+    def end(self):
+        for path in self.dir.glob('pid.*'):
+            with contextlib.suppress(ProcessLookupError, ValueError):
+                os.kill(int(path.read_text()), signal.SIGKILL)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def database(house, vm):
+    """All that the QubesDB of a VM holds."""
+    found, raw = {}, b''
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(str(house.dir / 'qubes-run' / f'qubesdb.{vm}.sock'))
+        s.sendall(struct.pack('=B64s3xI', KINDS['MULTIREAD'], b'/', 0))
+        while True:
+            while len(raw) >= 72 and len(raw) >= 72 + struct.unpack_from('=I', raw, 68)[0]:
+                length = struct.unpack_from('=I', raw, 68)[0]
+                path = raw[1:65].rstrip(b'\0').decode()
+                if not path:
+                    return found
+                found[path] = raw[72:72 + length].decode()
+                raw = raw[72 + length:]
+            piece = s.recv(65536)
+            if not piece:
+                return found
+            raw += piece
+
+
+def kinds():
+    rows = [line.split('(')[1].split(',')[0] for line in
+            (TREE / 'doors/qubesdb_message.def').read_text().splitlines() if line.startswith('QUBESDB(')]
+    return {name: i for i, name in enumerate(rows)}
+
+
+KINDS = kinds()
+
+
+def since(ear, heard, vm):
+    return [r.name for r in ear.records[heard:] if r.subject == vm and 'feature' not in r.name and 'tag' not in r.name]

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A stand-in for each program of runtime/effects/programs.def, by the name under which it is called. Beside it lie:
+#   calls            what it was called with, a line each (it appends)
+#   NAME.VM, NAME.how   how it behaves for this VM, for any: well, slow, hang, crash, a number to exit with, or
+#                    for qubesdb-daemon a mode of qubesdb_daemon; none: well
+#   sockets, qubesdb_daemon   where sockets of QubesDB belong, and the program that serves them
+here=$(dirname "$0")
+me=$(basename "$0")
+
+case $me in
+qubesdb-daemon) vm=$2 ;;
+qrexec-client) vm=$2 ;;
+qrexec-daemon)
+    all=$*
+    rest=${all#*-- }
+    vm=$(echo "$rest" | cut -d' ' -f2)
+    ;;
+*) vm=${2#qubes-vm@} vm=${vm%.service} ;;
+esac
+echo "$me $*${QREXEC_STARTUP_TIMEOUT:+ timeout=$QREXEC_STARTUP_TIMEOUT}${QREXEC_STARTUP_NOWAIT:+ nowait}" >>"$here/calls"
+how=well
+for file in "$here/$me.how" "$here/$me.$vm"; do
+    [ ! -f "$file" ] || how=$(cat "$file")
+done
+
+serve() {
+    rm -f "$here/sockets/qubesdb.$vm.sock" # of an earlier life
+    setsid "$here/qubesdb_daemon" "$here/sockets/qubesdb.$vm.sock" "$1" </dev/null >/dev/null 2>&1 &
+    echo $! >"$here/pid.$vm"
+    tries=0
+    until [ -S "$here/sockets/qubesdb.$vm.sock" ] || [ $tries -gt 50 ]; do
+        tries=$((tries + 1))
+        sleep 0.02
+    done
+}
+
+case $how in
+hang) exec sleep 3600 ;;
+slow) sleep 2 ;;
+crash) kill -SEGV $$ ;;
+[0-9]*)
+    echo "$me was told to fail" >&2
+    exit "$how"
+    ;;
+well) [ "$me" != qubesdb-daemon ] || serve well ;;
+*) serve "$how" ;;
+esac
