@@ -25,7 +25,6 @@ struct plan_event {
 /* Who must be asked between the early events and the commit. */
 enum plan_prepare {
     PREPARE_NETVM = 1,         /* living VMs' actors: whom early property-pre-set:netvm events are about */
-    PREPARE_AUTOSTART = 2,     /* the systemd unit of the VM: value of autostart in the changes */
     PREPARE_DISK = 4,          /* create the volumes before events from disk_at on are published */
     PREPARE_UNDEFINE = 8,      /* forget the domain in the hypervisor, before the commit */
     FINISH_REMOVE = 16,        /* after everything: remove volumes and the directory; failures are logged */

@@ -17,8 +17,6 @@ static const struct hook_row {
     enum hook_time when;
     property_hook *run;
 } hooks[] = {
-    {PROPERTY_autostart, PRE_SET, pre_autostart},
-    {PROPERTY_autostart, PRE_RESET, pre_autostart},
     {PROPERTY_kernel, PRE_SET, pre_kernel},
     {PROPERTY_app_default_kernel, PRE_SET, pre_kernel},
     {PROPERTY_app_default_kernel, PRE_RESET, pre_default_kernel_reset},
@@ -81,13 +79,6 @@ int hooks_run(struct doing *d, enum hook_time when, const struct turn *t)
 const struct vm *named(const struct doing *d, struct span name, bool none)
 {
     return none ? NULL : model_named(d->k.model, name);
-}
-
-int pre_autostart(struct doing *d, const struct turn *t)
-{
-    if (!t->resetting || span_is(t->old, "True"))
-        d->p->prepare |= PREPARE_AUTOSTART;
-    return 0;
 }
 
 int pre_kernel(struct doing *d, const struct turn *t)

@@ -8,8 +8,7 @@
 
 typedef int property_hook(struct doing *d, const struct turn *t);
 
-property_hook pre_autostart, pre_kernel, pre_maxmem, pre_template, pre_template_reset,
-    pre_template_for_dispvms;
+property_hook pre_kernel, pre_maxmem, pre_template, pre_template_reset, pre_template_for_dispvms;
 property_hook pre_netvm, pre_netvm_reset, pre_default_netvm, pre_clockvm, pre_default_kernel_reset;
 property_hook on_label, on_template, on_template_for_dispvms, on_template_for_dispvms_reset,
     on_provides_network, on_provides_network_reset;

@@ -72,7 +72,7 @@ static int born(void *arg)
         if (dup2(b->files->fd[i], i) < 0)
             _exit(NOT_STARTED);
     close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-    if (b->command->as_root || become_user() == 0)
+    if (become_user() == 0)
         execve(b->command->file, b->command->argv, b->command->envp);
     b->error = errno;
     _exit(NOT_STARTED);

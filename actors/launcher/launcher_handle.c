@@ -199,18 +199,6 @@ static void on_service(struct launcher *l, struct out *out, const struct envelop
     ask_registry(l, out, j);
 }
 
-static void on_autostart(struct launcher *l, struct out *out, const struct envelope *e,
-                         const struct autostart *m)
-{
-    struct request request = request_of(e);
-    struct job *j = begin_job(l, out, &request, PROGRAM_SYSTEMCTL);
-    if (j == NULL)
-        return;
-    (void)text_copy(j->values.name, sizeof j->values.name, span_of(m->name));
-    (void)text_copy(j->values.verb, sizeof j->values.verb, span_of(m->enable == 1 ? "enable" : "disable"));
-    run(l, out, j);
-}
-
 #define MAILBOX "proto/launcher.def"
 #define SELF    struct launcher
 #include "runtime/dispatch.h"
@@ -266,16 +254,10 @@ static void answer_end(struct out *out, const struct job *j, const struct progra
         struct daemon_reply reply = {.status = end->status & 255};
         memcpy(reply.said, said, sizeof said);
         (void)REPLY(out, daemon, &j->request, &reply);
-    } else if (j->request.type == MESSAGE_service) {
+    } else {
         struct service_reply reply = {.status = end->status & 255, .output = end->output};
         memcpy(reply.said, said, sizeof said);
         (void)REPLY(out, service, &j->request, &reply);
-    } else if (end->status == 0) {
-        (void)REPLY(out, autostart, &j->request, NO_MESSAGE(autostart_reply));
-    } else {
-        struct fault why;
-        fault_set(&why, ERR_QUBES, "systemctl %s failed: %.300s", j->values.verb, said);
-        reply_error(out, &j->request, -ERR_QUBES, &why);
     }
 }
 

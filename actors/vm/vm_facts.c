@@ -20,7 +20,8 @@ const char *vm_power_state(const struct vm *vm)
         return "Halted";
     if ((size_t)vm->seen.state < COUNT(states) && states[vm->seen.state] != NULL)
         return states[vm->seen.state];
-    return vm->life == VM_LIVING ? "Running" : "Transient";
+    bool usable = vm->life == VM_LIVING && (vm->view.qrexec == 0 || vm->qrexec_up);
+    return usable ? "Running" : "Transient"; /* lifecycle 2.2 */
 }
 
 struct fact_list {

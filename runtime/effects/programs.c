@@ -13,15 +13,12 @@
 #define NAME    LETTERS DIGITS "_.-+,"
 #define CALL    LETTERS DIGITS "_.+-"
 
-enum user { AS_QUBES, AS_ROOT };
-
 static const struct {
     const char *file;
-    enum user user;
     unsigned seconds;
     const char *word[PROGRAM_WORDS_MAX];
 } programs[OUTSIDE_PROGRAMS] = {
-#define PROGRAM(name, file, user, seconds, ...) [PROGRAM_##name] = {file, user, seconds, {__VA_ARGS__}},
+#define PROGRAM(name, file, seconds, ...) [PROGRAM_##name] = {file, seconds, {__VA_ARGS__}},
 #include "runtime/effects/programs.def"
 };
 
@@ -157,7 +154,6 @@ int program_command(enum outside_program program, const struct program_values *v
     *c = (struct program_command){0};
     if ((unsigned)program >= OUTSIDE_PROGRAMS)
         return -ERR_UNKNOWN;
-    c->as_root = programs[program].user == AS_ROOT;
     c->envp[0] = path;
     int r = name_file(c, program, directory);
     for (size_t i = 0; r == 0 && i < PROGRAM_WORDS_MAX && programs[program].word[i] != NULL; i++)

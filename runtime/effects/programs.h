@@ -11,7 +11,7 @@
 #include "base/text.h"
 
 enum outside_program {
-#define PROGRAM(name, file, user, seconds, ...) PROGRAM_##name,
+#define PROGRAM(name, file, seconds, ...) PROGRAM_##name,
 #include "runtime/effects/programs.def"
     OUTSIDE_PROGRAMS
 };
@@ -33,7 +33,6 @@ enum { PROGRAM_WORDS_MAX = 16, PROGRAM_TEXT_MAX = 1024 };
 /* A command as exec takes it; the pointers lead into `text` and end with the struct. */
 struct program_command {
     const char *file;
-    bool as_root;
     char *argv[PROGRAM_WORDS_MAX + 1], *envp[PROGRAM_WORDS_MAX + 2];
     char text[PROGRAM_TEXT_MAX];
     size_t used;

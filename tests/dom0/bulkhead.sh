@@ -9,7 +9,7 @@ dom0() {
 # Xen's guests do not start without their daemons, and this dom0 is no Qubes: stand-ins, for guests that know none.
 programs() {
     mkdir -p "$2" && cp "$1/tests/stand-ins/qubesdb_daemon" "$2/" || return 1
-    for name in qubesdb-daemon qrexec-daemon qrexec-client systemctl; do
+    for name in qubesdb-daemon qrexec-daemon qrexec-client; do
         cp "$bed/../stand-ins/program.sh" "$2/$name" || return 1
     done
     ln -sf /run/qubes "$2/sockets"

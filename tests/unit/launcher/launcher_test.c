@@ -230,7 +230,7 @@ static void a_program_that_is_missing_is_no_error_where_it_is_optional(void **st
 static void only_rows_for_guests_are_daemons(void **state)
 {
     struct bench *b = *state;
-    ask_daemon(b, PROGRAM_SYSTEMCTL);
+    ask_daemon(b, PROGRAM_QREXEC_CLIENT);
     ask_daemon(b, 200);
     assert_int_equal(b->errors, 2);
     assert_int_equal(b->asked, 0);

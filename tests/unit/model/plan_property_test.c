@@ -212,8 +212,6 @@ static void a_veto_leaves_only_the_early_event(void **state)
     assert_int_equal(set(s, "work", "template", "tmpl"), -ERR_VM_NOT_HALTED);
     assert_int_equal(set(s, "work", "maxmem", "10"), -ERR_VM_NOT_HALTED);
     assert_int_equal(set(s, "work", "maxmem", "0"), 0);
-    assert_int_equal(set(s, "work", "autostart", "True"), 0);
-    assert_true(s->plan.prepare & PREPARE_AUTOSTART);
     assert_int_equal(reset(s, "", "default_kernel"), -ERR_PROPERTY_VALUE);
 }
 

@@ -35,7 +35,6 @@ static void qrexec_daemon_is_called_as_the_reference_calls_it(void **state)
     words_are(&c, quiet);
     assert_string_equal(c.envp[1], "QREXEC_STARTUP_TIMEOUT=60");
     assert_null(c.envp[2]);
-    assert_false(c.as_root);
 }
 
 static void what_has_no_value_is_left_out(void **state)
@@ -67,11 +66,10 @@ static void tests_have_their_own_directory_of_programs(void **state)
 {
     (void)state;
     struct program_command c;
-    struct program_values v = {.name = "work", .verb = "enable"};
-    assert_int_equal(program_command(PROGRAM_SYSTEMCTL, &v, "/tmp/stand-ins", &c), 0);
-    assert_string_equal(c.file, "/tmp/stand-ins/systemctl");
-    assert_string_equal(c.argv[2], "qubes-vm@work.service");
-    assert_true(c.as_root);
+    struct program_values v = {.name = "work", .xid = "3"};
+    assert_int_equal(program_command(PROGRAM_QUBESDB_DAEMON, &v, "/tmp/stand-ins", &c), 0);
+    assert_string_equal(c.file, "/tmp/stand-ins/qubesdb-daemon");
+    assert_string_equal(c.argv[2], "work");
 }
 
 static void what_is_packed_is_what_is_unpacked(void **state)
