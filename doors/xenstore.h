@@ -60,6 +60,7 @@ struct xenstore_pci {
     uint32_t domid;
     char domain[64]; /* the guest's name, as its toolstack wrote it */
     char sbdf[13];   /* "0000:c6:00.0" */
+    char guest[8];   /* "00:05.0": where the guest sees it; "" where nobody says */
 };
 enum { XENSTORE_PCI_MAX = 4096, XENSTORE_SLOT_DEVICES_MAX = 256 };
 

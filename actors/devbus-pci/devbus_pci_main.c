@@ -3,7 +3,10 @@
 #include "actors/devbus-pci/devbus_pci.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/own.h"
 #include "runtime/program.h"
@@ -18,6 +21,11 @@ static int open_settings(const struct program *p, struct shell *shell, struct fa
     (void)why;
     settings.uri = program_option(p, "nodedev", "xen:///system");
     settings.sysfs = program_option(p, "sysfs", "/sys");
+    const char *xenstore = program_place(p, PLACE_XENSTORE);
+    char socket[PATH_MAX];
+    if (xenstore != NULL && snprintf(socket, sizeof socket, "%s/socket", xenstore) < (int)sizeof socket)
+        setenv("XENSTORED_PATH", socket, 1); /* the library looks below /var/run, which the jail has not */
+    devbus_pci_set_xen(strncmp(settings.uri, "xen:", 4) == 0);
     settings.ids_file = program_place(p, PLACE_PCI_IDS);
     return 0;
 }
@@ -29,6 +37,7 @@ static void *open_doors(void *arg)
     if (d == NULL)
         return NULL;
     d->uri = settings.uri;
+    d->on_xen = strncmp(settings.uri, "xen:", 4) == 0;
     d->ids_file = settings.ids_file;
     /* Only what lies below is granted, and Landlock refuses to open the folder itself for reading. */
     d->sysfs = open(settings.sysfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -41,6 +50,7 @@ static void close_doors(void *doors)
     if (d == NULL)
         return;
     nodedev_door_free(d->nodedev);
+    xenstore_door_free(d->xenstore);
     pciids_free(d->ids);
     close_file(&d->sysfs);
     free(d);

@@ -23,6 +23,7 @@ void vm_adopt(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     bool same = vm->note.domid == (uint32_t)vm->seen.domid;
+    vm_device_remember(vm);
     vm->life = VM_LIVING;
     vm->start_time = same ? vm->note.started : 0;
     vm->paused_said = vm->seen.state == VIRT_PAUSED;
@@ -30,6 +31,7 @@ void vm_adopt(struct vm *vm, struct out *out)
     vm_facts(vm, out);
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
     open_guest(vm, out);
+    vm->devices.tell_wanted = true;
     vm_errand_end(vm, out, 0, NULL);
 }
 
@@ -179,6 +181,8 @@ static act *const table[STEPS][SIGHTS] = {
     [STEP_RESUMING] = {resumed_gone, resumed_paused, finish},
     [STEP_LIVING] = {stopped, go_on_living, go_on_living},
     [STEP_UNDOING] = {undo_gone, undo, undo},
+    [STEP_PLUGGING] = {stopped, go_on_living, go_on_living},
+    [STEP_PLUGGED] = {stopped, go_on_living, go_on_living},
     [STEP_STOPPED] = {stopped_gone, stopped_and_lives, stopped_and_lives},
 };
 

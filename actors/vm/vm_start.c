@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { CLAIM, NETVM, DEFINE, CREATE, GUEST, RESUME };
+enum { CLAIM, DEVICES, NETVM, DEFINE, CREATE, GUEST, RESUME };
 enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120, GUEST_SECONDS = 10 };
 
 #define START_GUID .key = {"start_guid"}, .value = {"True"}
@@ -114,8 +114,14 @@ static void claimed(struct vm *vm, struct out *out, const struct vm_result *resu
     }
     (void)VM_SAY(
         vm, out,
-        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}},
-        {.name = "domain-verify-files"});
+        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}});
+    vm->step = DEVICES;
+    vm_device_start(vm, out);
+}
+
+void vm_start_with_devices(struct vm *vm, struct out *out)
+{
+    (void)VM_SAY(vm, out, {.name = "domain-verify-files"});
     ask_netvm(vm, out);
 }
 
@@ -174,6 +180,7 @@ static void resumed(struct vm *vm, struct out *out)
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-unpaused"}, {.name = "domain-start", START_GUID});
     vm_note_step(vm, out, STEP_LIVING);
+    vm->devices.tell_wanted = vm->devices.boots > 0;
     vm_errand_end(vm, out, 0, NULL);
 }
 
@@ -193,6 +200,9 @@ static void go_on(struct vm *vm, struct out *out, const struct vm_result *result
     switch (vm->step) {
     case CLAIM:
         claimed(vm, out, result);
+        break;
+    case DEVICES:
+        vm_device_start_step(vm, out, result);
         break;
     case NETVM:
         define(vm, out);
@@ -239,7 +249,7 @@ void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *resul
         r = still_there(vm, result, &why);
     if (r < 0)
         vm_start_fails(vm, out, r, &why, vm->step == CREATE && vm_is_uncertain(result->r));
-    else if (result->r < 0)
+    else if (result->r < 0 && vm->step != DEVICES)
         failed(vm, out, result);
     else
         go_on(vm, out, result);
