@@ -157,14 +157,16 @@ static void announce(struct vm *vm, struct out *out, const struct vm_event *even
     vm_note_again(vm, out);
 }
 
-/* It is so: subscribers hear it, and whoever asked. */
+/* It is so: subscribers hear it, and whoever asked. The note stays, for an answer that is lost with this process. */
 static void conclude(struct vm *vm, struct out *out, const struct vm_event *event)
 {
     bool said = was_left_at(vm, STEP_PLUGGED) && vm->devices.left_said;
     vm_note_step(vm, out, STEP_PLUGGED);
     if (!said)
         (void)vm_say(vm, out, event, 1);
-    end(vm, out, 0, NULL);
+    vm->devices.left = STEP_NONE;
+    vm->devices.undoing = false;
+    vm_errand_end(vm, out, 0, NULL);
 }
 
 static int must_live(const struct vm *vm, struct fault *why)

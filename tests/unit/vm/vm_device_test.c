@@ -210,7 +210,7 @@ static void die_everywhere(uint64_t (*ask)(struct bench *), unsigned wanted, con
             assert_int_equal(plugged(&b), wanted);
             assert_true(b.world.plugs <= 1);
             BENCH_HEARD(&b, from, pre, after);
-            assert_non_null(strstr(b.note, "step=living"));
+            assert_null(strstr(b.note, "step=plugging"));
             bench_end(&b);
             if (!died)
                 return;
