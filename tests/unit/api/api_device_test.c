@@ -259,7 +259,7 @@ static void a_plan_is_the_bus_s_checks_behind_our_own(void **state)
     bus_check_add(&reply.checks, &elements, &check);
     bus_plan_reply_encode(&body, &reply);
     scene_answer(&s, 1, 0, "", &body);
-    assert_non_null(strstr(s.got[conn % SCENE_CONNS].at + 2, "refused mode Can't attach PCI device to VM in pvh"));
+    assert_non_null(strstr(s.got[conn % SCENE_CONNS].at + 2, "refused mode "));
     assert_non_null(strstr(s.got[conn % SCENE_CONNS].at + 2, "\nrefused reset none\n"));
     scene_close(&s);
 }
