@@ -83,8 +83,8 @@ struct devbus_pci {
     char doing_sbdf[13];
 };
 
-/* What the worker works with; each of its threads has its own. `nodedev` and `xenstore` are opened at first use,
- * and again after a connection was lost. */
+/* What the worker works with; each of its threads has its own. `nodedev` is opened at first use,
+ * and again after a connection was lost; `xenstore` before the jail, shared by all threads. */
 struct pci_doors {
     const char *uri;
     const char *ids_file;

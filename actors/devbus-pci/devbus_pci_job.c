@@ -279,6 +279,8 @@ void pci_job_done(struct devbus_pci *self, struct out *out, const struct pci_tas
         else
             ended(self, out, task);
     }
+    if (task != NULL && task->task.r == -ERR_CLOSED)
+        out_leave(out); /* xenstore is lost: a fresh incarnation opens it again */
     pci_job_next(self, out);
 }
 

@@ -31,21 +31,12 @@ static int find_node(struct pci_doors *doors, struct pci_task *t, struct fault *
     return r < 0 ? r : fault_set(why, ERR_QUBES, "PCI device %s does not exist", t->sbdf);
 }
 
-static int reach_xenstore(struct pci_doors *doors, struct fault *why)
-{
-    return doors->xenstore != NULL ? 0 : xenstore_open(&doors->xenstore, why);
-}
-
+/* A connection that is lost comes back with the next incarnation (devbus_pci_main.c). */
 static int read_xenstore(struct pci_doors *doors, struct xenstore_pci **rows, size_t *count, struct fault *why)
 {
-    int r = reach_xenstore(doors, why);
-    if (r == 0)
-        r = xenstore_pci_read(doors->xenstore, rows, count, why);
-    if (r == -ERR_CLOSED || r == -ERR_IO) {
-        xenstore_door_free(doors->xenstore);
-        doors->xenstore = NULL;
-    }
-    return r;
+    if (doors->xenstore == NULL)
+        return fault_set(why, ERR_CLOSED, "xenstore cannot be reached; does xenstored run?");
+    return xenstore_pci_read(doors->xenstore, rows, count, why);
 }
 
 static int find_holder(struct pci_doors *doors, struct pci_task *t, struct fault *why)
