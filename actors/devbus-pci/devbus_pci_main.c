@@ -24,12 +24,13 @@ static int open_xenstore(const struct program *p)
     const char *place = program_place(p, PLACE_XENSTORE), *uri = program_option(p, "nodedev", "xen:///system");
     char socket[PATH_MAX];
     struct fault why;
+    int fd = -1;
     if (strncmp(uri, "xen:", 4) != 0 || place == NULL ||
         snprintf(socket, sizeof socket, "%s/socket", place) >= (int)sizeof socket)
         return -1;
     setenv("XENSTORED_PATH", socket, 1);
-    if (xenstore_open(&settings.xenstore, &why) == 0)
-        return settings.xenstore->ops->descriptor(settings.xenstore);
+    if (xenstore_open_socket(&settings.xenstore, &fd, &why) == 0)
+        return fd;
     log_line(LOG_WARN, "nobody can say who has which PCI device: %s", why.text);
     return -1;
 }
