@@ -37,8 +37,8 @@ static bool show_check(struct cli *cli, struct span line, json_t *all)
 {
     struct span text, level = span_split(line, ' ', &text), check = span_split(text, ' ', &text);
     if (cli->json)
-        json_array_append_new(all, json_pack("{s:s%, s:s%, s:s%}", "level", level.at, level.len, "check", check.at,
-                                             check.len, "text", text.at, text.len));
+        json_array_append_new(all, json_pack("{s:s%, s:s%, s:s%}", "level", level.at, level.len, "check",
+                                             check.at, check.len, "text", text.at, text.len));
     else
         fprintf(cli->out, "%-8.*s %-9.*s %.*s\n", (int)level.len, level.at, (int)check.len, check.at,
                 (int)text.len, text.at);

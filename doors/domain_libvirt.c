@@ -157,7 +157,8 @@ static int hotplug(struct domain_door *door, const char *uuid, const char *xml, 
 }
 
 /* A PCI device for a driver that has no hot-plug: domain_plugged.c. */
-static int stand_in(struct domain_door *door, const char *uuid, const char *xml, bool comes, struct fault *why)
+static int stand_in(struct domain_door *door, const char *uuid, const char *xml, bool comes,
+                    struct fault *why)
 {
     AUTO_DOMAIN domain = virDomainLookupByUUIDString(link_of(door), uuid);
     return domain == NULL ? virt_fault(why, "look the domain up") : domain_plug(domain, xml, comes, why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * PCI devices of a domain whose driver has no hot-plug: libvirtd keeps, with the domain, which ones came and went, so
- * that no process of ours need live for it. Included by domain_libvirt.c alone. */
+ * PCI devices of a domain whose driver has no hot-plug: libvirtd keeps, with the domain, which ones came and
+ * went, so that no process of ours need live for it. Included by domain_libvirt.c alone. */
 #ifndef DOORS_DOMAIN_PLUGGED_H
 #define DOORS_DOMAIN_PLUGGED_H
 

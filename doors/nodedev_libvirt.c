@@ -104,7 +104,8 @@ static void nodes_close(struct nodedev_door *door)
     free(door);
 }
 
-static const struct nodedev_ops ops = {.close = nodes_close, .list = nodes_list, .detach = nodes_detach, .reattach = nodes_reattach};
+static const struct nodedev_ops ops = {
+    .close = nodes_close, .list = nodes_list, .detach = nodes_detach, .reattach = nodes_reattach};
 
 int nodedev_open_libvirt(const char *uri, struct nodedev_door **ret, struct fault *why)
 {

@@ -48,7 +48,8 @@ struct xenstore_door {
 /* Connects: on success the caller owns *ret. -ERR_NO_CONNECTION. */
 int xenstore_open(struct xenstore_door **ret, struct fault *why);
 
-/* The same in a process with one thread; *socket is the descriptor that the connection lives on, to be kept open. */
+/* The same in a process with one thread; *socket is the descriptor that the connection lives on, to be kept
+ * open. */
 int xenstore_open_socket(struct xenstore_door **ret, int *socket, struct fault *why);
 
 static inline void xenstore_door_free(struct xenstore_door *x)

@@ -60,7 +60,8 @@ static int keep(struct gathering *g, const struct xenstore_pci *row)
     return 0;
 }
 
-/* vdev-N is "0000:00:05.00": segment, bus, slot and function as pcifront has them, the function in two digits. */
+/* vdev-N is "0000:00:05.00": segment, bus, slot and function as pcifront has them, the function in two
+ * digits. */
 static int read_guest_address(struct gathering *g, uint32_t domid, uint32_t slot, unsigned i, char guest[8])
 {
     char path[PATH_ROOM], text[24] = "";

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An option of the command line that becomes a "key=value" for every child. A value behind a '?' is taken where that
- * path is there: a hypervisor's own, which others lack. */
+/* An option of the command line that becomes a "key=value" for every child. A value behind a '?' is taken
+ * where that path is there: a hypervisor's own, which others lack. */
 static const struct option_row {
     const char *flag, *key, *value, *help;
 } rows[] = {

@@ -142,7 +142,8 @@ static int must_be_pci(const struct wish *w, struct fault *why)
 {
     if (w->class == DEVICE_pci)
         return 0;
-    return fault_set(why, ERR_NOT_IMPLEMENTED, "this release attaches and detaches devices of class pci only");
+    return fault_set(why, ERR_NOT_IMPLEMENTED,
+                     "this release attaches and detaches devices of class pci only");
 }
 
 bool api_wish_option(const struct wish *w, const char *name)
@@ -172,7 +173,8 @@ static int plugged(struct api *self, const struct call *c, const struct answer *
     return a->r;
 }
 
-static int ask_its_process(struct api *self, struct out *out, const struct asked *q, uint16_t type, struct text *body)
+static int ask_its_process(struct api *self, struct out *out, const struct asked *q, uint16_t type,
+                           struct text *body)
 {
     struct call like = {
         .done = plugged,

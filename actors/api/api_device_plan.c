@@ -39,7 +39,8 @@ static int planned(struct api *self, const struct call *c, const struct answer *
 }
 
 /* At the port that is meant; whether what is meant sits there is the bus's first check. */
-static int port_of(const struct wish *w, const struct wire_list *devices, struct bus_plan *m, struct fault *why)
+static int port_of(const struct wish *w, const struct wire_list *devices, struct bus_plan *m,
+                   struct fault *why)
 {
     struct device_item found;
     unsigned count = api_wish_find(w, devices, &found);
@@ -83,7 +84,8 @@ static int plan(struct api *self, struct out *out, const struct asked *q, const 
     return r < 0 ? r : ask_plan(self, out, q, &m);
 }
 
-int api_do_plan(struct api *self, struct out *out, const struct asked *q, struct text *reply, struct fault *why)
+int api_do_plan(struct api *self, struct out *out, const struct asked *q, struct text *reply,
+                struct fault *why)
 {
     return api_with_devices(self, out, q, DEVICE_pci, 0, SPAN_LITERAL(""), plan, reply, why);
 }

@@ -213,7 +213,8 @@ struct line_list {
 int line_list_add(struct line_list *l, struct text *line); /* takes the text's memory */
 int line_list_end(struct line_list *l, int r, struct text *reply);
 
-/* api_device_change.c: a request about one device, taken apart; its spans point into `room`, which is to be freed. */
+/* api_device_change.c: a request about one device, taken apart; its spans point into `room`, which is to be
+ * freed. */
 struct wish {
     enum device_class class;
     struct device device;

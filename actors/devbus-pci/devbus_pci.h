@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * devbus-pci: the PCI devices that dom0 exposes, and who has them. The core answers lists from one that the worker
- * makes anew when it is older than a second; what changes something is a job, one at a time. Spec: devbus-pci. */
+ * devbus-pci: the PCI devices that dom0 exposes, and who has them. The core answers lists from one that the
+ * worker makes anew when it is older than a second; what changes something is a job, one at a time. Spec:
+ * devbus-pci. */
 #ifndef ACTORS_DEVBUS_PCI_DEVBUS_PCI_H
 #define ACTORS_DEVBUS_PCI_DEVBUS_PCI_H
 
@@ -22,7 +23,8 @@ enum {
 };
 #define PCI_FRESH    (1 * SECONDS)  /* a list of this age still answers */
 #define PCI_PATIENCE (20 * SECONDS) /* for one call of the worker's */
-/* How long a device is held that nobody attaches: for an attachment, for a start, and after our own restart. */
+/* How long a device is held that nobody attaches: for an attachment, for a start, and after our own restart.
+ */
 #define PCI_HOLD_ATTACH (60 * SECONDS)
 #define PCI_HOLD_START  (300 * SECONDS)
 
@@ -75,7 +77,7 @@ struct devbus_pci {
 
     struct pci_device table[PCI_TABLE_MAX];
     size_t used;
-    bool tell_all;                 /* when there is a list again */
+    bool tell_all;                    /* when there is a list again */
     struct pci_job job[PCI_JOBS_MAX]; /* the first is being done */
     size_t jobs;
     bool working; /* on the first one, or on giving a device back: this task */
@@ -118,9 +120,10 @@ void devbus_pci_want_list(struct devbus_pci *self, struct out *out);
 struct pci_device *pci_find(struct devbus_pci *self, const char *sbdf);
 /* NULL when there is no room. */
 struct pci_device *pci_add(struct devbus_pci *self, const char *sbdf);
-/* One event of one device: notes it, and says what is to be done; PCI_REFUSE with *why. The device may be gone
- * from the table afterwards. */
-enum pci_act pci_happens(struct devbus_pci *self, struct out *out, struct pci_device *d, enum pci_event event);
+/* One event of one device: notes it, and says what is to be done; PCI_REFUSE with *why. The device may be
+ * gone from the table afterwards. */
+enum pci_act pci_happens(struct devbus_pci *self, struct out *out, struct pci_device *d,
+                         enum pci_event event);
 /* Whether one more can be on its way: the note is of a fixed size. */
 bool pci_has_room(const struct devbus_pci *self);
 /* Tells api what this VM has; or every VM. */

@@ -17,14 +17,14 @@ enum pci_state {
 };
 
 enum pci_event {
-    PCI_WANTED,       /* its holder, or anybody of a free one, is to have it */
-    PCI_WANTED_ELSE,  /* another VM is to have it */
-    PCI_BOUND,        /* it was taken from its host driver */
-    PCI_NOT_BOUND,    /* it could not be */
-    PCI_THERE,        /* the hypervisor shows it as the holder's */
-    PCI_NOT_THERE,    /* and does not */
-    PCI_GIVEN_UP,     /* nobody waits for it any more */
-    PCI_RETURNED,     /* it is with its host driver, or stays as it is: nothing more can be done */
+    PCI_WANTED,      /* its holder, or anybody of a free one, is to have it */
+    PCI_WANTED_ELSE, /* another VM is to have it */
+    PCI_BOUND,       /* it was taken from its host driver */
+    PCI_NOT_BOUND,   /* it could not be */
+    PCI_THERE,       /* the hypervisor shows it as the holder's */
+    PCI_NOT_THERE,   /* and does not */
+    PCI_GIVEN_UP,    /* nobody waits for it any more */
+    PCI_RETURNED,    /* it is with its host driver, or stays as it is: nothing more can be done */
     PCI_EVENTS
 };
 
@@ -35,11 +35,11 @@ struct pci_device {
     char sbdf[13];
     enum pci_state state;
     uint32_t qid, generation; /* of its holder */
-    bool mine;      /* we took it from its host driver: undoing means to give it back */
-    bool unsure;    /* an incarnation before may have died while binding it */
-    bool unwanted;  /* given up while it was being bound */
-    uint64_t until; /* how long it is held without being attached */
-    char name[32];  /* of its holder; "" not known */
+    bool mine;                /* we took it from its host driver: undoing means to give it back */
+    bool unsure;              /* an incarnation before may have died while binding it */
+    bool unwanted;            /* given up while it was being bound */
+    uint64_t until;           /* how long it is held without being attached */
+    char name[32];            /* of its holder; "" not known */
     char port[256], device_id[1024];
 };
 

@@ -105,7 +105,8 @@ static int refuse(const struct pci_job *job, const struct pci_check *check, stru
     if (strcmp(check->name, "holder") == 0)
         return fault_set(why, ERR_DEVICE_ATTACHED, "pci device dom0:%.60s is attached already: %s", job->port,
                          check->text);
-    return fault_set(why, ERR_QUBES, "pci device dom0:%.60s, check %s: %s", job->port, check->name, check->text);
+    return fault_set(why, ERR_QUBES, "pci device dom0:%.60s, check %s: %s", job->port, check->name,
+                     check->text);
 }
 
 static int take(struct devbus_pci *self, struct out *out, const struct pci_task *t, struct fault *why)
@@ -184,8 +185,8 @@ static void leave_ready(struct devbus_pci *self, struct out *out, struct pci_dev
 static void bound(struct devbus_pci *self, struct out *out, const struct pci_task *t)
 {
     struct pci_device *d = pci_find(self, t->sbdf);
-    bool for_job = self->jobs > 0 && self->job[0].type == MESSAGE_bus_prepare &&
-                   strcmp(self->job[0].sbdf, t->sbdf) == 0;
+    bool for_job =
+        self->jobs > 0 && self->job[0].type == MESSAGE_bus_prepare && strcmp(self->job[0].sbdf, t->sbdf) == 0;
     if (d != NULL)
         (void)pci_happens(self, out, d, t->task.r == 0 ? PCI_BOUND : PCI_NOT_BOUND);
     if (!for_job)
@@ -253,7 +254,8 @@ static void ended(struct devbus_pci *self, struct out *out, const struct pci_tas
     }
 }
 
-/* The caller gets its error; what was being bound is unwanted when that ends. What does not come back stays. */
+/* The caller gets its error; what was being bound is unwanted when that ends. What does not come back stays.
+ */
 static void overdue(struct devbus_pci *self, struct out *out)
 {
     struct fault why;
@@ -289,7 +291,8 @@ void pci_job_done(struct devbus_pci *self, struct out *out, const struct pci_tas
 static bool return_one(struct devbus_pci *self, struct out *out)
 {
     for (size_t i = 0; i < self->used; i++)
-        if (self->table[i].state == PCI_RETURNING && begin(self, out, PCI_TASK_RETURN, self->table[i].sbdf) == 0)
+        if (self->table[i].state == PCI_RETURNING &&
+            begin(self, out, PCI_TASK_RETURN, self->table[i].sbdf) == 0)
             return true;
     return false;
 }

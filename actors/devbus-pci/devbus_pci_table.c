@@ -67,8 +67,8 @@ enum pci_act pci_happens(struct devbus_pci *self, struct out *out, struct pci_de
 {
     enum pci_state before = d->state;
     enum pci_act act = pci_device_step(d, event);
-    bool matters = pci_device_is_on_its_way(d) || before == PCI_BINDING || before == PCI_HELD ||
-                   before == PCI_RETURNING;
+    bool matters =
+        pci_device_is_on_its_way(d) || before == PCI_BINDING || before == PCI_HELD || before == PCI_RETURNING;
     if (d->state == PCI_FREE)
         forget(self, d);
     if (matters)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The worker's part of attaching: look at a device, take it from its driver, give it back, see it in xenstore.
- * May block. Spec: devbus-pci 5, 7, 9. */
+ * The worker's part of attaching: look at a device, take it from its driver, give it back, see it in
+ * xenstore. May block. Spec: devbus-pci 5, 7, 9. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,8 @@ static int find_node(struct pci_doors *doors, struct pci_task *t, struct fault *
 }
 
 /* A connection that is lost comes back with the next incarnation (devbus_pci_main.c). */
-static int read_xenstore(struct pci_doors *doors, struct xenstore_pci **rows, size_t *count, struct fault *why)
+static int read_xenstore(struct pci_doors *doors, struct xenstore_pci **rows, size_t *count,
+                         struct fault *why)
 {
     if (doors->xenstore == NULL)
         return fault_set(why, ERR_CLOSED, "xenstore cannot be reached; does xenstored run?");
@@ -107,7 +108,8 @@ static int bind(struct pci_doors *doors, struct pci_task *t, struct fault *why)
         return fault_set(why, ERR_QUBES, "PCI device %s does not exist", t->sbdf);
     sysfs_driver_of(doors->sysfs, t->sbdf, driver);
     if (r == 0 && driver[0] != '\0' && doors->on_xen && !pci_driver_is_for_guests(driver))
-        return fault_set(why, ERR_QUBES, "%s is still with dom0's driver %s; see libvirt's log", t->sbdf, driver);
+        return fault_set(why, ERR_QUBES, "%s is still with dom0's driver %s; see libvirt's log", t->sbdf,
+                         driver);
     return r;
 }
 

@@ -126,7 +126,8 @@ static void add_devices(struct registry *r, uint32_t qid, struct vm_view *view, 
     unsigned count = 0;
     for (; at != NULL && count < VIEW_DEVICES; at = at->next) {
         struct view_device d = {.backend = ""};
-        if (assignment_read((struct span){at->key, at->key_len}, (struct span){at->value, at->value_len}, &a) < 0 ||
+        if (assignment_read((struct span){at->key, at->key_len}, (struct span){at->value, at->value_len},
+                            &a) < 0 ||
             a.device.class != DEVICE_pci || text_copy(d.backend, sizeof d.backend, a.device.backend) < 0 ||
             text_copy(d.port, sizeof d.port, a.device.port) < 0 ||
             text_copy(d.device_id, sizeof d.device_id, a.device.id) < 0)
@@ -137,7 +138,8 @@ static void add_devices(struct registry *r, uint32_t qid, struct vm_view *view, 
         view_device_add(&view->devices, &memory->devices, &d);
         count++;
     }
-    view->s0ix = ask_feature(&r->known, 0, CHAIN_OWN, SPAN_LITERAL("suspend-s0ix"), &s0ix) == 1 && s0ix.len > 0;
+    view->s0ix =
+        ask_feature(&r->known, 0, CHAIN_OWN, SPAN_LITERAL("suspend-s0ix"), &s0ix) == 1 && s0ix.len > 0;
 }
 
 void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory)

@@ -48,7 +48,8 @@ static void add_relations(struct registry *r, uint32_t qid, struct vm_view *view
     const struct vm *netvm = ask_netvm(&r->known, qid);
     size_t count = view->provides_network ? ask_connected(&r->known, qid, NULL, 0) : 0;
     const struct vm **clients = count > 0 ? calloc(count, sizeof *clients) : NULL;
-    memory->clients = memory->netvm = memory->volumes = memory->hvm = memory->devices = TEXT_WITH_LIMIT(CLIENTS_BYTES);
+    memory->clients = memory->netvm = memory->volumes = memory->hvm = memory->devices =
+        TEXT_WITH_LIMIT(CLIENTS_BYTES);
     if (netvm != NULL)
         add_peer(r, &view->netvm, &memory->netvm, netvm);
     if (clients != NULL)

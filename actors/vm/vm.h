@@ -57,8 +57,8 @@ struct vm_request {
     enum vm_errand errand;
     bool owed, force, wait;
     struct vm_plug *plug; /* of an attachment or detachment: whose answer frees it */
-    uint64_t deadline; /* until when its asker waits, as far as we told it to; 0: not said */
-    uint64_t until;    /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
+    uint64_t deadline;    /* until when its asker waits, as far as we told it to; 0: not said */
+    uint64_t until;       /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
 };
 
 enum { VM_QUEUE = 16, VM_WAITERS = 16 };
@@ -162,7 +162,8 @@ void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *w
 void vm_start_with_devices(struct vm *vm, struct out *out);
 
 /* ---- vm_device_start.c ---- */
-/* The devices that are assigned are looked up and made ready; then vm_start_with_devices, or the start fails. */
+/* The devices that are assigned are looked up and made ready; then vm_start_with_devices, or the start fails.
+ */
 void vm_device_start(struct vm *vm, struct out *out);
 void vm_device_start_step(struct vm *vm, struct out *out, const struct vm_result *result);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Devices that come to a VM that runs, and leave it (devbus-pci 7, 10; devices 8). The bus looks, binds and confirms;
- * libvirt's part is done here. Every step may be repeated: after a crash the same operation goes on where it was. */
+ * Devices that come to a VM that runs, and leave it (devbus-pci 7, 10; devices 8). The bus looks, binds and
+ * confirms; libvirt's part is done here. Every step may be repeated: after a crash the same operation goes on
+ * where it was. */
 #include "actors/vm/vm_device.h"
 
 #include <stdio.h>
@@ -157,7 +158,8 @@ static void announce(struct vm *vm, struct out *out, const struct vm_event *even
     vm_note_again(vm, out);
 }
 
-/* It is so: subscribers hear it, and whoever asked. The note stays, for an answer that is lost with this process. */
+/* It is so: subscribers hear it, and whoever asked. The note stays, for an answer that is lost with this
+ * process. */
 static void conclude(struct vm *vm, struct out *out, const struct vm_event *event)
 {
     bool said = was_left_at(vm, STEP_PLUGGED) && vm->devices.left_said;
@@ -406,7 +408,8 @@ static void detach_failed(struct vm *vm, struct out *out, const struct vm_result
     if (vm->step == DETACH_CONFIRM && vm_device_again(vm, out, result, confirm))
         return;
     if (vm->step == DETACH_GUEST) {
-        log_line(LOG_WARN, "the guest did not say that it let go of %s: %s", vm->job.plug->sbdf, result->why.text);
+        log_line(LOG_WARN, "the guest did not say that it let go of %s: %s", vm->job.plug->sbdf,
+                 result->why.text);
         task(vm, out, VM_UNPLUG_TASK, DETACH_UNPLUG);
         return;
     }

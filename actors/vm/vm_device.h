@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What vm/<qid> keeps of devices: those that it starts with, and one that is coming or going. Whether a device may come
- * is its bus's to say; what libvirt must do is done here. Spec: devbus-pci 7 to 11. */
+ * What vm/<qid> keeps of devices: those that it starts with, and one that is coming or going. Whether a
+ * device may come is its bus's to say; what libvirt must do is done here. Spec: devbus-pci 7 to 11. */
 #ifndef ACTORS_VM_VM_DEVICE_H
 #define ACTORS_VM_VM_DEVICE_H
 
@@ -30,7 +30,7 @@ struct vm_devices {
     size_t wishes, next;
     struct vm_pci boot[VM_PCI_MAX]; /* made ready for it */
     size_t boots;
-    bool tell_wanted; /* the bus is to hear what the VM has */
+    bool tell_wanted;     /* the bus is to hear what the VM has */
     vm_device_ask *again; /* what is asked once more when the timer rings */
     unsigned tries;
     bool undoing; /* of an attachment: libvirt's part is taken back */

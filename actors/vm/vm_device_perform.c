@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The calls about devices, on the worker thread of vm/<qid>: may block. What libvirt shows of the live domain is the
- * truth about what it has (devbus-pci 6), and each call looks at it first: done twice it is as done once. */
+ * The calls about devices, on the worker thread of vm/<qid>: may block. What libvirt shows of the live domain
+ * is the truth about what it has (devbus-pci 6), and each call looks at it first: done twice it is as done
+ * once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,8 @@ static void take_words(struct vm_task *t, struct span words)
 
 static void take_all(struct vm_task *t, const struct xml_element *domain)
 {
-    const struct xml_element *devices = xml_child(domain, "devices"), *metadata = xml_child(domain, "metadata");
+    const struct xml_element *devices = xml_child(domain, "devices"),
+                             *metadata = xml_child(domain, "metadata");
     t->has_count = 0;
     const struct xml_element *e = devices == NULL ? NULL : xml_child(devices, "hostdev");
     for (; e != NULL; e = xml_next(e, "hostdev"))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The devices of a start (lifecycle 3, steps 5 and 6; devbus-pci 11): every assigned one that is there is made ready,
- * required ones must be there, and the domain boots with those. */
+ * The devices of a start (lifecycle 3, steps 5 and 6; devbus-pci 11): every assigned one that is there is
+ * made ready, required ones must be there, and the domain boots with those. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +69,8 @@ static int not_there(const struct view_device *v, const struct wire_list *all, s
     struct device_item item;
     while (device_item_next(&in, &item) == 1)
         if (strcmp(item.port, v->port) == 0 && strcmp(v->backend, "dom0") == 0)
-            return fault_set(why, ERR_QUBES, "Start failed: at pci port dom0:%.60s sits %.80s now, not the required %.80s",
+            return fault_set(why, ERR_QUBES,
+                             "Start failed: at pci port dom0:%.60s sits %.80s now, not the required %.80s",
                              v->port, item.device_id, v->device_id);
     return fault_set(why, ERR_QUBES, "Start failed: the required pci device %.31s:%.100s:%.100s is not there",
                      v->backend, v->port, v->device_id);

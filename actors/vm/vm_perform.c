@@ -67,8 +67,8 @@ static bool has_initrd(const struct vm_doors *doors, const struct vm_view *view)
     return view->kernel[0] != '\0' && len > 0 && (size_t)len < sizeof path && access(path, F_OK) == 0;
 }
 
-static int render(struct vm_doors *doors, const struct vm_view *view, const struct vm_task *t, struct text *xml,
-                  struct fault *why)
+static int render(struct vm_doors *doors, const struct vm_view *view, const struct vm_task *t,
+                  struct text *xml, struct fault *why)
 {
     const char *type = doors->door->can->domain_type;
     struct vm_machine machine = {.kernels = doors->kernels,

@@ -21,13 +21,13 @@ struct vm_task {
     /* The domain after the call, whatever became of that. is_seen: the look succeeded. */
     bool is_seen;
     struct domain_seen seen;
-    char console[256]; /* CONSOLE: the terminal's path, "" where the domain has none */
+    char console[256];             /* CONSOLE: the terminal's path, "" where the domain has none */
     struct vm_pci pci[VM_PCI_MAX]; /* DEFINE: what it boots with; PLUG, UNPLUG: the first one */
     size_t pci_count;
     char has[VM_PCI_MAX][VM_SBDF_TEXT]; /* DEVICES: PCI functions that the live domain shows */
     size_t has_count;
-    uint64_t wall;     /* seconds since the epoch, when it was done */
-    size_t view_len;   /* DEFINE: the view that is rendered, as on the bus */
+    uint64_t wall;   /* seconds since the epoch, when it was done */
+    size_t view_len; /* DEFINE: the view that is rendered, as on the bus */
     char view[];
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * devbus-pci between dom0 and VMs, over a tree like /sys and a libvirt of the test's own: one holder at a time, and
- * nothing left half bound, wherever it is killed. */
+ * devbus-pci between dom0 and VMs, over a tree like /sys and a libvirt of the test's own: one holder at a
+ * time, and nothing left half bound, wherever it is killed. */
 #include "actors/devbus-pci/devbus_pci.h"
 
 #include <setjmp.h>
@@ -69,7 +69,8 @@ static bool is_bound(struct bench *b)
 
 /* ---- libvirt ---- */
 
-static int list_nodes(struct nodedev_door *door, struct pci_node *rows, size_t room, size_t *count, struct fault *why)
+static int list_nodes(struct nodedev_door *door, struct pci_node *rows, size_t room, size_t *count,
+                      struct fault *why)
 {
     (void)door, (void)why;
     *count = 1;
@@ -246,8 +247,9 @@ static int begin(void **state)
     strcpy(b->tree, "/tmp/devbus-pci.XXXXXX");
     assert_non_null(mkdtemp(b->tree));
     in_tree(b, "d=devices/pci0000:00/0000:00:1c.0 && mkdir -p $d/" CARD " bus/pci/devices && "
-              "echo 2 >$d/secondary_bus_number && touch $d/" CARD "/config $d/" CARD "/reset && "
-              "ln -s ../../../$d bus/pci/devices/0000:00:1c.0 && ln -s ../../../$d/" CARD " bus/pci/devices/" CARD);
+               "echo 2 >$d/secondary_bus_number && touch $d/" CARD "/config $d/" CARD "/reset && "
+               "ln -s ../../../$d bus/pci/devices/0000:00:1c.0 && ln -s ../../../$d/" CARD
+               " bus/pci/devices/" CARD);
     set_driver(b, "iwlwifi");
     b->nodes.ops = &node_ops;
     b->doors = (struct pci_doors){.uri = "none", .nodedev = &b->nodes};
@@ -470,8 +472,8 @@ static void when_bus_numbers_change_the_path_still_leads_there(void **state)
 {
     struct bench *b = *state;
     in_tree(b, "d=devices/pci0000:00/0000:00:1c.0 && echo 5 >$d/secondary_bus_number && mv $d/" CARD
-              " $d/0000:05:00.0 && rm bus/pci/devices/" CARD
-              " && ln -s ../../../$d/0000:05:00.0 bus/pci/devices/0000:05:00.0");
+               " $d/0000:05:00.0 && rm bus/pci/devices/" CARD
+               " && ln -s ../../../$d/0000:05:00.0 bus/pci/devices/0000:05:00.0");
     uint64_t asked = HEAR(b, bus_part, WORK, .port = PORT);
     run(b);
     assert_non_null(strstr(reply_to(b, asked)->text, "0000:05:00.0")); /* where this libvirt lists none */
@@ -613,7 +615,8 @@ static void killed_while_it_gives_back_it_gives_back(void **state)
 
 static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
 {
-    struct pci_device d = {.sbdf = CARD, .state = PCI_RETURNING, .qid = 7, .generation = 3, .mine = true}, read;
+    struct pci_device d = {.sbdf = CARD, .state = PCI_RETURNING, .qid = 7, .generation = 3, .mine = true},
+                      read;
     AUTO_TEXT note = TEXT_WITH_LIMIT(PCI_NOTE_MAX);
     (void)state;
     pci_device_note(&note, &d);
@@ -624,8 +627,12 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
     assert_int_equal(read.qid, 7);
     assert_true(read.mine);
     assert_int_equal(pci_device_read(&rest, &read), 0);
-    static const char *const bad[] = {"x", "r0000:02:00.0 7;", "z0000:02:00.0 7 3 1;", "r0000:02:00.0 7 3 2;",
-                                      "r0000:02:00.0 7 3 1 9;", "r 7 3 1;"};
+    static const char *const bad[] = {"x",
+                                      "r0000:02:00.0 7;",
+                                      "z0000:02:00.0 7 3 1;",
+                                      "r0000:02:00.0 7 3 2;",
+                                      "r0000:02:00.0 7 3 1 9;",
+                                      "r 7 3 1;"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         rest = span_of(bad[i]);
         read.qid = 99;

@@ -37,7 +37,7 @@ struct bench_reply {
 struct bench_world {
     struct domain_door door;
     bool connected, defined, active, paused;
-    bool can_pm, asleep; /* suspend to RAM, and it is so */
+    bool can_pm, asleep;  /* suspend to RAM, and it is so */
     const char *live_xml; /* NULL: what is plugged */
     char plugged[8][512]; /* devices; "" for a gap */
     unsigned plugs;       /* how often one came */
@@ -63,7 +63,7 @@ struct bench {
     const char *gui_user, *audio_user;
     bool scarce; /* as registry says in its views */
     const char *refusal, *refusal_class;
-    int fail_type, fail_type_with; /* questions of this type fail */
+    int fail_type, fail_type_with;      /* questions of this type fail */
     const char *virt_mode;              /* "pvh" */
     const struct view_device *assigned; /* one device */
     unsigned asked_of[5]; /* of the bus: bus_list, bus_prepare, bus_confirm, bus_part; of launcher: service */

@@ -182,16 +182,18 @@ static void a_bus_that_dies_is_asked_again_as_the_same_operation(void **state)
 }
 
 /* api repeats what was lost, under the same operation. */
-static void die_everywhere(uint64_t (*ask)(struct bench *), unsigned wanted, const char *pre, const char *after)
+static void die_everywhere(uint64_t (*ask)(struct bench *), unsigned wanted, const char *pre,
+                           const char *after)
 {
     for (int does = 0; does < 2; does++) {
         for (unsigned at = 1; at < 40; at++) {
             struct bench b;
             open_living(&b);
             if (wanted == 0)
-                snprintf(b.world.plugged[0], 512,
-                         "<hostdev type=\"pci\" managed=\"yes\"><source><address domain=\"0x0000\" bus=\"0x00\" "
-                         "slot=\"0x19\" function=\"0x0\"/></source></hostdev>");
+                snprintf(
+                    b.world.plugged[0], 512,
+                    "<hostdev type=\"pci\" managed=\"yes\"><source><address domain=\"0x0000\" bus=\"0x00\" "
+                    "slot=\"0x19\" function=\"0x0\"/></source></hostdev>");
             unsigned from = b.events;
             b.die_at = b.said + at;
             uint64_t asked = ask(&b);
@@ -232,7 +234,8 @@ static void killed_anywhere_a_detachment_ends_in_none_and_is_told_once(void **st
 
 static void a_required_device_is_made_ready_and_booted_with(void **state)
 {
-    static const struct view_device assigned = {.backend = "dom0", .port = "00_19.0", .device_id = "*", .required = 1};
+    static const struct view_device assigned = {
+        .backend = "dom0", .port = "00_19.0", .device_id = "*", .required = 1};
     struct bench b;
     (void)state;
     bench_setup(&b);
@@ -267,8 +270,9 @@ static void what_is_not_required_is_made_ready_and_not_booted_with(void **state)
 
 static void without_its_required_device_a_vm_does_not_start_and_the_event_says_what_sits_there(void **state)
 {
-    static const struct view_device absent = {.backend = "dom0", .port = "ff_19.0", .device_id = "*", .required = 1},
-                                    other = {.backend = "dom0", .port = "00_19.0", .device_id = "usb", .required = 1};
+    static const struct view_device
+        absent = {.backend = "dom0", .port = "ff_19.0", .device_id = "*", .required = 1},
+        other = {.backend = "dom0", .port = "00_19.0", .device_id = "usb", .required = 1};
     (void)state;
     for (int changed = 0; changed < 2; changed++) {
         struct bench b;
