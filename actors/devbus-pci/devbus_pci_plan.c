@@ -40,7 +40,7 @@ const struct pci_check *pci_plan_refusal(const struct pci_plan *plan)
 bool pci_driver_is_for_guests(const char *driver)
 {
     return strcmp(driver, "pciback") == 0 || strcmp(driver, "xen-pciback") == 0 ||
-           strcmp(driver, "vfio-pci") == 0 || strcmp(driver, "pci-stub") == 0;
+           strcmp(driver, "vfio-pci") == 0;
 }
 
 static bool is_any(const char *id)
