@@ -34,7 +34,7 @@ add_actor(host DOORS hostwatch LINKS room_model)
 add_actor(vm DOORS domain xml xmlwrite xslt LINKS room_model)
 add_actor(guest DOORS qubesdb LINKS room_model)
 add_actor(launcher)
-add_actor(devbus-pci DOORS nodedev pciids sysfs)
+add_actor(devbus-pci DOORS nodedev pciids sysfs xenstore)
 
 add_cli(room_proto room_runtime_effects room_base PkgConfig::JANSSON)
 add_reference(proto room_proto)

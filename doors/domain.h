@@ -59,7 +59,10 @@ struct domain_ops {
     int (*undefine)(struct domain_door *door, const char *uuid, struct fault *why);
     int (*pm_suspend)(struct domain_door *door, const char *uuid, struct fault *why); /* to RAM */
     int (*pm_wakeup)(struct domain_door *door, const char *uuid, struct fault *why);
-    /* Hot-plugs one device into the running domain, and takes it out again. */
+    /* Hot-plugs one device into the running domain, and takes it out again. For a driver that cannot, a PCI
+     * device (XML beginning with <hostdev) is written into the domain's metadata instead, as words in an
+     * element `attached`: "0000:c6:00.0" came after its start, "-0000:c6:00.0" went. Others: ERR_UNSUPPORTED.
+     */
     int (*attach)(struct domain_door *door, const char *uuid, const char *device_xml, struct fault *why);
     int (*detach)(struct domain_door *door, const char *uuid, const char *device_xml, struct fault *why);
     /* An absent domain is no error here: 0 with seen->exists false. */

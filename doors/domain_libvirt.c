@@ -3,8 +3,10 @@
 #include "doors/domain.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
+#include "doors/domain_plugged.h"
 #include "doors/virt.h"
 
 struct libvirt_door {
@@ -154,13 +156,30 @@ static int hotplug(struct domain_door *door, const char *uuid, const char *xml, 
     return 0;
 }
 
+/* A PCI device for a driver that has no hot-plug: domain_plugged.c. */
+static int stand_in(struct domain_door *door, const char *uuid, const char *xml, bool comes,
+                    struct fault *why)
+{
+    AUTO_DOMAIN domain = virDomainLookupByUUIDString(link_of(door), uuid);
+    return domain == NULL ? virt_fault(why, "look the domain up") : domain_plug(domain, xml, comes, why);
+}
+
+static bool stands_in(const struct domain_door *door, const char *xml)
+{
+    return !door->can->hotplug && strncmp(xml, "<hostdev ", 9) == 0;
+}
+
 static int libvirt_attach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)
 {
+    if (stands_in(door, xml))
+        return stand_in(door, uuid, xml, true, why);
     return hotplug(door, uuid, xml, "attach the device", virDomainAttachDeviceFlags, why);
 }
 
 static int libvirt_detach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)
 {
+    if (stands_in(door, xml))
+        return stand_in(door, uuid, xml, false, why);
     return hotplug(door, uuid, xml, "detach the device", virDomainDetachDeviceFlags, why);
 }
 

@@ -42,6 +42,8 @@ struct nodedev_ops {
     /* Takes a device from its host driver (on Xen: binds it to pciback). It is fine if that
      * was done before. ERR_UNKNOWN: no such device. ERR_UNSUPPORTED: not by this driver. */
     int (*detach)(struct nodedev_door *door, const char *name, struct fault *why);
+    /* Gives it back to its host driver; fine where that has it already. Errors as above. */
+    int (*reattach)(struct nodedev_door *door, const char *name, struct fault *why);
 };
 
 struct nodedev_door {

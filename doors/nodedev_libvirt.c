@@ -88,13 +88,24 @@ static int nodes_detach(struct nodedev_door *door, const char *name, struct faul
     return r;
 }
 
+static int nodes_reattach(struct nodedev_door *door, const char *name, struct fault *why)
+{
+    virNodeDevicePtr device = virNodeDeviceLookupByName(link_of(door), name);
+    if (device == NULL)
+        return virt_fault(why, "look the PCI device up");
+    int r = virNodeDeviceReAttach(device) < 0 ? virt_fault(why, "give the PCI device to its driver") : 0;
+    virNodeDeviceFree(device);
+    return r;
+}
+
 static void nodes_close(struct nodedev_door *door)
 {
     virConnectClose(link_of(door));
     free(door);
 }
 
-static const struct nodedev_ops ops = {.close = nodes_close, .list = nodes_list, .detach = nodes_detach};
+static const struct nodedev_ops ops = {
+    .close = nodes_close, .list = nodes_list, .detach = nodes_detach, .reattach = nodes_reattach};
 
 int nodedev_open_libvirt(const char *uri, struct nodedev_door **ret, struct fault *why)
 {

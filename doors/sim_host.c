@@ -157,7 +157,8 @@ static void nodes_close(struct nodedev_door *door)
     free(door);
 }
 
-static const struct nodedev_ops node_ops = {.close = nodes_close, .list = nodes_list, .detach = nodes_detach};
+static const struct nodedev_ops node_ops = {
+    .close = nodes_close, .list = nodes_list, .detach = nodes_detach, .reattach = nodes_detach};
 
 int nodedev_open_sim(struct sim_hypervisor *sim, struct nodedev_door **ret, struct fault *why)
 {

@@ -3,8 +3,11 @@
 #include "doors/xenstore.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <xenstore.h>
 
 struct real {
@@ -145,5 +148,25 @@ int xenstore_open(struct xenstore_door **ret, struct fault *why)
                          strerror(error));
     }
     *ret = &r->door;
+    return 0;
+}
+
+/* The library does not say which descriptor its connection is: it is the next free one. */
+int xenstore_open_socket(struct xenstore_door **ret, int *socket, struct fault *why)
+{
+    struct stat found;
+    struct xenstore_door *made;
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (next >= 0)
+        close(next);
+    int r = xenstore_open(&made, why);
+    if (r < 0)
+        return r;
+    if (next < 0 || fstat(next, &found) < 0 || !S_ISSOCK(found.st_mode)) {
+        xenstore_door_free(made);
+        return fault_set(why, ERR_IO, "xenstore: the connection's descriptor is not known");
+    }
+    *ret = made;
+    *socket = next;
     return 0;
 }

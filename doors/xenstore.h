@@ -48,6 +48,10 @@ struct xenstore_door {
 /* Connects: on success the caller owns *ret. -ERR_NO_CONNECTION. */
 int xenstore_open(struct xenstore_door **ret, struct fault *why);
 
+/* The same in a process with one thread; *socket is the descriptor that the connection lives on, to be kept
+ * open. */
+int xenstore_open_socket(struct xenstore_door **ret, int *socket, struct fault *why);
+
 static inline void xenstore_door_free(struct xenstore_door *x)
 {
     if (x != NULL)
@@ -60,6 +64,7 @@ struct xenstore_pci {
     uint32_t domid;
     char domain[64]; /* the guest's name, as its toolstack wrote it */
     char sbdf[13];   /* "0000:c6:00.0" */
+    char guest[8];   /* "00:05.0": where the guest sees it; "" where nobody says */
 };
 enum { XENSTORE_PCI_MAX = 4096, XENSTORE_SLOT_DEVICES_MAX = 256 };
 

@@ -60,6 +60,24 @@ static int keep(struct gathering *g, const struct xenstore_pci *row)
     return 0;
 }
 
+/* vdev-N is "0000:00:05.00": segment, bus, slot and function as pcifront has them, the function in two
+ * digits. */
+static int read_guest_address(struct gathering *g, uint32_t domid, uint32_t slot, unsigned i, char guest[8])
+{
+    char path[PATH_ROOM], text[24] = "";
+    snprintf(path, sizeof path, "backend/pci/%u/%u/vdev-%u", (unsigned)domid, (unsigned)slot, i);
+    int r = read_word(g, path, text, sizeof text);
+    bool fits = r > 0 && strlen(text) == 13 && text[11] == '0' && text[12] >= '0' && text[12] <= '7';
+    guest[0] = '\0';
+    if (!fits)
+        return r < 0 ? r : 0;
+    text[11] = text[12];
+    text[12] = '\0';
+    if (is_sbdf(text))
+        memcpy(guest, text + 5, 8);
+    return 0;
+}
+
 /* One slot of one domain: its devices are numbered, and a number may have been given up. */
 static int read_slot(struct gathering *g, uint32_t domid, uint32_t slot)
 {
@@ -78,7 +96,10 @@ static int read_slot(struct gathering *g, uint32_t domid, uint32_t slot)
     for (uint64_t i = 0; i < count && r >= 0; i++) {
         snprintf(path, sizeof path, "backend/pci/%u/%u/dev-%u", (unsigned)domid, (unsigned)slot, (unsigned)i);
         r = read_word(g, path, row.sbdf, sizeof row.sbdf);
-        if (r > 0 && is_sbdf(row.sbdf))
+        if (r <= 0 || !is_sbdf(row.sbdf))
+            continue;
+        r = read_guest_address(g, domid, slot, (unsigned)i, row.guest);
+        if (r >= 0)
             r = keep(g, &row);
     }
     return r < 0 ? r : 0;

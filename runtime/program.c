@@ -70,8 +70,9 @@ static struct jail_order order_of(const struct program *p, const int *keep, size
 
 static int start(const struct program_parts *parts, struct program *p, struct shell **ret, struct fault *why)
 {
-    static const int keep[] = {STDOUT_FILENO, STDERR_FILENO, CONTROL_FD};
-    struct jail_order order = order_of(p, keep, COUNT(keep));
+    int early = parts->early != NULL ? parts->early(p) : -1;
+    const int keep[] = {STDOUT_FILENO, STDERR_FILENO, CONTROL_FD, early};
+    struct jail_order order = order_of(p, keep, COUNT(keep) - (early < 0));
     struct jail_report report = {0};
     struct shell *shell = NULL;
     struct shell_parts shell_parts = {

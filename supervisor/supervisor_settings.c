@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An option of the command line that becomes a "key=value" for every child. */
+/* An option of the command line that becomes a "key=value" for every child. A value behind a '?' is taken
+ * where that path is there: a hypervisor's own, which others lack. */
 static const struct option_row {
     const char *flag, *key, *value, *help;
 } rows[] = {
@@ -24,6 +25,8 @@ static const struct option_row {
     {"--sysfs", "option.sysfs", "/sys", "the sysfs that devbus-pci reads"},
     {"--sysfs-pci", "place.sysfs-pci", "/sys/bus/pci", "its lists of PCI devices"},
     {"--sysfs-devices", "place.sysfs-devices", "/sys/devices", "its devices"},
+    {"--iommu-groups", "place.iommu-groups", "?/sys/kernel/iommu_groups", "IOMMU groups"},
+    {"--xenstore", "place.xenstore", "?/run/xenstored", "directory of xenstored's socket"},
     {"--pci-ids", "place.pci-ids", "/usr/share/misc/pci.ids", "names of PCI devices"},
     {"--host-xml", "place.host-xml", NULL, "the file of a --nodedev test:///FILE"},
     {"--more-devices", "option.more-devices", NULL,
@@ -43,6 +46,13 @@ static void set_option(struct settings *s, const char *key, const char *value)
         fprintf(stderr, "the value of %s is too long and is not used\n", key);
 }
 
+static void set_default(struct settings *s, const char *key, const char *value)
+{
+    bool may_lack = value != NULL && value[0] == '?';
+    if (!may_lack || access(value + 1, F_OK) == 0)
+        set_option(s, key, may_lack ? value + 1 : value);
+}
+
 static void usage(void)
 {
     puts("usage: bulkhead-supervisor [--dir DIR] [--jail=require|best] [--libexec DIR] [OPTION VALUE]...\n"
@@ -56,7 +66,7 @@ static void usage(void)
          "nowhere");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         printf("  %-16s %s%s%s\n", rows[i].flag, rows[i].help, rows[i].value != NULL ? "; else " : "",
-               rows[i].value != NULL ? rows[i].value : "");
+               rows[i].value != NULL ? rows[i].value + (rows[i].value[0] == '?') : "");
 }
 
 /* The programs lie beside the supervisor's own. */
@@ -123,7 +133,7 @@ int settings_read(struct settings *s, int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!given[i])
-            set_option(s, rows[i].key, rows[i].value);
+            set_default(s, rows[i].key, rows[i].value);
     set_option(s, "jail", s->jail_required ? "require" : "best");
     set_option(s, "place.store", s->state);
     return 0;

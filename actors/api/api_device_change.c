@@ -46,15 +46,7 @@ int api_do_device_mode(struct api *self, struct out *out, const struct asked *q,
     return operate_on_device(self, out, q, OPERATION_device_mode, why);
 }
 
-/* A request about one device, taken apart; its spans point into `room`. */
-struct wish {
-    enum device_class class;
-    struct device device;
-    struct device_payload said;
-    char *room;
-};
-
-static int read_wish(struct api *self, const struct asked *q, struct wish *w, struct fault *why)
+int api_wish_read(struct api *self, const struct asked *q, struct wish *w, struct fault *why)
 {
     size_t len = q->request.argument.len;
     int r = api_device_class(self, q, &w->class, why);
@@ -76,8 +68,7 @@ static int read_wish(struct api *self, const struct asked *q, struct wish *w, st
     return r;
 }
 
-/* The devices that are meant: how many; the last of them to *found. */
-static unsigned find(const struct wish *w, const struct wire_list *devices, struct device_item *found)
+unsigned api_wish_find(const struct wish *w, const struct wire_list *devices, struct device_item *found)
 {
     struct reader in = list_reader(devices);
     struct device_item item;
@@ -126,19 +117,12 @@ static int check_free(const struct api *self, const struct asked *q, const struc
     return 0;
 }
 
-static int refuse_to_act(struct fault *why)
-{
-    return fault_set(why, ERR_NOT_IMPLEMENTED,
-                     "this release neither attaches devices to a running VM nor detaches them");
-}
-
 static int decide(const struct api *self, const struct asked *q, const struct wish *w,
-                  const struct wire_list *devices, struct fault *why)
+                  const struct wire_list *devices, struct device_item *found, struct fault *why)
 {
-    struct device_item found;
-    unsigned count = find(w, devices, &found);
+    unsigned count = api_wish_find(w, devices, found);
     bool concrete = !device_is_any(w->device.port) && !device_is_any(w->device.id);
-    int r = check_denied(self, q, w, concrete && count == 1 ? &found : NULL, why);
+    int r = check_denied(self, q, w, concrete && count == 1 ? found : NULL, why);
     if (r == 0 && world_is_halted(&self->world, vm_qid(q->dest)) && vm_qid(q->dest) != 0)
         r = fault_set(why, ERR_VM_NOT_RUNNING, "'%s' does not run; assign the device instead of attaching it",
                       vm_name(q->dest));
@@ -147,20 +131,95 @@ static int decide(const struct api *self, const struct asked *q, const struct wi
                       count == 0 ? "there is no such device; see what its backend has available"
                                  : "more than one device is meant; name its port and id");
     if (r == 0)
-        r = check_free(self, q, w, &found, why);
+        r = check_free(self, q, w, found, why);
     if (r == 0)
         r = device_attach_check(&self->known, w->class, vm_qid(q->dest), why);
-    return r < 0 ? r : refuse_to_act(why);
+    return r;
+}
+
+/* A device's class decides which bus has it, and that who else acts: PCI so far. */
+static int must_be_pci(const struct wish *w, struct fault *why)
+{
+    if (w->class == DEVICE_pci)
+        return 0;
+    return fault_set(why, ERR_NOT_IMPLEMENTED,
+                     "this release attaches and detaches devices of class pci only");
+}
+
+bool api_wish_option(const struct wish *w, const char *name)
+{
+    for (size_t i = 0; i < w->said.pairs; i++)
+        if (w->said.pair[i].is_option && span_is(w->said.pair[i].key, name))
+            return w->said.pair[i].value.len > 0; /* any text counts, even "False" */
+    return false;
+}
+
+static void show_options(const struct wish *w, struct text *to)
+{
+    AUTO_TEXT lines = TEXT_WITH_LIMIT(REQUEST_MAX);
+    for (size_t i = 0; i < w->said.pairs; i++)
+        if (w->said.pair[i].is_option)
+            assignment_option_write(&lines, w->said.pair[i].key, w->said.pair[i].value);
+    options_text(to, text_span(&lines));
+}
+
+/* What binding and libvirt may take, each under its own deadline. */
+#define PLUG_WITHIN (180 * SECONDS)
+
+static int plugged(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
+                   struct fault *why)
+{
+    (void)self, (void)c, (void)reply, (void)why;
+    return a->r;
+}
+
+static int ask_its_process(struct api *self, struct out *out, const struct asked *q, uint16_t type,
+                           struct text *body)
+{
+    struct call like = {
+        .done = plugged,
+        .to = {KIND_VM, vm_qid(q->dest)},
+        .type = type,
+        .context = api_context(self, q, out->now + PLUG_WITHIN),
+        .qid = vm_qid(q->dest),
+    };
+    like.context.subject = (struct subject){KIND_VM, vm_qid(q->dest), vm_generation(q->dest)};
+    return api_ask(self, out, q, &like, body);
+}
+
+static int ask_attach(struct api *self, struct out *out, const struct asked *q, const struct wish *w,
+                      const struct device_item *found)
+{
+    AUTO_TEXT name = TEXT_WITH_LIMIT(2048), options = TEXT_WITH_LIMIT(REQUEST_MAX),
+              body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct device real = {w->class, w->device.backend, span_of(found->port), span_of(found->device_id)};
+    struct vm_attach m = {.permissive = api_wish_option(w, "permissive"),
+                          .no_strict_reset = api_wish_option(w, "no-strict-reset")};
+    device_text(&name, &real);
+    show_options(w, &options);
+    if (name.failed < 0 || options.failed < 0)
+        return -ERR_TOO_BIG;
+    (void)text_copy(m.port, sizeof m.port, span_of(found->port));
+    (void)text_copy(m.device_id, sizeof m.device_id, span_of(found->device_id));
+    m.device = text_span(&name);
+    m.options = text_span(&options);
+    vm_attach_encode(&body, &m);
+    return ask_its_process(self, out, q, MESSAGE_vm_attach, &body);
 }
 
 static int attach(struct api *self, struct out *out, const struct asked *q, const struct wire_list *devices,
                   struct text *reply, struct fault *why)
 {
     struct wish w = {0};
-    int r = read_wish(self, q, &w, why);
-    (void)out, (void)reply;
+    int r = api_wish_read(self, q, &w, why);
+    struct device_item found;
+    (void)reply;
     if (r == 0)
-        r = decide(self, q, &w, devices, why);
+        r = decide(self, q, &w, devices, &found, why);
+    if (r == 0)
+        r = must_be_pci(&w, why);
+    if (r == 0)
+        r = ask_attach(self, out, q, &w, &found);
     free(w.room);
     return r;
 }
@@ -171,7 +230,7 @@ int api_do_device_attach(struct api *self, struct out *out, const struct asked *
     struct wish w = {0};
     if (self->old_devices)
         return api_old_attach(self, out, q, reply, why);
-    int r = read_wish(self, q, &w, why);
+    int r = api_wish_read(self, q, &w, why);
     const struct vm *backend = r == 0 ? model_named(self->model, w.device.backend) : NULL;
     if (r == 0)
         r = api_with_devices(self, out, q, w.class, backend != NULL ? vm_qid(backend) : QID_MAX,
@@ -194,8 +253,21 @@ static bool is_required(const struct api *self, uint32_t qid, const struct devic
     return false;
 }
 
+static int ask_detach(struct api *self, struct out *out, const struct asked *q, const struct device *has)
+{
+    AUTO_TEXT name = TEXT_WITH_LIMIT(2048), body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct vm_detach m = {.port = ""};
+    device_port_text(&name, has);
+    if (name.failed < 0 || text_copy(m.port, sizeof m.port, has->port) < 0)
+        return -ERR_TOO_BIG;
+    m.device = text_span(&name);
+    vm_detach_encode(&body, &m);
+    return ask_its_process(self, out, q, MESSAGE_vm_detach, &body);
+}
+
 /* Of the argument only the port counts: devices 7.2. */
-static int detach(const struct api *self, const struct asked *q, const struct wish *w, struct fault *why)
+static int detach(struct api *self, struct out *out, const struct asked *q, const struct wish *w,
+                  struct fault *why)
 {
     struct reader in = api_attached(self, vm_qid(q->dest), w->class);
     struct attached_item item;
@@ -207,7 +279,8 @@ static int detach(const struct api *self, const struct asked *q, const struct wi
             return fault_set(why, ERR_VM_NOT_HALTED,
                              "'%s' requires the device and is not halted; unassign it first",
                              vm_name(q->dest));
-        return refuse_to_act(why);
+        int r = must_be_pci(w, why);
+        return r < 0 ? r : ask_detach(self, out, q, &has);
     }
     return device_fault(why, ERR_DEVICE_NOT_ASSIGNED, &w->device, "is not attached to", vm_name(q->dest));
 }
@@ -218,9 +291,9 @@ int api_do_device_detach(struct api *self, struct out *out, const struct asked *
     struct wish w = {0};
     if (self->old_devices)
         return api_old_detach(self, out, q, reply, why);
-    int r = read_wish(self, q, &w, why);
+    int r = api_wish_read(self, q, &w, why);
     if (r == 0)
-        r = detach(self, q, &w, why);
+        r = detach(self, out, q, &w, why);
     free(w.room);
     return r;
 }

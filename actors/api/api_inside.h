@@ -213,6 +213,19 @@ struct line_list {
 int line_list_add(struct line_list *l, struct text *line); /* takes the text's memory */
 int line_list_end(struct line_list *l, int r, struct text *reply);
 
+/* api_device_change.c: a request about one device, taken apart; its spans point into `room`, which is to be
+ * freed. */
+struct wish {
+    enum device_class class;
+    struct device device;
+    struct device_payload said;
+    char *room;
+};
+int api_wish_read(struct api *self, const struct asked *q, struct wish *w, struct fault *why);
+/* The devices that are meant: how many; the last of them to *found. */
+unsigned api_wish_find(const struct wish *w, const struct wire_list *devices, struct device_item *found);
+bool api_wish_option(const struct wish *w, const char *name);
+
 /* api_device_old.c */
 api_handler api_old_available, api_old_attach, api_old_detach;
 

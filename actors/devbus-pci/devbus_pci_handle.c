@@ -7,20 +7,32 @@
 
 #include "base/own.h"
 
-static int begin(void *self, struct out *out, const struct life *life)
+/* Of the process: set once, before its incarnation begins. */
+static bool is_on_xen;
+
+void devbus_pci_set_xen(bool on_xen)
 {
-    (void)self;
-    (void)life;
+    is_on_xen = on_xen;
+}
+
+static int begin(void *self_, struct out *out, const struct life *life)
+{
+    struct devbus_pci *self = self_;
+    self->on_xen = is_on_xen;
+    pci_read_note(self, out, life->note);
     out_ready(out);
     return 0;
 }
 
-static void hello(void *self, struct out *out, uint64_t epoch, uint64_t last_correlation)
+/* VMs' processes say what they have; what the incarnation before was giving back is given back. */
+static void hello(void *self_, struct out *out, uint64_t epoch, uint64_t last_correlation)
 {
-    (void)self;
-    (void)out;
-    (void)epoch;
-    (void)last_correlation;
+    struct devbus_pci *self = self_;
+    struct context context = {.deadline = 0};
+    (void)epoch, (void)last_correlation;
+    (void)EVENT(out, vm_tell, ((struct address){KIND_VM, EVERY_INSTANCE}), &context, NO_MESSAGE(vm_tell));
+    pci_tell_all(self, out);
+    pci_job_next(self, out);
 }
 
 static void answer(struct devbus_pci *self, struct out *out, const struct pci_question *q)
@@ -47,7 +59,7 @@ static void answer_all(struct devbus_pci *self, struct out *out, int r, const st
     self->questions = 0;
 }
 
-static void list(struct devbus_pci *self, struct out *out)
+void devbus_pci_want_list(struct devbus_pci *self, struct out *out)
 {
     if (self->listing)
         return;
@@ -80,7 +92,77 @@ static void on_bus_list(struct devbus_pci *self, struct out *out, const struct e
         return;
     }
     self->waiting[self->questions++] = q;
-    list(self, out);
+    devbus_pci_want_list(self, out);
+}
+
+static void on_bus_plan(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                        const struct bus_plan *m)
+{
+    struct pci_job job = {.request = request_of(e),
+                          .owed = true,
+                          .type = MESSAGE_bus_plan,
+                          .no_strict_reset = m->no_strict_reset != 0};
+    (void)text_copy(job.port, sizeof job.port, span_of(m->port));
+    (void)text_copy(job.device_id, sizeof job.device_id, span_of(m->device_id));
+    pci_job_add(self, out, &job);
+}
+
+static void on_bus_prepare(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                           const struct bus_prepare *m)
+{
+    struct pci_job job = {.request = request_of(e),
+                          .owed = true,
+                          .type = MESSAGE_bus_prepare,
+                          .purpose = m->purpose,
+                          .again = m->again != 0,
+                          .no_strict_reset = m->no_strict_reset != 0};
+    (void)text_copy(job.port, sizeof job.port, span_of(m->port));
+    (void)text_copy(job.device_id, sizeof job.device_id, span_of(m->device_id));
+    (void)text_copy(job.name, sizeof job.name, span_of(m->name));
+    pci_job_add(self, out, &job);
+}
+
+static void on_bus_confirm(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                           const struct bus_confirm *m)
+{
+    struct pci_job job = {.request = request_of(e),
+                          .owed = true,
+                          .type = MESSAGE_bus_confirm,
+                          .domid = m->domid,
+                          .present = m->present != 0};
+    (void)text_copy(job.sbdf, sizeof job.sbdf, span_of(m->sbdf));
+    pci_job_add(self, out, &job);
+}
+
+static void on_bus_part(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                        const struct bus_part *m)
+{
+    struct pci_job job = {
+        .request = request_of(e), .owed = true, .type = MESSAGE_bus_part, .domid = m->domid};
+    (void)text_copy(job.port, sizeof job.port, span_of(m->port));
+    pci_job_add(self, out, &job);
+}
+
+static void on_bus_release(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                           const struct bus_release *m)
+{
+    struct pci_device *d = pci_find(self, m->sbdf);
+    if (d != NULL && d->qid == e->subject_instance)
+        (void)pci_happens(self, out, d, PCI_GIVEN_UP);
+    pci_job_next(self, out);
+}
+
+static void on_bus_has(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                       const struct bus_has *m)
+{
+    pci_has(self, out, e, m);
+}
+
+static void on_bus_tell(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                        const struct bus_tell *m)
+{
+    (void)e, (void)m;
+    pci_tell_all(self, out);
 }
 
 #define MAILBOX "proto/devbus.def"
@@ -98,6 +180,7 @@ static void cancel(struct devbus_pci *self, struct out *out, const struct envelo
         self->waiting[i] = self->waiting[--self->questions];
         return;
     }
+    pci_job_cancel(self, out, e);
 }
 
 static void hear(void *self_, struct out *out, const struct envelope *e)
@@ -122,12 +205,16 @@ static void take_list(struct devbus_pci *self, struct out *out, const struct pci
     self->devices = task->devices;
     self->count = task->count;
     self->listed_at = out->now;
+    if (self->tell_all) {
+        self->tell_all = false;
+        pci_tell_all(self, out);
+        self->tell_all = false; /* what this list does not name is not there any more */
+    }
 }
 
 /* A listing that comes after its deadline has nobody left to answer, but the list is good. */
-static void done(void *self_, struct out *out, const struct done *d)
+static void list_done(struct devbus_pci *self, struct out *out, const struct done *d)
 {
-    struct devbus_pci *self = self_;
     struct fault late;
     if (!d->cleared)
         self->listing = false;
@@ -143,11 +230,19 @@ static void done(void *self_, struct out *out, const struct done *d)
         answer_all(self, out, d->task->r, &d->task->why);
 }
 
+static void done(void *self_, struct out *out, const struct done *d)
+{
+    struct devbus_pci *self = self_;
+    if (d->what == PCI_TASK_LIST)
+        list_done(self, out, d);
+    else
+        pci_job_done(self, out, (const struct pci_task *)d->task, d->cleared);
+}
+
 static void timer(void *self, struct out *out, uint64_t number)
 {
-    (void)self;
-    (void)out;
-    (void)number; /* it sets none */
+    if (number == PCI_TIMER_HOLDS)
+        pci_holds_end(self, out);
 }
 
 static void end(void *self_)

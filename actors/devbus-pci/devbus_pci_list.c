@@ -59,7 +59,7 @@ static int by_port(const void *a_, const void *b_)
     return strcmp(left, right);
 }
 
-static int open_doors(struct pci_doors *doors, struct fault *why)
+int devbus_pci_open(struct pci_doors *doors, struct fault *why)
 {
     struct fault names;
     if (doors->sysfs < 0)
@@ -69,7 +69,7 @@ static int open_doors(struct pci_doors *doors, struct fault *why)
     return doors->nodedev != NULL ? 0 : nodedev_open_libvirt(doors->uri, &doors->nodedev, why);
 }
 
-static int list_nodes(struct pci_doors *doors, struct pci_node **nodes, size_t *count, struct fault *why)
+int devbus_pci_nodes(struct pci_doors *doors, struct pci_node **nodes, size_t *count, struct fault *why)
 {
     size_t room = 64;
     int r = -ERR_TOO_BIG;
@@ -89,9 +89,9 @@ int devbus_pci_list(struct pci_doors *doors, struct device_item **devices, size_
 {
     AUTO_MEMORY struct pci_node *nodes = NULL;
     size_t all = 0, kept = 0;
-    int r = open_doors(doors, why);
+    int r = devbus_pci_open(doors, why);
     if (r == 0)
-        r = list_nodes(doors, &nodes, &all, why);
+        r = devbus_pci_nodes(doors, &nodes, &all, why);
     if (r < 0) {
         nodedev_door_free(TAKE(doors->nodedev)); /* the next listing connects anew */
         return r;
@@ -105,10 +105,4 @@ int devbus_pci_list(struct pci_doors *doors, struct device_item **devices, size_
     *devices = TAKE(items);
     *count = kept;
     return 0;
-}
-
-void devbus_pci_perform(void *doors, struct task *task)
-{
-    struct pci_list_task *list = (struct pci_list_task *)task;
-    task->r = devbus_pci_list(doors, &list->devices, &list->count, &task->why);
 }

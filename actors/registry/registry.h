@@ -236,7 +236,7 @@ void history_trimmed(struct registry *r, struct out *out, const struct store_tas
 
 /* registry_view.c: the resolved values that a VM's process lives by. */
 struct view_memory {
-    struct text clients, netvm, volumes, hvm;
+    struct text clients, netvm, volumes, hvm, devices;
 };
 int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory,
               struct fault *why);

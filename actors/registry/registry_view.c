@@ -17,6 +17,7 @@ void view_memory_free(struct view_memory *memory)
     text_free(&memory->netvm);
     text_free(&memory->volumes);
     text_free(&memory->hvm);
+    text_free(&memory->devices);
 }
 
 static void copy_text(struct registry *r, uint32_t qid, enum property p, char *to, size_t size)
@@ -48,7 +49,8 @@ static void add_relations(struct registry *r, uint32_t qid, struct vm_view *view
     const struct vm *netvm = ask_netvm(&r->known, qid);
     size_t count = view->provides_network ? ask_connected(&r->known, qid, NULL, 0) : 0;
     const struct vm **clients = count > 0 ? calloc(count, sizeof *clients) : NULL;
-    memory->clients = memory->netvm = memory->volumes = memory->hvm = TEXT_WITH_LIMIT(CLIENTS_BYTES);
+    memory->clients = memory->netvm = memory->volumes = memory->hvm = memory->devices =
+        TEXT_WITH_LIMIT(CLIENTS_BYTES);
     if (netvm != NULL)
         add_peer(r, &view->netvm, &memory->netvm, netvm);
     if (clients != NULL)

@@ -7,6 +7,7 @@
 #ifndef ACTORS_VM_VM_H
 #define ACTORS_VM_VM_H
 
+#include "actors/vm/vm_device.h"
 #include "actors/vm/vm_note.h"
 #include "actors/vm/vm_task.h"
 #include "proto/messages.h"
@@ -37,6 +38,9 @@ enum vm_errand {
     ERRAND_CONSOLE,
     ERRAND_REMOVE,
     ERRAND_NET,
+    ERRAND_ATTACH,
+    ERRAND_DETACH,
+    ERRAND_DEVICES,
     ERRANDS
 };
 
@@ -55,12 +59,13 @@ struct vm_request {
     bool owed, force, wait;
     bool detach, attach, fill; /* NET: what it is for */
     bool put_off;              /* NET: it was planned for a VM that is paused */
+    struct vm_plug *plug;      /* of an attachment or detachment: whose answer frees it */
     uint64_t deadline;         /* until when its asker waits, as far as we told it to; 0: not said */
     uint64_t until;            /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
 };
 
 enum { VM_QUEUE = 16, VM_WAITERS = 16 };
-enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS };
+enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE };
 
 struct vm {
     uint32_t qid, generation;
@@ -115,6 +120,7 @@ struct vm {
     struct request currents[VM_WAITERS]; /* vm_current: for the next look */
     unsigned looking;
     uint64_t refused;
+    struct vm_devices devices;
 };
 
 /* ---- vm_handle.c: what is done next ---- */
@@ -150,6 +156,9 @@ void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *resu
 void vm_console_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_remove_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_attach_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_detach_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result);
 /* Turns the present errand into another one, with the same job. */
 void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 
@@ -162,6 +171,28 @@ void vm_start_finish(struct vm *vm, struct out *out);
 /* While the start waits for qrexec, host says that the domain is no more: it is looked at; what was seen. */
 void vm_start_peek(struct vm *vm, struct out *out);
 void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task);
+/* What it needs of devices is ready: the start goes on. */
+void vm_start_with_devices(struct vm *vm, struct out *out);
+
+/* ---- vm_device_start.c ---- */
+/* The devices that are assigned are looked up and made ready; then vm_start_with_devices, or the start fails.
+ */
+void vm_device_start(struct vm *vm, struct out *out);
+void vm_device_start_step(struct vm *vm, struct out *out, const struct vm_result *result);
+
+/* ---- vm_device.c ---- */
+/* A bus that has just died is asked again soon: true, and whoever asked waits on. */
+bool vm_device_again(struct vm *vm, struct out *out, const struct vm_result *result, vm_device_ask *ask);
+void vm_device_timer(struct vm *vm, struct out *out);
+/* Before the note is written anew: what it says of a device that was coming or going. */
+void vm_device_remember(struct vm *vm);
+/* The life is over: no bus holds anything for it. */
+void vm_device_over(struct vm *vm, struct out *out);
+struct vm_pci vm_device_address(const char *sbdf, bool permissive, bool no_strict_reset, bool s0ix);
+void vm_device_end(struct vm *vm);
+/* From malloc; NULL: no memory. */
+struct vm_plug *vm_plug_of_attach(const struct vm_attach *m);
+struct vm_plug *vm_plug_of_detach(const struct vm_detach *m);
 
 /* While nothing is known for certain: whether the note speaks of a life that may go on or begin. */
 bool vm_may_live(const struct vm *vm);

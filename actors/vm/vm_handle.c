@@ -20,8 +20,9 @@ static errand_step *const errands[ERRANDS] = {
     [ERRAND_PAUSE] = vm_pause_step,     [ERRAND_SHUTDOWN] = vm_shutdown_step,
     [ERRAND_UNPAUSE] = vm_unpause_step, [ERRAND_SUSPEND] = vm_suspend_step,
     [ERRAND_RESUME] = vm_resume_step,   [ERRAND_CONSOLE] = vm_console_step,
-    [ERRAND_REMOVE] = vm_remove_step,
-    [ERRAND_NET] = vm_net_step,
+    [ERRAND_REMOVE] = vm_remove_step,   [ERRAND_NET] = vm_net_step,
+    [ERRAND_ATTACH] = vm_attach_step,   [ERRAND_DETACH] = vm_detach_step,
+    [ERRAND_DEVICES] = vm_devices_step,
 };
 
 /* ---- what errands share ---- */
@@ -51,6 +52,8 @@ void vm_answer(struct vm *vm, struct out *out, struct vm_request *job, int r, co
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     (void)vm;
+    vm_plug_free(job->plug);
+    job->plug = NULL;
     if (!job->owed)
         return;
     job->owed = false;
@@ -117,6 +120,7 @@ void vm_errand_end(struct vm *vm, struct out *out, int r, const struct fault *wh
     vm->errand = ERRAND_NONE;
     vm->asked = 0;
     vm->job.owed = false;
+    vm->job.plug = NULL;
     vm_answer(vm, out, &job, r, why);
 }
 
@@ -211,6 +215,8 @@ static bool do_one(struct vm *vm, struct out *out)
         kill_now(vm, out);
     else if ((vm->look_wanted && may_try && vm_task_may(vm, VM_LOOK_TASK)) || vm->looking > 0)
         go(vm, out, ERRAND_LOOK, NULL);
+    else if (vm->devices.tell_wanted && vm->life == VM_LIVING && vm_task_may(vm, VM_DEVICES_TASK))
+        go(vm, out, ERRAND_DEVICES, NULL);
     else if (vm->queued > 0)
         run_queue(vm, out);
     else
@@ -330,6 +336,26 @@ static void on_vm_remove(struct vm *vm, struct out *out, const struct envelope *
     queue(vm, out, e, (struct vm_request){.errand = ERRAND_REMOVE});
 }
 
+static void queue_plug(struct vm *vm, struct out *out, const struct envelope *e, enum vm_errand errand,
+                       struct vm_plug *plug)
+{
+    struct request request = request_of(e);
+    if (plug == NULL)
+        reply_error(out, &request, -ERR_NOMEM, NULL);
+    else
+        queue(vm, out, e, (struct vm_request){.errand = errand, .plug = plug});
+}
+
+static void on_vm_attach(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_attach *m)
+{
+    queue_plug(vm, out, e, ERRAND_ATTACH, vm_plug_of_attach(m));
+}
+
+static void on_vm_detach(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_detach *m)
+{
+    queue_plug(vm, out, e, ERRAND_DETACH, vm_plug_of_detach(m));
+}
+
 static void on_observed(struct vm *vm, struct out *out, const struct envelope *e, const struct observed *m)
 {
     (void)e;
@@ -414,6 +440,11 @@ static void claim_again(struct vm *vm, struct out *out)
 static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_tell *m)
 {
     (void)m;
+    if (e->source_kind == KIND_DEVBUS_PCI) {
+        vm->devices.tell_wanted = true;
+        vm_next(vm, out);
+        return;
+    }
     vm_facts(vm, out);
     if (e->source_kind == KIND_REGISTRY) {
         vm_net_paused(vm, out);
@@ -582,6 +613,8 @@ static void core_timer(void *self, struct out *out, uint64_t timer)
     struct vm *vm = self;
     if (timer == TIMER_WAITERS)
         vm_waiters_late(vm, out);
+    if (timer == TIMER_DEVICE)
+        vm_device_timer(vm, out);
     if (timer == TIMER_AGAIN) {
         vm->again_at = 0;
         vm->look_wanted = true;
@@ -596,6 +629,7 @@ static void core_end(void *self)
 {
     struct vm *vm = self;
     text_free(&vm->view_bytes);
+    vm_device_end(vm);
 }
 
 const struct actor vm_actor = {

@@ -69,12 +69,15 @@ static bool has_initrd(const struct vm_doors *doors, const struct vm_view *view)
     return view->kernel[0] != '\0' && len > 0 && (size_t)len < sizeof path && access(path, F_OK) == 0;
 }
 
-static int render(struct vm_doors *doors, const struct vm_view *view, struct text *xml, struct fault *why)
+static int render(struct vm_doors *doors, const struct vm_view *view, const struct vm_task *t,
+                  struct text *xml, struct fault *why)
 {
     const char *type = doors->door->can->domain_type;
     struct vm_machine machine = {.kernels = doors->kernels,
                                  .has_initrd = has_initrd(doors, view),
                                  .without_rdrand = doors->without_rdrand,
+                                 .pci = t->pci,
+                                 .pci_count = t->pci_count,
                                  .audio_domid = audio_domid(doors, view)};
     int r = vm_render(view, &machine, type, xml, why);
     return r < 0 ? r : vm_override(doors->templates, type, view, xml, why);
@@ -87,7 +90,7 @@ static int define(struct vm_doors *doors, struct vm_task *t, struct fault *why)
     int r = vm_view_decode(&view, (struct span){t->view, t->view_len});
     if (r < 0)
         return fault_set(why, ERR_BAD, "the VM's view is malformed");
-    r = render(doors, &view, &xml, why);
+    r = render(doors, &view, t, &xml, why);
     return r < 0 ? r : doors->door->ops->define(doors->door, xml.at, why);
 }
 
@@ -152,6 +155,12 @@ static int call(struct vm_doors *doors, struct vm_task *t, struct fault *why)
         return vm_plug_net(doors, t, why);
     case VM_NET_DETACH_TASK:
         return vm_unplug_net(doors, t, why);
+    case VM_DEVICES_TASK:
+        return vm_perform_devices(doors, t, why);
+    case VM_PLUG_TASK:
+        return vm_perform_plug(doors, t, why);
+    case VM_UNPLUG_TASK:
+        return vm_perform_unplug(doors, t, why);
     case VM_LOOK_TASK:
     case VM_TASKS:
         break;

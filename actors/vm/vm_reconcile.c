@@ -23,6 +23,7 @@ void vm_adopt(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     bool same = vm->note.domid == (uint32_t)vm->seen.domid;
+    vm_device_remember(vm);
     vm->life = VM_LIVING;
     vm->bare = same && vm->note.bare;
     vm->qrexec_up = same && vm->note.qrexec;
@@ -34,6 +35,7 @@ void vm_adopt(struct vm *vm, struct out *out)
     open_guest(vm, out);
     vm_net_paused(vm, out);
     vm_net_heal(vm);
+    vm->devices.tell_wanted = true;
     vm_errand_end(vm, out, 0, NULL);
 }
 
@@ -194,6 +196,8 @@ static act *const table[STEPS][SIGHTS] = {
     [STEP_RUNNING] = {running_gone, running, running},
     [STEP_LIVING] = {stopped, go_on_living, go_on_living},
     [STEP_UNDOING] = {undo_gone, undo, undo},
+    [STEP_PLUGGING] = {stopped, go_on_living, go_on_living},
+    [STEP_PLUGGED] = {stopped, go_on_living, go_on_living},
     [STEP_STOPPED] = {stopped_gone, stopped_and_lives, stopped_and_lives},
 };
 

@@ -120,6 +120,8 @@ int vm_render(const struct vm_view *view, const struct vm_machine *machine, cons
         .cpu_without_rdrand = machine->without_rdrand,
         .has_pci_assigned = view->has_pci != 0,
         .e820_host = view->e820_host != 0,
+        .pci = machine->pci,
+        .pci_count = machine->pci_count,
         .hvm = {.linux_stubdom = true, .audio_domid = -1},
     };
     take_volumes(r, view);

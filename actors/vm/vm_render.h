@@ -3,15 +3,19 @@
 #ifndef ACTORS_VM_VM_RENDER_H
 #define ACTORS_VM_VM_RENDER_H
 
+#include "actors/vm/vm_spec.h"
+
 #include "base/err.h"
 #include "base/text.h"
 #include "proto/messages.h"
 
 /* What the view cannot know: this machine, and this moment. */
 struct vm_machine {
-    const char *kernels; /* the directory of kernels */
-    bool has_initrd;     /* the view's kernel has one */
-    bool without_rdrand; /* a processor whose RDRAND is not to be shown */
+    const char *kernels;      /* the directory of kernels */
+    bool has_initrd;          /* the view's kernel has one */
+    bool without_rdrand;      /* a processor whose RDRAND is not to be shown */
+    const struct vm_pci *pci; /* that it boots with */
+    size_t pci_count;
     int64_t audio_domid; /* of the VM that plays the sound; -1: it does not run */
 };
 

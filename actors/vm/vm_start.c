@@ -8,7 +8,7 @@
 
 #include "runtime/effects/programs.h"
 
-enum { CLAIM, NETVM, SERVE, DEFINE, CREATE, QUBESDB, GUEST, FILL, RESUME, QREXEC };
+enum { CLAIM, DEVICES, NETVM, SERVE, DEFINE, CREATE, QUBESDB, GUEST, FILL, RESUME, QREXEC };
 enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120, GUEST_SECONDS = 10, FILL_SECONDS = 30, DAEMON_SECONDS = 40 };
 
 /* What qrexec-daemon ends with when the agent in the guest did not come. */
@@ -130,8 +130,14 @@ static void claimed(struct vm *vm, struct out *out, const struct vm_result *resu
     }
     (void)VM_SAY(
         vm, out,
-        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}},
-        {.name = "domain-verify-files"});
+        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}});
+    vm->step = DEVICES;
+    vm_device_start(vm, out);
+}
+
+void vm_start_with_devices(struct vm *vm, struct out *out)
+{
+    (void)VM_SAY(vm, out, {.name = "domain-verify-files"});
     ask_netvm(vm, out);
 }
 
@@ -277,6 +283,7 @@ static void qrexec_serves(struct vm *vm, struct out *out, const struct vm_result
     (void)VM_SAY(vm, out, {.name = "domain-start", START_GUID});
     vm_note_step(vm, out, STEP_LIVING);
     vm_net_tell(vm, out, true);
+    vm->devices.tell_wanted = vm->devices.boots > 0;
     vm_errand_end(vm, out, 0, NULL);
 }
 
@@ -315,6 +322,9 @@ static void go_on(struct vm *vm, struct out *out, const struct vm_result *result
     switch (vm->step) {
     case CLAIM:
         claimed(vm, out, result);
+        break;
+    case DEVICES:
+        vm_device_start_step(vm, out, result);
         break;
     case NETVM:
         spawn(vm, out);
@@ -376,7 +386,7 @@ void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *resul
         r = still_there(vm, result, &why);
     if (r < 0)
         vm_start_fails(vm, out, r, &why, vm->step == CREATE && vm_is_uncertain(result->r));
-    else if (result->r < 0)
+    else if (result->r < 0 && vm->step != DEVICES)
         failed(vm, out, result);
     else
         go_on(vm, out, result);

@@ -66,6 +66,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->paused_said = false;
     vm->resumed_until = vm->paused_until = 0;
     vm->created = vm->bare = vm->qrexec_up = false;
+    vm_device_over(vm, out);
     vm->owes_pair = pair;
     vm->owes_clean = true;
     if (pair)

@@ -41,6 +41,14 @@ static struct vm_task *task_new(const struct vm *vm, enum vm_task_what what)
     if (len > 0)
         memcpy(t->view, vm->view_bytes.at, len);
     memcpy(t->uuid, vm->view.uuid, sizeof t->uuid);
+    if (what == VM_DEFINE_TASK) {
+        memcpy(t->pci, vm->devices.boot, sizeof t->pci);
+        t->pci_count = vm->devices.boots;
+    } else if (vm->job.plug != NULL) {
+        const struct vm_plug *p = vm->job.plug;
+        t->pci[0] = vm_device_address(p->sbdf, p->permissive, p->no_strict_reset, vm->view.s0ix != 0);
+        t->pci_count = 1;
+    }
     return t;
 }
 

@@ -3,6 +3,7 @@
 #ifndef ACTORS_VM_VM_TASK_H
 #define ACTORS_VM_VM_TASK_H
 
+#include "actors/vm/vm_spec.h"
 #include "doors/domain.h"
 #include "runtime/core.h"
 
@@ -12,6 +13,8 @@ enum vm_task_what {
     VM_TASKS
 };
 
+enum { VM_PCI_MAX = 64, VM_SBDF_TEXT = 13 };
+
 struct vm_task {
     struct task task; /* first */
     char uuid[VIRT_UUID_MAX + 1];
@@ -19,9 +22,13 @@ struct vm_task {
     bool is_seen;
     bool is_xen; /* and where: only there a guest cannot do without its daemons */
     struct domain_seen seen;
-    char console[256]; /* CONSOLE: the terminal's path, "" where the domain has none */
-    uint64_t wall;     /* seconds since the epoch, when it was done */
-    size_t view_len;   /* DEFINE, NET_ATTACH: the view that is rendered, as on the bus */
+    char console[256];             /* CONSOLE: the terminal's path, "" where the domain has none */
+    struct vm_pci pci[VM_PCI_MAX]; /* DEFINE: what it boots with; PLUG, UNPLUG: the first one */
+    size_t pci_count;
+    char has[VM_PCI_MAX][VM_SBDF_TEXT]; /* DEVICES: PCI functions that the live domain shows */
+    size_t has_count;
+    uint64_t wall;   /* seconds since the epoch, when it was done */
+    size_t view_len; /* DEFINE, NET_ATTACH: the view that is rendered, as on the bus */
     char view[];
 };
 
@@ -36,6 +43,11 @@ struct vm_doors {
     bool told_no_plug;     /* that this driver plugs nothing was said */
     bool without_rdrand;   /* the processor's RDRAND is not to be shown to guests */
 };
+
+/* vm_device_perform.c: the calls about devices. 0 or -ERR_. */
+int vm_perform_devices(struct vm_doors *doors, struct vm_task *t, struct fault *why);
+int vm_perform_plug(struct vm_doors *doors, struct vm_task *t, struct fault *why);
+int vm_perform_unplug(struct vm_doors *doors, struct vm_task *t, struct fault *why);
 
 /* runtime's perform_task: `arg` is a struct vm_doors. May block. */
 void vm_perform(void *arg, struct task *task);

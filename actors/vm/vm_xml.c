@@ -118,17 +118,31 @@ static void os(struct xmlwrite *w, const struct domain_spec *vm)
     xmlwrite_close(w);
 }
 
+static void passthrough(struct xmlwrite *w)
+{
+    xmlwrite_open(w, "passthrough");
+    xmlwrite_attribute(w, "state", "on");
+    xmlwrite_attribute(w, "mode", "sync_pt");
+    xmlwrite_close(w);
+}
+
 static void features(struct xmlwrite *w, const struct domain_spec *vm)
 {
     static const char *const names[] = {"pae", "acpi", "apic", "viridian"};
     xmlwrite_open(w, "features");
     for (size_t i = 0; i < COUNT(names) && vm->virt_mode != VM_PV; i++)
         xmlwrite_leaf(w, names[i], "");
-    if (vm->has_pci_assigned && vm->e820_host) {
+    bool e820 = vm->has_pci_assigned && vm->e820_host;
+    /* Without a device at its start a domain takes none later, unless it is told that some may come. */
+    bool later = vm->has_pci_assigned && vm->pci_count == 0 && vm->virt_mode != VM_PVH;
+    if (e820 || later)
         xmlwrite_open(w, "xen");
+    if (e820)
         xmlwrite_empty(w, "e820_host", "state", "on");
+    if (later)
+        passthrough(w);
+    if (e820 || later)
         xmlwrite_close(w);
-    }
     xmlwrite_close(w);
 }
 

@@ -48,11 +48,12 @@ class House:
     """One private instance under a directory of its own."""
 
     def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False,
-                 programs: pathlib.Path | None = None):
+                 programs: pathlib.Path | None = None, host_xml: pathlib.Path | None = None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-scenario-'))
         self.dir.chmod(0o755)
         self.state_mount, self.programs = state_mount, programs
         self.qemu = qemu
+        self.host_xml = host_xml
         self.uri = ('qemu+unix:///system' if qemu else 'test+unix:///default') + \
             f'?socket={self.dir}/run/libvirt/libvirt-sock'
         self.environment = dict(os.environ, BULKHEAD_BUILD=str(BUILD))
@@ -83,6 +84,8 @@ class House:
             options += ['--hypervisor', self.uri]
         if self.programs:
             options += ['--programs', str(self.programs)]
+        if self.host_xml:
+            options += ['--host-xml', str(self.host_xml)]
         self.tool('up', str(self.dir), *options)
 
     def libvirtd_up(self) -> None:

@@ -208,10 +208,73 @@ static void attaching_is_refused_in_the_order_of_the_checks(void **state)
     attach(&s, "dom0+_+net", "", "p020000", "DeviceAlreadyAttached");
     attach(&s, "dom0+00_1c.0-00_00.0", "", "p020000", "QubesException"); /* pvh */
     give(&s, CHANGE_PROPERTY, 1, "virt_mode", "hvm");
-    attach(&s, "dom0+00_1c.0-00_00.0", "", "p020000", "QubesNotImplementedError");
     uint64_t conn = scene_call(&s, "admin.vm.device.pci.Attach+dom0+00_19.0 dom0 name away", "");
     assert_true(scene_refused(&s, conn, "QubesException"));
     scene_close(&s);
+}
+
+static void what_passes_the_checks_is_asked_of_the_vms_process(void **state)
+{
+    struct scene s;
+    struct vm_attach m;
+    (void)state;
+    scene_open(&s, 0);
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    give(&s, CHANGE_PROPERTY, 1, "virt_mode", "hvm");
+    uint64_t conn = scene_call(&s, "admin.vm.device.pci.Attach+dom0+00_19.0 dom0 name work",
+                               "device_id='net' _permissive='False' _no-strict-reset=''");
+    answer_devices(&s, 0, "p020000");
+    assert_int_equal(s.asks, 2);
+    assert_int_equal(s.ask[1].e.type, MESSAGE_vm_attach);
+    assert_int_equal(s.ask[1].e.to_instance, 1);
+    assert_int_equal(s.ask[1].e.subject_generation, 3);
+    assert_int_equal(vm_attach_decode(&m, s.ask[1].e.body), 0);
+    assert_string_equal(m.port, "00_19.0");
+    assert_string_equal(m.device_id, "net");
+    assert_true(span_is(m.device, "dom0:00_19.0:net"));
+    assert_true(span_is(m.options, "{'permissive': 'False', 'no-strict-reset': ''}"));
+    assert_int_equal(m.permissive, 1); /* any text counts */
+    assert_int_equal(m.no_strict_reset, 0);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    vm_attach_reply_encode(&body, &(struct vm_attach_reply){.nothing = 0});
+    scene_answer(&s, 1, 0, "", &body);
+    assert_true(scene_got(&s, conn, "0|"));
+    scene_close(&s);
+}
+
+static void a_plan_is_the_bus_s_checks_behind_our_own(void **state)
+{
+    struct scene s;
+    struct bus_plan m;
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(4096), body = TEXT_WITH_LIMIT(4096);
+    struct bus_plan_reply reply = {0};
+    struct bus_check check = {.name = "reset", .level = "refused", .text = "none"};
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t conn = scene_call(&s, "bulkhead.Plan+dom0+00_19.0 dom0 name work", "_no-strict-reset='yes'");
+    answer_devices(&s, 0, "p020000");
+    assert_int_equal(s.ask[1].e.type, MESSAGE_bus_plan);
+    assert_int_equal(bus_plan_decode(&m, s.ask[1].e.body), 0);
+    assert_int_equal(m.no_strict_reset, 1);
+    bus_check_add(&reply.checks, &elements, &check);
+    bus_plan_reply_encode(&body, &reply);
+    scene_answer(&s, 1, 0, "", &body);
+    assert_non_null(strstr(s.got[conn % SCENE_CONNS].at + 2, "refused mode "));
+    assert_non_null(strstr(s.got[conn % SCENE_CONNS].at + 2, "\nrefused reset none\n"));
+    scene_close(&s);
+}
+
+/* The detachment that was asked of the VM's process is forgotten again. */
+static void is_asked_to_detach(struct scene *s, const char *call)
+{
+    struct vm_detach m;
+    scene_call(s, call, "");
+    assert_int_equal(s->asks, 1);
+    assert_int_equal(s->ask[0].e.type, MESSAGE_vm_detach);
+    assert_int_equal(vm_detach_decode(&m, s->ask[0].e.body), 0);
+    assert_string_equal(m.port, "00_19.0");
+    assert_true(span_is(m.device, "dom0:00_19.0"));
+    scene_forget_asks(s);
 }
 
 static void detaching_looks_at_the_port_alone(void **state)
@@ -225,11 +288,11 @@ static void detaching_looks_at_the_port_alone(void **state)
                               "ProtocolError"));
     scene_fact(&s, 1, 3, FACT_power_state, "Running");
     tell_attached(&s, WORK, "pci", "00_19.0", "net", "");
-    assert_true(scene_refused(&s, scene_call(&s, call, ""), "QubesNotImplementedError"));
+    is_asked_to_detach(&s, call);
     give(&s, CHANGE_DEVICE, 1, "pci dom0 * net", "mode=required");
     assert_true(scene_refused(&s, scene_call(&s, call, ""), "QubesVMNotHaltedError"));
     give(&s, CHANGE_DEVICE, 1, "pci dom0 * net", "mode=auto-attach");
-    assert_true(scene_refused(&s, scene_call(&s, call, ""), "QubesNotImplementedError"));
+    is_asked_to_detach(&s, call);
     tell_attached(&s, WORK, "pci", "", "", "");
     assert_true(scene_refused(&s, scene_call(&s, call, ""), "DeviceNotAssigned"));
     scene_close(&s);
@@ -349,6 +412,8 @@ int main(void)
         cmocka_unit_test(only_served_classes_have_methods),
         cmocka_unit_test(only_dom0s_pci_devices_are_asked_for),
         cmocka_unit_test(attaching_is_refused_in_the_order_of_the_checks),
+        cmocka_unit_test(what_passes_the_checks_is_asked_of_the_vms_process),
+        cmocka_unit_test(a_plan_is_the_bus_s_checks_behind_our_own),
         cmocka_unit_test(detaching_looks_at_the_port_alone),
         cmocka_unit_test(a_domain_removed_while_its_bus_was_asked_is_not_found),
         cmocka_unit_test(the_old_form_calls_pci_devices_by_their_address),

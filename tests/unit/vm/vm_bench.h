@@ -39,10 +39,13 @@ struct bench_reply {
 struct bench_world {
     struct domain_door door;
     bool connected, defined, active, paused;
-    bool can_pm, asleep; /* suspend to RAM, and it is so */
-    const char *live_xml;
-    char plugged[512], unplugged[512]; /* the device that was plugged last, and unplugged */
-    bool plug_fails;
+    char interface[512], no_interface[512]; /* the network that was plugged last, and unplugged */
+    bool plug_fails;                        /* of the network */
+    bool can_pm, asleep;                    /* suspend to RAM, and it is so */
+    const char *live_xml;                   /* NULL: what is plugged */
+    char plugged[8][512];                   /* devices; "" for a gap */
+    unsigned plugs;                         /* how often one came */
+    char defined_xml[16384];
     int domid, creates;
     unsigned calls;
     unsigned fail_call; /* this one of the calls fails; 0: none */
@@ -64,12 +67,17 @@ struct bench {
     const char *gui_user, *audio_user;
     bool scarce; /* as registry says in its views */
     const char *refusal, *refusal_class;
-    int fail_type, fail_type_with;                /* questions of this type fail */
     struct daemon_reply daemon[OUTSIDE_PROGRAMS]; /* how they end */
     struct daemon last_daemon;                    /* as it was asked for last */
     unsigned serves, fills, services;             /* how often these were asked */
     struct service_reply service;
-    bool paused_told; /* as registry was told last */
+    bool paused_told;                   /* as registry was told last */
+    int fail_type, fail_type_with;      /* questions of this type fail */
+    const char *virt_mode;              /* "pvh" */
+    const struct view_device *assigned; /* one device */
+    unsigned asked_of[4];               /* of the bus: bus_list, bus_prepare, bus_confirm, bus_part */
+    uint32_t purpose, again;
+    char handshake[16];
     char event[BENCH_LIST][96];
     unsigned events;
     char power_state[16];
@@ -126,6 +134,7 @@ static int bench_call(struct domain_door *door, bool possible, bool *flag, bool 
 static int bench_define(struct domain_door *door, const char *xml, struct fault *why)
 {
     assert_non_null(strstr(xml, BENCH_UUID));
+    snprintf(world_of(door)->defined_xml, sizeof world_of(door)->defined_xml, "%s", xml);
     return bench_call(door, true, &world_of(door)->defined, true, why);
 }
 
@@ -172,29 +181,68 @@ static int bench_pm_wakeup(struct domain_door *door, const char *uuid, struct fa
 
 static int bench_xml(struct domain_door *door, const char *uuid, struct text *xml, struct fault *why)
 {
+    struct bench_world *w = world_of(door);
     (void)uuid, (void)why;
-    text_add(xml, world_of(door)->live_xml);
+    text_add(xml, w->live_xml != NULL ? w->live_xml : "<domain><devices>");
+    for (unsigned i = 0; i < 8 && w->live_xml == NULL; i++)
+        text_add(xml, w->plugged[i]);
+    if (w->live_xml == NULL)
+        text_add(xml, "</devices></domain>");
     return 0;
+}
+
+static int bench_network(struct bench_world *w, char *to, const char *xml, struct fault *why)
+{
+    if (w->plug_fails)
+        return fault_set(why, ERR_HYPERVISOR, "the bench plugs nothing");
+    snprintf(to, sizeof w->interface, "%s", xml);
+    return 0;
+}
+
+static bool is_network(const char *xml)
+{
+    return strstr(xml, "<interface") != NULL;
+}
+
+static char *bench_plug(struct bench_world *w, const char *xml)
+{
+    for (unsigned i = 0; i < 8; i++)
+        if (strcmp(w->plugged[i], xml) == 0)
+            return w->plugged[i];
+    return NULL;
 }
 
 static int bench_attach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)
 {
     struct bench_world *w = world_of(door);
+    bool there = false;
     (void)uuid;
-    if (w->plug_fails)
-        return fault_set(why, ERR_HYPERVISOR, "the bench plugs nothing");
-    snprintf(w->plugged, sizeof w->plugged, "%s", xml);
-    return 0;
+    if (is_network(xml))
+        return bench_network(w, w->interface, xml, why);
+    int r = bench_call(door, w->active, &there, true, why);
+    if (!there)
+        return r;
+    if (bench_plug(w, xml) != NULL)
+        return fault_set(why, ERR_HYPERVISOR, "it is there already");
+    snprintf(bench_plug(w, ""), 512, "%s", xml);
+    w->plugs++;
+    return r;
 }
 
 static int bench_detach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)
 {
     struct bench_world *w = world_of(door);
+    bool gone = false;
     (void)uuid;
-    if (w->plug_fails)
-        return fault_set(why, ERR_HYPERVISOR, "the bench plugs nothing");
-    snprintf(w->unplugged, sizeof w->unplugged, "%s", xml);
-    return 0;
+    if (is_network(xml))
+        return bench_network(w, w->no_interface, xml, why);
+    int r = bench_call(door, w->active, &gone, true, why);
+    if (!gone)
+        return r;
+    if (bench_plug(w, xml) == NULL)
+        return fault_set(why, ERR_HYPERVISOR, "it is not there");
+    *bench_plug(w, xml) = '\0';
+    return r;
 }
 
 static int bench_shutdown(struct domain_door *door, const char *uuid, struct fault *why)
@@ -374,6 +422,17 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
         assert_int_equal(claim_decode(&m, e->body), 0);
         b->claimed = b->claimed || (m.purpose == 0 && b->fail_type != MESSAGE_claim);
     }
+    if (e->type == MESSAGE_bus_prepare) {
+        struct bus_prepare m;
+        assert_int_equal(bus_prepare_decode(&m, e->body), 0);
+        b->purpose = m.purpose;
+        b->again = m.again;
+    }
+    if (e->type == MESSAGE_service) {
+        struct service m;
+        assert_int_equal(service_decode(&m, e->body), 0);
+        snprintf(b->handshake, sizeof b->handshake, "%.*s", (int)m.input.len, m.input.at);
+    }
     b->claimed = b->claimed && e->type != MESSAGE_release;
     assert_true(b->asked < BENCH_LIST);
     b->asks[b->asked++] = (struct bench_ask){e->type, tag, *e, 0};
@@ -470,7 +529,8 @@ static void bench_setup(struct bench *b)
 
 /* ---- what is around it ---- */
 
-static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm, struct text *clients)
+static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm, struct text *clients,
+                    struct text *devices)
 {
     *v = (struct vm_view){.version = 1,
                           .name = "work",
@@ -494,22 +554,54 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
     }
     struct view_peer net = {.qid = NETVM_QID, .generation = 1, .name = "net"};
     struct view_peer client = {.qid = CLIENT_QID, .name = "client", .living = b->is_living_client};
+    if (b->virt_mode != NULL)
+        snprintf(v->virt_mode, sizeof v->virt_mode, "%s", b->virt_mode);
+    if (b->assigned != NULL) {
+        view_device_add(&v->devices, devices, b->assigned);
+        v->has_pci = 1;
+    }
     if (b->has_netvm)
         view_peer_add(&v->netvm, netvm, &net);
     view_peer_add(&v->clients, clients, &client);
 }
 
+#define BENCH_SBDF "0000:00:19.0"
+
+/* The bus has one device, at 00_19.0. */
+static void answer_of_bus(struct bench *b, const struct bench_ask *ask, struct text *body)
+{
+    AUTO_TEXT devices = TEXT_WITH_LIMIT(8192);
+    struct device_item item = {.port = "00_19.0", .device_id = "net"};
+    struct bus_list_reply list = {0};
+    struct bus_prepare_reply prepared = {.sbdf = BENCH_SBDF, .device_id = "net"};
+    struct bus_part_reply parted = {.sbdf = BENCH_SBDF, .guest = "00:05.0"};
+    if (ask->type == MESSAGE_bus_list) {
+        device_item_add(&list.devices, &devices, &item);
+        bus_list_reply_encode(body, &list);
+        b->asked_of[0]++;
+    } else if (ask->type == MESSAGE_bus_prepare) {
+        bus_prepare_reply_encode(body, &prepared);
+        b->asked_of[1]++;
+    } else if (ask->type == MESSAGE_bus_part) {
+        bus_part_reply_encode(body, &parted);
+        b->asked_of[3]++;
+    } else {
+        b->asked_of[2] += ask->type == MESSAGE_bus_confirm;
+        write_array(body, 0);
+    }
+}
+
 static void answer(struct bench *b, const struct bench_ask *ask)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX), netvm = TEXT_WITH_LIMIT(1024),
-              clients = TEXT_WITH_LIMIT(1024);
+              clients = TEXT_WITH_LIMIT(1024), devices = TEXT_WITH_LIMIT(8192);
     struct envelope e = {.type = ask->type, .class = CLASS_REPLY};
     struct answer a = {.tag = ask->tag, .e = &e};
     struct claim_reply m = {0};
     if (b->fail_type == ask->type) {
         a.r = fault_set(&a.why, (enum err) - b->fail_type_with, "the bench refuses");
     } else if (ask->type == MESSAGE_claim) {
-        view_of(b, &m.view, &netvm, &clients);
+        view_of(b, &m.view, &netvm, &clients, &devices);
         claim_reply_encode(&body, &m);
     } else if (ask->type == MESSAGE_service) {
         service_reply_encode(&body, &b->service);
@@ -517,7 +609,7 @@ static void answer(struct bench *b, const struct bench_ask *ask)
         struct daemon_reply end = b->daemon[ask->program];
         daemon_reply_encode(&body, &end);
     } else {
-        write_array(&body, 0);
+        answer_of_bus(b, ask, &body);
     }
     e.body = text_span(&body);
     vm_actor.answered(b->core, &b->out, &a);

@@ -52,9 +52,9 @@ static void before_a_change_the_interface_goes_as_it_stands(void **state)
     living(&b);
     b.world.live_xml = LIVE("net");
     assert_int_equal(prepare(&b, false), 0);
-    assert_non_null(strstr(b.world.unplugged, "<interface type=\"ethernet\">"));
-    assert_non_null(strstr(b.world.unplugged, "<backenddomain name=\"net\"/>"));
-    assert_string_equal(b.world.plugged, "");
+    assert_non_null(strstr(b.world.no_interface, "<interface type=\"ethernet\">"));
+    assert_non_null(strstr(b.world.no_interface, "<backenddomain name=\"net\"/>"));
+    assert_string_equal(b.world.interface, "");
     bench_end(&b);
 }
 
@@ -77,7 +77,7 @@ static void after_a_change_guest_and_netvm_are_told_and_then_it_comes(void **sta
     assert_int_equal(finish(&b, "net"), 0);
     assert_int_equal(b.fills, 1);
     assert_int_equal(b.serves, 1);
-    assert_non_null(strstr(b.world.plugged, "<backenddomain name=\"net\"/>"));
+    assert_non_null(strstr(b.world.interface, "<backenddomain name=\"net\"/>"));
     assert_int_equal(finish(&b, ""), 0); /* no netvm: only the guest is told */
     assert_int_equal(b.fills, 2);
     assert_int_equal(b.serves, 1);
@@ -91,11 +91,11 @@ static void what_is_there_is_not_attached_again_and_what_is_wrong_is_replaced(vo
     living(&b);
     b.world.live_xml = LIVE("net");
     assert_int_equal(finish(&b, "net"), 0);
-    assert_string_equal(b.world.plugged, "");
+    assert_string_equal(b.world.interface, "");
     b.world.live_xml = LIVE("old");
     assert_int_equal(finish(&b, "net"), 0);
-    assert_non_null(strstr(b.world.unplugged, "\"old\""));
-    assert_non_null(strstr(b.world.plugged, "\"net\""));
+    assert_non_null(strstr(b.world.no_interface, "\"old\""));
+    assert_non_null(strstr(b.world.interface, "\"net\""));
     bench_end(&b);
 }
 
@@ -113,8 +113,8 @@ static void while_it_is_paused_nothing_is_touched(void **state)
     assert_int_equal(prepare(&b, false), -ERR_STATE); /* registry did not know of the pause */
     assert_int_equal(prepare(&b, true), 0);
     assert_int_equal(finish(&b, "net"), 0);
-    assert_string_equal(b.world.unplugged, "");
-    assert_string_equal(b.world.plugged, "");
+    assert_string_equal(b.world.no_interface, "");
+    assert_string_equal(b.world.interface, "");
     assert_int_equal(b.serves, 0);
     BENCH_HEAR(&b, vm_unpause, 0);
     bench_run(&b);
@@ -131,10 +131,10 @@ static void only_its_netvm_says_that_the_netvm_has_started(void **state)
     netvm_is_encode(&body, &(struct netvm_is){.up = 1});
     bench_hear_from(&b, (struct address){KIND_VM, CLIENT_QID}, MESSAGE_netvm_is, &body);
     bench_run(&b);
-    assert_string_equal(b.world.plugged, "");
+    assert_string_equal(b.world.interface, "");
     bench_hear_from(&b, (struct address){KIND_VM, NETVM_QID}, MESSAGE_netvm_is, &body);
     bench_run(&b);
-    assert_non_null(strstr(b.world.plugged, "\"net\""));
+    assert_non_null(strstr(b.world.interface, "\"net\""));
     bench_end(&b);
 }
 
@@ -145,7 +145,7 @@ static void a_process_that_comes_after_a_crash_looks_after_the_interface(void **
     living(&b);
     bench_crash(&b, true);
     bench_run(&b);
-    assert_non_null(strstr(b.world.plugged, "\"net\""));
+    assert_non_null(strstr(b.world.interface, "\"net\""));
     bench_is_definite(&b);
     bench_end(&b);
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * The devices of a start (lifecycle 3, steps 5 and 6; devbus-pci 11): every assigned one that is there is
+ * made ready, required ones must be there, and the domain boots with those. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/vm/vm.h"
+#include "model/device.h"
+
+enum { BUS_SECONDS = 50 };
+#define BUS ((struct address){KIND_DEVBUS_PCI, 0})
+
+static void fails(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    vm_start_fails(vm, out, r, why, false);
+}
+
+static void ask_list(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, BUS_SECONDS);
+    vm_progress(vm, out, &vm->job, BUS_SECONDS);
+    ASK(out, bus_list, BUS, &context, vm_ask_tag(vm), (&(struct bus_list){.backend = 0}));
+}
+
+void vm_device_start(struct vm *vm, struct out *out)
+{
+    struct vm_devices *d = &vm->devices;
+    free(d->wish);
+    d->wish = NULL;
+    d->wishes = d->next = d->boots = 0;
+    d->tries = 0;
+    if (vm->view.devices.count == 0)
+        vm_start_with_devices(vm, out);
+    else
+        ask_list(vm, out);
+}
+
+static bool is_meant(const struct view_device *v, const struct device_item *item)
+{
+    struct device pattern = {DEVICE_pci, span_of(v->backend), span_of(v->port), span_of(v->device_id)};
+    struct device real = {DEVICE_pci, SPAN_LITERAL("dom0"), span_of(item->port), span_of(item->device_id)};
+    return device_matches(&pattern, &real);
+}
+
+/* Two assignments may mean one device: the required one decides. */
+static void add_wish(struct vm_devices *d, const struct view_device *v, const struct device_item *item)
+{
+    struct vm_wish *w = NULL;
+    for (size_t i = 0; i < d->wishes; i++)
+        if (strcmp(d->wish[i].port, item->port) == 0)
+            w = &d->wish[i];
+    if (w == NULL && d->wishes == VM_PCI_MAX)
+        return;
+    if (w == NULL)
+        w = &d->wish[d->wishes++];
+    else if (w->required || v->required == 0)
+        return;
+    *w = (struct vm_wish){.required = v->required != 0,
+                          .permissive = v->permissive != 0,
+                          .no_strict_reset = v->no_strict_reset != 0};
+    memcpy(w->port, item->port, sizeof w->port);
+    memcpy(w->device_id, item->device_id, sizeof w->device_id);
+}
+
+/* What sits at that port instead, if anything does: whoever assigned it wants to know. */
+static int not_there(const struct view_device *v, const struct wire_list *all, struct fault *why)
+{
+    struct reader in = list_reader(all);
+    struct device_item item;
+    while (device_item_next(&in, &item) == 1)
+        if (strcmp(item.port, v->port) == 0 && strcmp(v->backend, "dom0") == 0)
+            return fault_set(why, ERR_QUBES,
+                             "Start failed: at pci port dom0:%.60s sits %.80s now, not the required %.80s",
+                             v->port, item.device_id, v->device_id);
+    return fault_set(why, ERR_QUBES, "Start failed: the required pci device %.31s:%.100s:%.100s is not there",
+                     v->backend, v->port, v->device_id);
+}
+
+static int resolve(struct vm *vm, const struct wire_list *all, struct fault *why)
+{
+    struct vm_devices *d = &vm->devices;
+    struct reader views = list_reader(&vm->view.devices);
+    struct view_device v;
+    d->wish = calloc(VM_PCI_MAX, sizeof *d->wish);
+    if (d->wish == NULL)
+        return fault_set(why, ERR_NOMEM, "no memory for the devices of a start");
+    while (view_device_next(&views, &v) == 1) {
+        struct reader in = list_reader(all);
+        struct device_item item;
+        size_t found = 0;
+        while (device_item_next(&in, &item) == 1) {
+            if (!is_meant(&v, &item))
+                continue;
+            add_wish(d, &v, &item);
+            found++;
+        }
+        if (found == 0 && v.required != 0)
+            return not_there(&v, all, why);
+    }
+    return 0;
+}
+
+static void ask_prepare(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, BUS_SECONDS);
+    const struct vm_wish *w = &vm->devices.wish[vm->devices.next];
+    struct bus_prepare m = {
+        .purpose = w->required ? 1 : 2, .no_strict_reset = w->no_strict_reset, .again = 1};
+    memcpy(m.name, vm->view.name, sizeof m.name);
+    memcpy(m.port, w->port, sizeof m.port);
+    memcpy(m.device_id, w->device_id, sizeof m.device_id);
+    vm_progress(vm, out, &vm->job, BUS_SECONDS);
+    ASK(out, bus_prepare, BUS, &context, vm_ask_tag(vm), &m);
+}
+
+static void next(struct vm *vm, struct out *out)
+{
+    if (vm->devices.next < vm->devices.wishes)
+        ask_prepare(vm, out);
+    else
+        vm_start_with_devices(vm, out);
+}
+
+static void listed(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct bus_list_reply m;
+    struct fault why;
+    int r = bus_list_reply_decode(&m, result->e->body);
+    if (r < 0)
+        (void)fault_set(&why, ERR_BAD, "the list of devices does not decode");
+    else
+        r = resolve(vm, &m.devices, &why);
+    if (r < 0)
+        fails(vm, out, r, &why);
+    else
+        next(vm, out);
+}
+
+static void prepared(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct vm_devices *d = &vm->devices;
+    const struct vm_wish *w = &d->wish[d->next];
+    struct bus_prepare_reply m;
+    struct fault why;
+    if (bus_prepare_reply_decode(&m, result->e->body) < 0) {
+        fails(vm, out, fault_set(&why, ERR_BAD, "the bus's answer does not decode"), &why);
+        return;
+    }
+    if (w->required)
+        d->boot[d->boots++] =
+            vm_device_address(m.sbdf, w->permissive, w->no_strict_reset, vm->view.s0ix != 0);
+    d->next++;
+    next(vm, out);
+}
+
+void vm_device_start_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    bool listing = vm->devices.wish == NULL;
+    if (vm_device_again(vm, out, result, listing ? ask_list : ask_prepare))
+        return;
+    if (result->r < 0)
+        fails(vm, out, result->r, &result->why);
+    else if (listing)
+        listed(vm, out, result);
+    else
+        prepared(vm, out, result);
+}
