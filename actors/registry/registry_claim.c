@@ -45,6 +45,12 @@ const char *claims_power_state(struct registry *r, uint32_t qid)
     return "Halted";
 }
 
+void claims_hold(struct registry *r, struct pending_operation *o, uint32_t qid)
+{
+    if (qid >= 1 && qid <= QID_MAX && r->relied[qid] < UINT16_MAX)
+        rely(r, o, qid);
+}
+
 void claims_let_go(struct registry *r, struct pending_operation *o)
 {
     for (size_t i = 0; i < o->relied; i++)

@@ -46,6 +46,10 @@ struct bench {
     unsigned tasks;
     bool hold_tasks, hold_vms, ready, left;
     uint64_t removes; /* tag of the question to the VM that is to be removed; 0: none */
+    uint64_t storing[BENCH_TASKS]; /* tags of what storage is asked and has not answered */
+    unsigned storings;
+    bool hold_storage;
+    int storage_fails; /* -ERR_: its answer to what comes */
     uint64_t timer[8], last_operation;
     char note[64]; /* its note: survives bench_kill */
 };
@@ -77,6 +81,10 @@ static inline int bench_ask(void *shell, struct envelope *e, uint64_t tag)
     bench_keep(b, e, tag, true);
     if (e->type == MESSAGE_vm_remove)
         b->removes = tag;
+    if (e->type == MESSAGE_volume_change) {
+        assert_true(b->storings < BENCH_TASKS);
+        b->storing[b->storings++] = tag;
+    }
     return 0;
 }
 
@@ -132,6 +140,17 @@ static inline void bench_vm_answers(struct bench *b, int r)
     if (r < 0)
         (void)fault_set(&a.why, (enum err) - r, "the VM's answer");
     b->removes = 0;
+/* Storage answers the oldest question. */
+static inline void bench_storage_answers(struct bench *b)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct answer a = {.tag = b->storing[0], .r = b->storage_fails};
+    memmove(b->storing, b->storing + 1, --b->storings * sizeof b->storing[0]);
+    volume_change_reply_encode(&body, &(struct volume_change_reply){.path = "/pool/a.img"});
+    struct envelope e = {.type = MESSAGE_volume_change, .class = CLASS_REPLY, .body = text_span(&body)};
+    a.e = &e;
+    if (a.r < 0)
+        fault_set(&a.why, (enum err) - a.r, "the disk refuses");
     registry_actor.answered(b->core, &b->out, &a);
 }
 
@@ -144,6 +163,11 @@ static inline void bench_work(struct bench *b)
             bench_vm_answers(b, -ERR_GONE), more = true;
         if (b->tasks > 0 && !b->hold_tasks)
             bench_do_one(b), more = true;
+    while ((b->tasks > 0 && !b->hold_tasks) || (b->storings > 0 && !b->hold_storage)) {
+        if (b->tasks > 0 && !b->hold_tasks)
+            bench_do_one(b);
+        else
+            bench_storage_answers(b);
     }
 }
 
@@ -242,6 +266,7 @@ static inline void bench_kill(struct bench *b)
         store_task_free_content((struct store_task *)task);
         free(task);
     }
+    b->storings = 0;
     registry_actor.end(b->core);
     free(b->core);
     b->core = NULL;
@@ -371,7 +396,7 @@ static inline void bench_host_says(struct bench *b, const char *running)
 static inline int bench_find(const struct bench *b, uint16_t type, unsigned from)
 {
     for (unsigned i = from; i < b->count; i++)
-        if (b->said[i].e.type == type)
+        if (b->said[i].e.type == type && b->said[i].e.class != CLASS_PROGRESS)
             return (int)i;
     return -1;
 }
@@ -380,7 +405,7 @@ static inline unsigned bench_count(const struct bench *b, uint16_t type)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < b->count; i++)
-        count += b->said[i].e.type == type;
+        count += b->said[i].e.type == type && b->said[i].e.class != CLASS_PROGRESS;
     return count;
 }
 

@@ -538,7 +538,7 @@ static void a_change_during_an_export_is_exported_before_it_leaves(void **state)
     b.hold_tasks = true;
     registry_actor.timer(b.core, &b.out, TIMER_EXPORT);
     assert_int_equal(b.tasks, 1);
-    uint64_t op = bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "StandaloneVM", "name=late label=red");
+    uint64_t op = bench_operate(&b, OPERATION_label_create, QID_GLOBAL, "late", "0x123456");
     registry_actor.stop(b.core, &b.out);
     b.hold_tasks = false;
     bench_work(&b);
