@@ -51,8 +51,9 @@ struct pending_operation {
     struct fault why;
     uint32_t *relied_on; /* VMs that the plan found halted: they stay so until it is done */
     size_t relied, relied_room;
-    bool relies_badly;         /* no room to remember one more */
-    bool has_waited;           /* for volumes of an earlier VM of the same name */
+    bool relies_badly;      /* no room to remember one more */
+    bool looks, has_looked; /* whether it was committed before: asked before storage does anything for it */
+    bool has_waited;        /* for volumes of an earlier VM of the same name */
     struct storage_work *work; /* NULL: storage has no part in it, or not yet */
     uint32_t draw[PLAN_DRAWS];
     unsigned draws, drawn;
@@ -246,7 +247,8 @@ bool storage_goes_on(struct registry *r, struct out *out, struct pending_operati
 bool storage_undo(struct registry *r, struct out *out, struct pending_operation *o);
 /* A commit beside the operation's own; false: it is the operation's. */
 bool storage_committed(struct registry *r, struct out *out, struct pending_operation *o);
-bool storage_is_beside(const struct pending_operation *o); /* what it commits is not yet the operation */
+struct op_id storage_op(const struct pending_operation *o); /* its own, whatever it commits now */
+bool storage_is_beside(const struct pending_operation *o);  /* what it commits is not yet the operation */
 /* A commit beside did not succeed; false: it was none. */
 bool storage_commit_failed(struct registry *r, struct out *out, struct pending_operation *o, int e,
                            const struct fault *why);

@@ -186,6 +186,11 @@ static void commit_beside(struct registry *r, struct out *out, struct pending_op
         (void)storage_commit_failed(r, out, o, e, NULL);
 }
 
+struct op_id storage_op(const struct pending_operation *o)
+{
+    return o->work != NULL ? o->work->op : o->op;
+}
+
 bool storage_is_beside(const struct pending_operation *o)
 {
     return o->work != NULL && (o->work->phase == PHASE_INTENT || o->work->phase == PHASE_CLEAN);
@@ -329,6 +334,18 @@ static void clear_the_way(struct registry *r, struct out *out, struct pending_op
     r->again = true;
 }
 
+/* An operation that is asked again may have been committed, and undone by others since: nothing is done for
+ * it a second time. */
+static void look_first(struct registry *r, struct out *out, const struct known *known,
+                       struct pending_operation *o)
+{
+    int e = batch_add(r, known, o, true);
+    o->looks = true;
+    o->step = STEP_COMMITTING;
+    if (e < 0)
+        operate_done_with(r, out, o, fault_set(&o->why, ERR_NOMEM, "no memory; nothing changed"));
+}
+
 enum storage_turn storage_before(struct registry *r, struct out *out, const struct known *known,
                                  struct pending_operation *o)
 {
@@ -345,6 +362,10 @@ enum storage_turn storage_before(struct registry *r, struct out *out, const stru
     if (!batch_is_empty(r)) { /* what storage is asked must be so */
         claims_let_go(r, o);
         return STORAGE_WAITS_FOR_DISK;
+    }
+    if (!o->has_looked && o->asked_by == ASKED_BY_API) {
+        look_first(r, out, known, o);
+        return STORAGE_TAKES_IT;
     }
     if ((o->plan.prepare & PREPARE_DISK) != 0 && is_in_the_way(known, o->plan.job)) {
         clear_the_way(r, out, o);

@@ -201,7 +201,14 @@ static bool take_turn(struct registry *r, struct out *out, struct pending_operat
     return true;
 }
 
-/* Waits behind an operation on the same VM that is being agreed upon. */
+/* The very same, asked again because its asker lost sight of it. */
+static bool is_same(const struct pending_operation *before, const struct pending_operation *o)
+{
+    struct op_id id = storage_op(before);
+    return before->work != NULL && id.high == o->op.high && id.low == o->op.low;
+}
+
+/* Waits behind an operation on the same VM that is being agreed upon, and behind itself. */
 static bool must_wait(const struct registry *r, const struct pending_operation *o)
 {
     const struct pending_operation *before;
@@ -209,7 +216,8 @@ static bool must_wait(const struct registry *r, const struct pending_operation *
     {
         if (before == o)
             return false;
-        if ((before->step == STEP_PREPARING || before->step == STEP_FINISHING) && before->target == o->target)
+        bool agreeing = before->step == STEP_PREPARING || before->step == STEP_FINISHING;
+        if ((agreeing && before->target == o->target) || is_same(before, o))
             return true;
     }
     return false;
@@ -379,6 +387,11 @@ static void conclude(struct registry *r, struct out *out, struct pending_operati
     }
     if (w->r < 0) {
         operate_answer_failure(r, out, o, w->r, &w->why);
+    } else if (w->find && !w->repeated && o->looks) {
+        o->looks = false;
+        o->has_looked = true;
+        o->step = STEP_WAITING;
+        return;
     } else if (w->find && !w->repeated) {
         refuse(r, out, o, -(int)o->why.code);
         return;

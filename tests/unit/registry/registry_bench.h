@@ -353,6 +353,15 @@ static inline void bench_create(struct bench *b, const char *name)
     bench_forget(b);
 }
 
+static inline void bench_create_remote(struct bench *b, const char *name)
+{
+    char payload[64];
+    snprintf(payload, sizeof payload, "name=%s label=red", name);
+    bench_operate(b, OPERATION_vm_create, QID_GLOBAL, "RemoteVM", payload);
+    assert_non_null(model_named(b->core->model, span_of(name)));
+    bench_forget(b);
+}
+
 /* vm/<qid> claims with this purpose, or releases after this. */
 static inline void bench_vm_says(struct bench *b, uint32_t qid, uint16_t type, uint32_t purpose)
 {

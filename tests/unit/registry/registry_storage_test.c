@@ -272,6 +272,23 @@ static void two_vms_of_one_name_are_never_made_at_once(void **state)
     bench_down(&b);
 }
 
+static void asked_twice_it_is_made_once_and_both_are_answered_so(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    b.hold_storage = true;
+    uint64_t op = create(&b);
+    bench_operate_as(&b, op, OPERATION_vm_create, QID_GLOBAL, "StandaloneVM", CREATE);
+    assert_int_equal(bench_answer(&b, op), 1);
+    b.hold_storage = false;
+    bench_work(&b);
+    assert_int_equal(bench_count(&b, MESSAGE_operate), 2);
+    assert_int_equal(bench_count(&b, MESSAGE_error), 0);
+    assert_int_equal(asked(&b, "create"), 3);
+    bench_down(&b);
+}
+
 static void two_vms_are_made_side_by_side(void **state)
 {
     struct bench b;
@@ -305,6 +322,7 @@ int main(void)
         cmocka_unit_test(storage_that_died_is_asked_again_three_times),
         cmocka_unit_test(an_import_is_told_where_to_pour),
         cmocka_unit_test(two_vms_of_one_name_are_never_made_at_once),
+        cmocka_unit_test(asked_twice_it_is_made_once_and_both_are_answered_so),
         cmocka_unit_test(two_vms_are_made_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
