@@ -179,6 +179,7 @@ static void ask_what_it_is(struct storage *s, struct out *out, struct volume_job
 {
     struct volume_tell m;
     struct context c = job->request.context;
+    c.deadline = out->now + TELL_WITHIN; /* what comes behind it waits for this, too */
     memcpy(m.pool, pool, sizeof m.pool);
     memcpy(m.volume, volume, sizeof m.volume);
     (void)text_copy(job->volume.name, sizeof job->volume.name, span_of(volume));

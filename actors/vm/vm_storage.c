@@ -5,7 +5,9 @@
 
 #include "actors/vm/vm.h"
 
-enum { STORAGE_SECONDS = 120, VOLUMES_BYTES = 128 << 10 };
+/* While bytes move storage asks for more; who ends a life does not wait longer than that for a pool that
+ * hangs. */
+enum { STORAGE_SECONDS = 120, STOP_SECONDS = 15, VOLUMES_BYTES = 128 << 10 };
 
 void vm_storage_begin(struct vm *vm)
 {
@@ -35,8 +37,9 @@ bool vm_storage_next(struct vm *vm, struct out *out, const char *verb)
     memcpy(m.pool, v.pool, sizeof m.pool);
     memcpy(m.volume, v.name, sizeof m.volume);
     (void)text_copy(m.verb, sizeof m.verb, span_of(verb));
-    struct context context = vm_context(vm, out, STORAGE_SECONDS);
-    vm_progress(vm, out, &vm->job, STORAGE_SECONDS);
+    unsigned seconds = strcmp(verb, "stop") == 0 ? STOP_SECONDS : STORAGE_SECONDS;
+    struct context context = vm_context(vm, out, seconds);
+    vm_progress(vm, out, &vm->job, seconds);
     ASK(out, volume_use, ((struct address){KIND_STORAGE, v.storage}), &context, vm_ask_tag(vm), &m);
     return true;
 }
