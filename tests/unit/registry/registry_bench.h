@@ -45,7 +45,7 @@ struct bench {
     struct task *task[BENCH_TASKS];
     unsigned tasks;
     bool hold_tasks, hold_vms, ready, left;
-    uint64_t removes; /* tag of the question to the VM that is to be removed; 0: none */
+    uint64_t removes;              /* tag of the question to the VM that is to be removed; 0: none */
     uint64_t storing[BENCH_TASKS]; /* tags of what storage is asked and has not answered */
     unsigned storings;
     bool hold_storage;
@@ -140,6 +140,9 @@ static inline void bench_vm_answers(struct bench *b, int r)
     if (r < 0)
         (void)fault_set(&a.why, (enum err) - r, "the VM's answer");
     b->removes = 0;
+    registry_actor.answered(b->core, &b->out, &a);
+}
+
 /* Storage answers the oldest question. */
 static inline void bench_storage_answers(struct bench *b)
 {
@@ -163,11 +166,8 @@ static inline void bench_work(struct bench *b)
             bench_vm_answers(b, -ERR_GONE), more = true;
         if (b->tasks > 0 && !b->hold_tasks)
             bench_do_one(b), more = true;
-    while ((b->tasks > 0 && !b->hold_tasks) || (b->storings > 0 && !b->hold_storage)) {
-        if (b->tasks > 0 && !b->hold_tasks)
-            bench_do_one(b);
-        else
-            bench_storage_answers(b);
+        else if (b->storings > 0 && !b->hold_storage)
+            bench_storage_answers(b), more = true;
     }
 }
 
