@@ -20,8 +20,7 @@ static errand_step *const errands[ERRANDS] = {
     [ERRAND_PAUSE] = vm_pause_step,     [ERRAND_SHUTDOWN] = vm_shutdown_step,
     [ERRAND_UNPAUSE] = vm_unpause_step, [ERRAND_SUSPEND] = vm_suspend_step,
     [ERRAND_RESUME] = vm_resume_step,   [ERRAND_CONSOLE] = vm_console_step,
-    [ERRAND_REMOVE] = vm_remove_step,
-    [ERRAND_NET] = vm_net_step,
+    [ERRAND_REMOVE] = vm_remove_step,   [ERRAND_NET] = vm_net_step,
 };
 
 /* ---- what errands share ---- */

@@ -20,8 +20,7 @@ static const struct actor *const actors[KINDS] = {
     [KIND_API] = &api_actor,           [KIND_REGISTRY] = &registry_actor,
     [KIND_HOST] = &host_actor,         [KIND_VM] = &vm_actor,
     [KIND_GUEST] = &guest_actor,       [KIND_DEVBUS_PCI] = &devbus_pci_actor,
-    [KIND_LAUNCHER] = &launcher_actor,
-    [KIND_STORAGE] = &storage_actor,
+    [KIND_LAUNCHER] = &launcher_actor, [KIND_STORAGE] = &storage_actor,
 };
 
 /* The simulator that runs: cores' worlds have no room for one of their own. */
