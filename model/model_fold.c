@@ -236,7 +236,8 @@ static int apply_LABEL(struct model *m, const struct change *c, struct fault *wh
 {
     return apply_item(m, c, true, why);
 }
-#define apply_POOL apply_LABEL
+#define apply_POOL     apply_LABEL
+#define apply_LEFTOVER apply_LABEL
 
 int model_apply(struct model *m, const struct change *c, struct fault *why)
 {

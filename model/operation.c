@@ -5,6 +5,7 @@
 #include "model/plan_device.h"
 #include "model/plan_guest.h"
 #include "model/plan_netvm.h"
+#include "model/plan_storage.h"
 
 static int create(const struct known *k, uint32_t actor, struct span key, struct span value, bool in_pool,
                   struct plan *p, struct fault *why)

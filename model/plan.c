@@ -220,6 +220,7 @@ int doing_end(struct doing *d, int r)
         return 0;
     p->events = p->commit_at;
     p->changes = 0;
+    p->job = NULL;
     p->prepare = 0;
     p->disk_at = p->events;
     return fault_plain(d->why, r);

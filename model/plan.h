@@ -32,6 +32,8 @@ enum plan_prepare {
     PREPARE_CLONE_PRIVATE = 64 /* with the disk: private begins as a clone of the template's (Windows) */
 };
 
+struct plan_job; /* model/plan_storage.h */
+
 /* Zero-initialised is empty. All spans live as long as the plan. */
 struct plan {
     struct plan_event *event;
@@ -42,7 +44,8 @@ struct plan {
     unsigned prepare; /* PREPARE_* */
     uint32_t qid;     /* of a create: the new VM */
     uint32_t generation;
-    struct span result; /* what the asker is answered besides success: "<name> <uuid>" of a disposable */
+    struct span result;   /* what the asker is answered besides success: "<name> <uuid>" of a disposable */
+    struct plan_job *job; /* what storage has to do: before the commit, with FINISH_REMOVE after it */
     /* private: */
     struct plan_later {
         uint32_t qid;

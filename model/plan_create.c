@@ -101,7 +101,8 @@ static int check_pool(struct doing *d, struct span pool)
 static int check_exists(struct doing *d, struct wish *w)
 {
     struct span name = w->template_name;
-    if (model_named(d->k.model, w->name) != NULL)
+    if (model_named(d->k.model, w->name) != NULL ||
+        world_is_being_made(d->k.world, plan_keep(d->p, w->name).at))
         return fault_set(d->why, ERR_VM_EXISTS, "there is a VM '%.*s' already", (int)w->name.len, w->name.at);
     if (name.len > 0 && (w->template = model_named(d->k.model, name)) == NULL)
         return fault_set(d->why, ERR_VM_NOT_FOUND, "there is no VM '%.*s' to base it on",
@@ -164,7 +165,7 @@ static bool dispid_is_free(const struct doing *d, uint32_t id)
     if (w->dispid_rests != NULL && w->dispid_rests(w->arg, id))
         return false;
     snprintf(name, sizeof name, "disp%u", (unsigned)id);
-    if (model_named(d->k.model, span_of(name)) != NULL)
+    if (model_named(d->k.model, span_of(name)) != NULL || world_is_being_made(w, name))
         return false;
     for (size_t i = 0; i < model_vm_count(d->k.model); i++) {
         const struct vm *vm = model_vm_at(d->k.model, i);
@@ -301,6 +302,8 @@ static int make_disk(struct doing *d, const struct vm *vm, const struct wish *w)
     if (!vm_is_qubes(vm))
         return 0;
     int r = do_volumes(d, vm, &w->pools);
+    if (r >= 0)
+        r = do_volume_jobs(d, vm->qid, "create");
     d->p->prepare |= PREPARE_DISK;
     if (vm->class == CLASS_AppVM && has_os(d, w->template, "Windows"))
         d->p->prepare |= PREPARE_CLONE_PRIVATE;

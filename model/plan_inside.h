@@ -88,6 +88,8 @@ struct pool_choice {
     struct span one[4]; /* pool:root= private volatile kernel */
 };
 int do_volumes(struct doing *d, const struct vm *vm, const struct pool_choice *pools);
+/* What storage has to do for each of the VM's volumes. */
+int do_volume_jobs(struct doing *d, uint32_t qid, const char *verb);
 int do_volumes_follow_template(struct doing *d, const struct vm *vm);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "model/ask.h"
 #include "model/model_inside.h"
+#include "model/plan_storage.h"
 #include "model/plan_device.h"
 
 static int check_itself(struct doing *d, const struct vm *vm)
@@ -72,6 +73,8 @@ static int check_others(struct doing *d, const struct vm *vm)
 static void take_away(struct doing *d, const struct vm *vm)
 {
     struct plan_pair pair = {"vm", span_of(vm_name(vm))};
+    if (vm_is_qubes(vm) && do_volume_jobs(d, vm->qid, "remove") >= 0)
+        plan_leftovers(d->p, d->p->job, false);
     d->p->qid = vm->qid;
     d->p->generation = vm->generation;
     do_devices_forget(d, vm); /* only VMs of other hosts still have any: check_others */

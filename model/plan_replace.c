@@ -123,7 +123,7 @@ static void replace_holder(struct doing *d, uint32_t qid, const struct holder *i
     if (is != NULL && d->p->changes > rules)
         plan_event(d->p, qid, "firewall-changed", SPAN_LITERAL(""), 0, NULL);
     for (unsigned kind = 0; kind < CHANGE_KINDS; kind++)
-        if (kind != CHANGE_FIREWALL)
+        if (kind != CHANGE_FIREWALL && kind != CHANGE_LEFTOVER) /* what lies on the disk lies there still */
             replace_items(d, (enum change_kind)kind, qid, is, want);
 }
 

@@ -39,6 +39,11 @@ int world_local_time(const struct world *w, char text[WORLD_TIME])
     return 0;
 }
 
+int world_is_being_made(const struct world *w, const char *name)
+{
+    return w != NULL && w->is_being_made != NULL && w->is_being_made(w->arg, name);
+}
+
 static int state_is(const struct world *w, uint32_t qid, const char *state)
 {
     const char *now = world_fact(w, qid, FACT_power_state);

@@ -36,12 +36,16 @@ struct world {
     int (*dispid_rests)(void *arg, uint32_t dispid);
     /* The local time as "2026-01-31 23:59:58". */
     void (*local_time)(void *arg, char text[WORLD_TIME]);
+    /* Is a VM of this name being made just now, its volumes before itself? */
+    int (*is_being_made)(void *arg, const char *name);
 };
 
 const char *world_fact(const struct world *w, uint32_t qid, enum fact fact); /* w may be NULL */
 enum kernel_state world_kernel(const struct world *w, const char *name);
 int world_local_time(const struct world *w, char text[WORLD_TIME]); /* 0, or -ERR_UNKNOWN: no clock */
 const char *world_kernel_file(const struct world *w, const char *kernel, const char *file);
+
+int world_is_being_made(const struct world *w, const char *name);
 
 /* Power states as the model needs them; a VM that was never observed is halted. */
 int world_is_halted(const struct world *w, uint32_t qid);

@@ -51,7 +51,8 @@ struct out;
 struct actor {
     const char *name;
     enum kind kind;
-    size_t size; /* of its state, which starts zeroed */
+    size_t size;    /* of its state, which starts zeroed */
+    unsigned hands; /* how many tasks are worked on at a time, each on a thread of its own; 0 is 1 */
     /* 0, or -ERR_: the incarnation cannot live. */
     int (*begin)(void *self, struct out *out, const struct life *life);
     /* The router is there (again): a new epoch when `epoch` differs from the last one. */

@@ -321,7 +321,8 @@ int shell_serve(struct shell *s)
     struct fault why;
     s->status = EXIT_CANNOT_START;
     if (s->doors != NULL) {
-        if (worker_start(s->actor->perform, s->doors, &s->worker, &why) < 0) {
+        if (worker_start(s->actor->perform, s->doors, s->actor->hands > 0 ? s->actor->hands : 1, &s->worker,
+                         &why) < 0) {
             log_line(LOG_ERROR, "%s", why.text);
             return EXIT_CANNOT_START;
         }

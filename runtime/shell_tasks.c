@@ -64,7 +64,7 @@ void shell_tasks_overdue(struct shell *s)
         if (slot->deadline == 0 || slot->overdue || slot->deadline > s->out.now)
             continue;
         slot->overdue = true;
-        if (worker_current(s->worker) == slot->task && worker_park(s->worker) < 0)
+        if (worker_holds(s->worker, slot->task) && worker_park(s->worker, slot->task) < 0)
             log_line(LOG_WARN, "a second call hangs; nothing further is tried until one returns");
         struct done d = {.what = slot->what, .overdue = true};
         s->actor->done(s->core, &s->out, &d);

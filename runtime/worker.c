@@ -25,14 +25,17 @@ struct worker {
     perform_task *perform;
     struct worker_doors doors;
     struct queue todo, ended;
-    struct hand *active, *parked;
+    struct hand *hands_at_work; /* and those that are parked */
+    unsigned hands, parked;
     int fd;
 };
 
 /* One thread, and what it holds. */
 struct hand {
     struct worker *worker;
+    struct hand *next;
     const struct task *current;
+    bool parked; /* another thread has taken its place: it ends with its task */
 };
 
 static void push(struct queue *q, struct job *job)
@@ -57,9 +60,9 @@ static struct job *next_job(struct hand *hand)
 {
     struct worker *w = hand->worker;
     pthread_mutex_lock(&w->lock);
-    while (w->active == hand && w->todo.first == NULL)
+    while (!hand->parked && w->todo.first == NULL)
         pthread_cond_wait(&w->given, &w->lock);
-    return w->active == hand ? pop(&w->todo) : NULL;
+    return hand->parked ? NULL : pop(&w->todo);
 }
 
 static void hand_over(struct hand *hand, struct job *job)
@@ -67,9 +70,9 @@ static void hand_over(struct hand *hand, struct job *job)
     struct worker *w = hand->worker;
     pthread_mutex_lock(&w->lock);
     hand->current = NULL;
-    job->was_parked = w->parked == hand;
+    job->was_parked = hand->parked;
     if (job->was_parked)
-        w->parked = NULL;
+        w->parked--;
     push(&w->ended, job);
     pthread_mutex_unlock(&w->lock);
     (void)eventfd_write(w->fd, 1);
@@ -87,6 +90,12 @@ static void *work(void *arg)
         w->perform(doors, job->task);
         hand_over(hand, job);
     }
+    for (struct hand **at = &w->hands_at_work; *at != NULL; at = &(*at)->next) {
+        if (*at == hand) {
+            *at = hand->next;
+            break;
+        }
+    }
     pthread_mutex_unlock(&w->lock);
     if (w->doors.close != NULL)
         w->doors.close(doors);
@@ -94,7 +103,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Under the lock, or before there is another thread. */
+/* Under the lock. */
 static int start_hand(struct worker *w)
 {
     pthread_t thread;
@@ -102,18 +111,17 @@ static int start_hand(struct worker *w)
     if (hand == NULL)
         return -ERR_NOMEM;
     hand->worker = w;
-    struct hand *before = w->active;
-    w->active = hand;
     if (pthread_create(&thread, NULL, work, hand) != 0) {
-        w->active = before;
         free(hand);
         return -ERR_NOMEM;
     }
+    hand->next = w->hands_at_work;
+    w->hands_at_work = hand;
     pthread_detach(thread);
     return 0;
 }
 
-int worker_start(perform_task *perform, const struct worker_doors *doors, struct worker **ret,
+int worker_start(perform_task *perform, const struct worker_doors *doors, unsigned hands, struct worker **ret,
                  struct fault *why)
 {
     struct worker *w = calloc(1, sizeof *w);
@@ -124,10 +132,14 @@ int worker_start(perform_task *perform, const struct worker_doors *doors, struct
     w->perform = perform;
     w->doors = *doors;
     w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (w->fd < 0 || start_hand(w) < 0) {
-        free(w);
-        return fault_set(why, ERR_NOMEM, "cannot start the worker thread");
-    }
+    w->hands = hands;
+    pthread_mutex_lock(&w->lock);
+    int r = w->fd < 0 ? -ERR_NOMEM : 0;
+    for (unsigned i = 0; i < hands && r == 0; i++)
+        r = start_hand(w);
+    pthread_mutex_unlock(&w->lock);
+    if (r < 0) /* threads may wait in it already: it goes with the process, which cannot live */
+        return fault_set(why, ERR_NOMEM, "cannot start the worker's threads");
     *ret = w;
     return 0;
 }
@@ -169,29 +181,31 @@ struct task *worker_take(struct worker *w, bool *was_parked)
     return task;
 }
 
-const struct task *worker_current(struct worker *w)
+static struct hand *hand_of(struct worker *w, const struct task *task)
 {
-    pthread_mutex_lock(&w->lock);
-    const struct task *current = w->active->current;
-    pthread_mutex_unlock(&w->lock);
-    return current;
+    struct hand *hand = w->hands_at_work;
+    while (hand != NULL && hand->current != task)
+        hand = hand->next;
+    return hand;
 }
 
-bool worker_is_parked(struct worker *w)
+bool worker_holds(struct worker *w, const struct task *task)
 {
     pthread_mutex_lock(&w->lock);
-    bool parked = w->parked != NULL;
+    bool holds = hand_of(w, task) != NULL;
     pthread_mutex_unlock(&w->lock);
-    return parked;
+    return holds;
 }
 
-int worker_park(struct worker *w)
+int worker_park(struct worker *w, const struct task *task)
 {
     pthread_mutex_lock(&w->lock);
-    struct hand *hangs = w->active;
-    int r = w->parked != NULL ? -ERR_BUSY : hangs->current == NULL ? -ERR_STATE : start_hand(w);
-    if (r == 0)
-        w->parked = hangs;
+    struct hand *hangs = hand_of(w, task);
+    int r = hangs == NULL ? -ERR_STATE : w->parked >= w->hands ? -ERR_BUSY : start_hand(w);
+    if (r == 0) {
+        hangs->parked = true;
+        w->parked++;
+    }
     pthread_mutex_unlock(&w->lock);
     return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * An actor's one worker thread: tasks that may block, one after the other. A task that is
- * overdue can be abandoned once: it keeps the thread that hangs in it, and a second thread takes
- * over; while one is parked no further task can be abandoned. */
+ * An actor's worker threads, one for most: tasks that may block, begun in their order. A task that is
+ * overdue can be abandoned: it keeps the thread that hangs in it, and another takes over; as many can
+ * be parked as there are threads at work. */
 #ifndef RUNTIME_WORKER_H
 #define RUNTIME_WORKER_H
 
@@ -20,7 +20,7 @@ struct worker_doors {
     void (*close)(void *doors);
     void *arg;
 };
-int worker_start(perform_task *perform, const struct worker_doors *doors, struct worker **ret,
+int worker_start(perform_task *perform, const struct worker_doors *doors, unsigned hands, struct worker **ret,
                  struct fault *why);
 
 /* Readable when worker_take has something. */
@@ -32,11 +32,10 @@ void worker_give(struct worker *w, struct task *task);
 /* The next task that ended, or NULL; the caller owns it. *was_parked: it had been abandoned. */
 struct task *worker_take(struct worker *w, bool *was_parked);
 
-/* The task in the hands of the thread, to compare pointers with; NULL when it is idle. */
-const struct task *worker_current(struct worker *w);
+/* Whether a thread works on this task, which is compared by its address only. */
+bool worker_holds(struct worker *w, const struct task *task);
 
-/* Parks the thread with its current task and starts another. -ERR_BUSY if one is parked already. */
-int worker_park(struct worker *w);
-bool worker_is_parked(struct worker *w);
+/* Parks the thread that works on this task and starts another. -ERR_BUSY if too many are parked already. */
+int worker_park(struct worker *w, const struct task *task);
 
 #endif

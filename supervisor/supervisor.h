@@ -66,7 +66,16 @@ struct run {
 };
 enum { RUNS_MAX = 512 };
 
+/* The directory of a pool, as registry has named it. */
+struct pool_place {
+    uint32_t number;
+    bool used, reads;
+    char path[CONTROL_TEXT + 1];
+};
+enum { POOL_PLACES_MAX = 256 };
+
 struct supervisor {
+    struct pool_place pool[POOL_PLACES_MAX];
     struct settings settings;
     struct run run[RUNS_MAX];
     struct child *children, *router;
@@ -96,6 +105,11 @@ bool child_retired(const struct child *c);
 bool child_wants_fresh_jail(const struct child *c);
 /* It ended by itself: not by SIGKILL, which only its machine's owner or the kernel sends. */
 bool child_crashed(const struct child *c);
+
+/* supervisor_pools.c: where pools lie. */
+void pools_hear(struct supervisor *s, const struct child *asker, const struct control *r);
+/* Makes its directory if it is missing. 1 with the argument "place...=path"; 0: it has no directory. */
+int pools_argument(struct supervisor *s, const struct child *c, char argument[PATH_ROOM + 16]);
 
 /* supervisor_life.c */
 void life_event(struct supervisor *s, struct child *c, enum life_event event);

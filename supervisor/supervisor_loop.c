@@ -111,6 +111,9 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
     case CONTROL_RUN:
         programs_run(s, c, r, files);
         break;
+    case CONTROL_POOL:
+        pools_hear(s, c, r);
+        break;
     case CONTROL_RUN_END:
         programs_kill(s, c, r->number);
         break;

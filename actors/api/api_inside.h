@@ -81,6 +81,7 @@ struct call {
     uint64_t until;      /* of waiting for the router */
     uint16_t type;
     bool repeated, waits_for_router;
+    char name[128];  /* of the volume or pool that is asked about, or a reason that was given */
     bool wants_uuid; /* of CreateDisposable */
     uint32_t qid;
 };
@@ -117,6 +118,14 @@ struct departed {
     char name[32];
 };
 
+/* A volume that may be cloned by whoever has the token. */
+enum { CLONE_TOKEN = 32, CLONE_TOKENS = 256 };
+struct clone_token {
+    char token[CLONE_TOKEN + 1];
+    uint32_t qid, generation;
+    char volume[64];
+};
+
 struct api {
     struct address self;
     const struct api_ops *ops;
@@ -136,6 +145,8 @@ struct api {
     size_t late_bytes;
     struct call *calls;
     size_t call_count;
+    struct clone_token clones[CLONE_TOKENS];
+    size_t clone_next;
     struct history history;
     struct stats_stream *stats;
     size_t stats_count;

@@ -22,7 +22,11 @@ enum { REGISTRY_PRELOADS = 4, REGISTRY_REFILLS = 64 };
 enum { DISPIDS = 10000 };
 
 /* Where an operation is. */
-enum operation_step { STEP_WAITING, STEP_PREPARING, STEP_COMMITTING, STEP_FINISHING };
+enum operation_step { STEP_WAITING, STEP_PREPARING, STEP_COMMITTING, STEP_FINISHING, STEP_STORING };
+
+struct storage_work; /* registry_storage.c: what storage does for an operation */
+/* Random numbers that a plan has drawn: made anew it draws the same. */
+enum { PLAN_DRAWS = 32 };
 
 /* One operation that was asked for, from arrival to answer. */
 struct pending_operation {
@@ -47,7 +51,12 @@ struct pending_operation {
     struct fault why;
     uint32_t *relied_on; /* VMs that the plan found halted: they stay so until it is done */
     size_t relied, relied_room;
-    bool relies_badly; /* no room to remember one more */
+    bool relies_badly;      /* no room to remember one more */
+    bool looks, has_looked; /* whether it was committed before: asked before storage does anything for it */
+    bool has_waited;        /* for volumes of an earlier VM of the same name */
+    struct storage_work *work; /* NULL: storage has no part in it, or not yet */
+    uint32_t draw[PLAN_DRAWS];
+    unsigned draws, drawn;
 };
 
 /* What registry knows of a VM's life. */
@@ -89,6 +98,7 @@ struct registry {
     bool calls_scarce;                  /* too many of them hang */
     uint16_t relied[QID_MAX + 1];       /* operations under way that count on this VM being halted */
     struct pending_operation *planning; /* whose plan is being made */
+    uint32_t (*random)(void *arg);      /* the world's own, while a plan is made */
     struct waiting_claim *waiting_claims;
     bool boot_done, autostart;
     uint64_t now;                       /* of the last plan */
@@ -113,6 +123,12 @@ struct registry {
     unsigned export_flags; /* of the next export */
     char timezone[64];     /* of this host, as guests are told; "": not known */
     struct transfer_under_way transfers[TRANSFERS_MOST];
+    bool leftovers_seen;
+    bool again; /* operations were added while the list was gone through */
+    /* The supervisor is told where a pool lies, at NULL: there is none. NULL: nobody asks (tests, simulator).
+     */
+    void (*pool_place)(void *arg, uint32_t number, struct span directory, bool reads);
+    void *pool_place_arg;
 };
 
 enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT, TIMER_EXPIRY, TIMER_REFILL, TIMER_ENDS, TIMER_TRIM };
@@ -154,6 +170,8 @@ void transfer_end(struct registry *r);
 /* registry_claim.c: who lives, and who must not begin to. */
 const char *claims_power_state(struct registry *r, uint32_t qid);
 /* Whatever that operation counted on may change again; claims_go_on answers who waited for it. */
+/* Keeps that VM from beginning to live while the operation is under way. */
+void claims_hold(struct registry *r, struct pending_operation *o, uint32_t qid);
 void claims_let_go(struct registry *r, struct pending_operation *o);
 /* The VM that it is about, in that generation; NULL: none, or the store is not read yet. */
 const struct vm *claims_subject(const struct registry *r, const struct context *c);
@@ -212,6 +230,43 @@ void netvm_forget(struct registry *r, struct out *out, uint32_t qid);
 void qubesdb_asked(struct registry *r, struct out *out, const struct envelope *e,
                    const struct qdb_entries *m);
 void qubesdb_follow(struct registry *r, struct out *out, const struct plan *p);
+
+void operate_done_with(struct registry *r, struct out *out, struct pending_operation *o, int e);
+struct pending_operation *operate_find(struct registry *r, uint64_t number);
+
+/* registry_storage.c: what storage has to do for an operation, before its commit or after it. */
+/* Takes it: it goes on when storage has answered, or later. Nothing: (more) is to be done before the commit.
+ */
+enum storage_turn { STORAGE_NOTHING, STORAGE_TAKES_IT, STORAGE_WAITS_FOR_DISK };
+enum storage_turn storage_before(struct registry *r, struct out *out, const struct known *known,
+                                 struct pending_operation *o);
+bool storage_after(struct registry *r, struct out *out, struct pending_operation *o);
+/* A commit beside the operation's own is due: it was begun. */
+bool storage_goes_on(struct registry *r, struct out *out, struct pending_operation *o);
+/* Its plan cannot be made any more: what storage has done is undone. True: it goes on later. */
+bool storage_undo(struct registry *r, struct out *out, struct pending_operation *o);
+/* A commit beside the operation's own; false: it is the operation's. */
+bool storage_committed(struct registry *r, struct out *out, struct pending_operation *o);
+struct op_id storage_op(const struct pending_operation *o); /* its own, whatever it commits now */
+bool storage_is_beside(const struct pending_operation *o);  /* what it commits is not yet the operation */
+/* A commit beside did not succeed; false: it was none. */
+bool storage_commit_failed(struct registry *r, struct out *out, struct pending_operation *o, int e,
+                           const struct fault *why);
+bool storage_answered(struct registry *r, struct out *out, const struct answer *a);
+void storage_work_free(struct pending_operation *o);
+int storage_is_being_made(void *registry, const char *name);
+
+/* registry_pool.c: pools and what their processes ask. */
+void pools_place_all(struct registry *r);
+void pool_place_lines(struct registry *r, struct span name, struct span lines);
+void pools_follow(struct registry *r, struct out *out, const struct plan *p); /* after a commit */
+void pool_tell_to(struct registry *r, struct out *out, const struct request *to);
+void volume_tell_to(struct registry *r, struct out *out, const struct envelope *e,
+                    const struct volume_tell *m);
+void leftovers_remove_of(struct registry *r, struct out *out, const struct plan_job *jobs);
+void leftovers_remove(struct registry *r, struct out *out); /* once, when changes may begin */
+/* The pool that an operation under way sets up for this instance, or NULL. */
+const struct plan_job *storage_new_pool(const struct registry *r, uint32_t instance);
 
 /* registry_publish.c: what the others are told. */
 /* The body of a delta: changes, and events from `first_event` on. */

@@ -45,6 +45,12 @@ const char *claims_power_state(struct registry *r, uint32_t qid)
     return "Halted";
 }
 
+void claims_hold(struct registry *r, struct pending_operation *o, uint32_t qid)
+{
+    if (qid >= 1 && qid <= QID_MAX && r->relied[qid] < UINT16_MAX)
+        rely(r, o, qid);
+}
+
 void claims_let_go(struct registry *r, struct pending_operation *o)
 {
     for (size_t i = 0; i < o->relied; i++)
@@ -122,6 +128,12 @@ void claims_go_on(struct registry *r, struct out *out)
         return;
     DL_FOREACH_SAFE(r->waiting_claims, w, next)
     {
+        uint64_t deadline = w->request.context.deadline;
+        if (deadline != 0 && deadline <= r->now) { /* the router has answered: nobody would end this life */
+            DL_DELETE(r->waiting_claims, w);
+            free(w);
+            continue;
+        }
         if (w->request.context.subject.instance <= QID_MAX &&
             r->relied[w->request.context.subject.instance] > 0)
             continue;
@@ -131,11 +143,25 @@ void claims_go_on(struct registry *r, struct out *out)
     }
 }
 
+/* Who releases waits for nothing any more. */
+static void forget_waiting(struct registry *r, uint32_t qid)
+{
+    struct waiting_claim *w, *next;
+    DL_FOREACH_SAFE(r->waiting_claims, w, next)
+    {
+        if (w->request.context.subject.instance != qid)
+            continue;
+        DL_DELETE(r->waiting_claims, w);
+        free(w);
+    }
+}
+
 bool claims_release(struct registry *r, const struct request *request, bool *lived)
 {
     const struct vm *vm = claims_subject(r, &request->context);
     if (vm == NULL)
         return false;
+    forget_waiting(r, vm_qid(vm));
     *lived = r->claims[vm_qid(vm)].living;
     r->claims[vm_qid(vm)].living = false;
     r->claims[vm_qid(vm)].told = true;

@@ -33,6 +33,7 @@ static void settle(struct registry *r, struct out *out)
 {
     r->settled = true;
     out_timer(out, TIMER_SETTLE, 0);
+    leftovers_remove(r, out);
     operate_go_on(r, out);
 }
 
@@ -53,7 +54,9 @@ static void tell_roster(struct registry *r, struct out *out, const struct reques
 
 static void tell(struct registry *r, struct out *out, const struct request *to)
 {
-    if (to->type == MESSAGE_roster)
+    if (to->type == MESSAGE_pool_tell)
+        pool_tell_to(r, out, to);
+    else if (to->type == MESSAGE_roster)
         tell_roster(r, out, to);
     else
         publish_snapshot(r, out, to);
@@ -73,6 +76,8 @@ static void go(struct registry *r, struct out *out)
         return;
     tell_early(r, out);
     publish_all(r, out);
+    if (r->settled)
+        leftovers_remove(r, out);
     out_ready(out);
     if (!r->settled)
         out_timer(out, TIMER_SETTLE, out->now + SETTLE_MOST);
@@ -100,6 +105,7 @@ static int begin(void *arg, struct out *out, const struct life *life)
     r->world.arg = r;
     r->world.fact = known_fact;
     r->world.dispid_rests = chore_dispid_rests;
+    r->world.is_being_made = storage_is_being_made;
     r->known = KNOWN(r->model, &r->world);
     (void)out;
     return 0;
@@ -139,6 +145,7 @@ static void loaded(struct registry *r, struct out *out, const struct store_task 
     r->version = t->version;
     r->loaded = true;
     out_timer(out, TIMER_TRIM, out->now + TRIM_AFTER);
+    pools_place_all(r);
     republish(r, out, t);
     go(r, out);
     expiry_look(r, out);
@@ -430,6 +437,19 @@ static void on_qdb_entries(struct registry *r, struct out *out, const struct env
 static void on_logbook(struct registry *r, struct out *out, const struct envelope *e, const struct logbook *m)
 {
     history_ask(r, out, e, m);
+}
+
+static void on_pool_tell(struct registry *r, struct out *out, const struct envelope *e,
+                         const struct pool_tell *m)
+{
+    (void)m;
+    tell_or_keep(r, out, e);
+}
+
+static void on_volume_tell(struct registry *r, struct out *out, const struct envelope *e,
+                           const struct volume_tell *m)
+{
+    volume_tell_to(r, out, e, m);
 }
 
 #define MAILBOX "proto/registry.def"

@@ -74,6 +74,14 @@ static void read_timezone(void)
         zone_name[0] = '\0';
 }
 
+static void pool_place(void *arg, uint32_t number, struct span directory, bool reads)
+{
+    struct control record = control_text(CONTROL_POOL, directory);
+    record.number = number;
+    record.value = reads ? 1 : 0;
+    (void)shell_tell(arg, &record, NULL);
+}
+
 static int open_registry(const struct program *p, struct shell *shell, struct fault *why)
 {
     struct registry *r = shell_core(shell);
@@ -88,6 +96,8 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     if (lib != NULL)
         store.qubes_lib = open(lib, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     kernels = kernels_new(program_place(p, PLACE_KERNELS));
+    r->pool_place = pool_place;
+    r->pool_place_arg = shell;
     r->world.kernel = kernel;
     r->world.kernel_file = kernel_file;
     r->world.random = random_bits;

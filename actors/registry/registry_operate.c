@@ -16,6 +16,7 @@ void operate_finish(struct registry *r, struct pending_operation *o)
 {
     claims_let_go(r, o);
     free(o->relied_on);
+    storage_work_free(o);
     DL_DELETE(r->operations, o);
     r->operation_count--;
     text_free(&o->key);

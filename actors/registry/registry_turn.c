@@ -18,7 +18,7 @@ static struct context told_of(const struct pending_operation *o)
     return (struct context){.op = o->op, .caller = o->request.context.caller};
 }
 
-static struct pending_operation *find(struct registry *r, uint64_t number)
+struct pending_operation *operate_find(struct registry *r, uint64_t number)
 {
     struct pending_operation *o;
     DL_FOREACH(r->operations, o)
@@ -34,15 +34,35 @@ static struct span bytes_of(const struct text *t)
     return (struct span){t->at != NULL ? t->at : "", t->len};
 }
 
+/* What the plan drew when it was made before, then what nobody has drawn. */
+static uint32_t draw(void *arg)
+{
+    struct registry *r = arg;
+    struct pending_operation *o = r->planning;
+    if (o->drawn < o->draws)
+        return o->draw[o->drawn++];
+    uint32_t bits = r->random(r->world.arg);
+    if (o->draws < PLAN_DRAWS) {
+        o->draw[o->draws++] = bits;
+        o->drawn++;
+    }
+    return bits;
+}
+
 static int plan(struct registry *r, const struct known *known, struct pending_operation *o)
 {
     plan_free(&o->plan);
+    o->drawn = 0;
+    r->random = r->world.random;
+    if (r->random != NULL)
+        r->world.random = draw;
     claims_let_go(r, o);
     r->planning = o;
     int e = o->given != NULL ? plan_replace(known, o->given->at, o->given->count, &o->plan, &o->why)
                              : operation_plan(known, o->operation, o->request.context.caller, o->target,
                                               bytes_of(&o->key), bytes_of(&o->value), &o->plan, &o->why);
     r->planning = NULL;
+    r->world.random = r->random;
     if (e >= 0 && o->relies_badly)
         e = fault_set(&o->why, ERR_NOMEM, "no room to hold every VM that this needs halted; nothing changed");
     if (e < 0)
@@ -145,7 +165,14 @@ static bool begin(struct registry *r, struct out *out, struct pending_operation 
         fail_here(r, out, o, e);
         return true;
     }
+    if (storage_goes_on(r, out, o))
+        return true;
     bool refused = o->refused < 0 || plan(r, &known, o) < 0;
+    if (refused && storage_undo(r, out, o))
+        return true;
+    enum storage_turn turn = refused ? STORAGE_NOTHING : storage_before(r, out, &known, o);
+    if (turn != STORAGE_NOTHING)
+        return turn == STORAGE_TAKES_IT;
     if (!refused && asks_vms(o)) {
         if (!must_rest(o) && !batch_is_empty(r)) {
             claims_let_go(r, o);
@@ -174,7 +201,14 @@ static bool take_turn(struct registry *r, struct out *out, struct pending_operat
     return true;
 }
 
-/* Waits behind an operation on the same VM that is being agreed upon. */
+/* The very same, asked again because its asker lost sight of it. */
+static bool is_same(const struct pending_operation *before, const struct pending_operation *o)
+{
+    struct op_id id = storage_op(before);
+    return before->work != NULL && id.high == o->op.high && id.low == o->op.low;
+}
+
+/* Waits behind an operation on the same VM that is being agreed upon, and behind itself. */
 static bool must_wait(const struct registry *r, const struct pending_operation *o)
 {
     const struct pending_operation *before;
@@ -182,7 +216,8 @@ static bool must_wait(const struct registry *r, const struct pending_operation *
     {
         if (before == o)
             return false;
-        if ((before->step == STEP_PREPARING || before->step == STEP_FINISHING) && before->target == o->target)
+        bool agreeing = before->step == STEP_PREPARING || before->step == STEP_FINISHING;
+        if ((agreeing && before->target == o->target) || is_same(before, o))
             return true;
     }
     return false;
@@ -195,11 +230,14 @@ void operate_go_on(struct registry *r, struct out *out)
     claims_go_on(r, out);
     if (r->applying || !r->loaded || !r->settled || r->stopping) /* the router answers for what never began */
         return;
-    DL_FOREACH_SAFE(r->operations, o, next)
-    {
-        if (o->step == STEP_WAITING && !must_wait(r, o) && !take_turn(r, out, o))
-            return;
-    }
+    do {
+        r->again = false;
+        DL_FOREACH_SAFE(r->operations, o, next)
+        {
+            if (o->step == STEP_WAITING && !must_wait(r, o) && !take_turn(r, out, o))
+                return;
+        }
+    } while (r->again);
 }
 
 /* What is committed stays; that something did not follow from it is said. */
@@ -216,7 +254,9 @@ static void finished(struct registry *r, struct out *out, struct pending_operati
 
 void operate_prepared(struct registry *r, struct out *out, const struct answer *a)
 {
-    struct pending_operation *o = find(r, a->tag);
+    struct pending_operation *o = operate_find(r, a->tag);
+    if (storage_answered(r, out, a))
+        return;
     if (o == NULL || (o->step != STEP_PREPARING && o->step != STEP_FINISHING) || a->progress)
         return;
     if (a->r < 0 && a->r != -ERR_GONE) {
@@ -287,7 +327,9 @@ static void take_over(struct registry *r, struct out *out, struct pending_operat
     view_publish(r, out, &o->plan);
     qubesdb_follow(r, out, &o->plan);
     expiry_follow(r, out, &o->plan);
-    preload_after(r, out, (enum operation)o->operation, &o->plan);
+    pools_follow(r, out, &o->plan);
+    if (!storage_is_beside(o))
+        preload_after(r, out, (enum operation)o->operation, &o->plan);
     if (r->untold)
         out_leave(out); /* the store is right: begin anew from it */
     if (!r->export_due) {
@@ -313,11 +355,11 @@ static void again(struct registry *r)
 static void failed(struct registry *r, struct out *out, const struct store_task *t)
 {
     for (const struct store_write *w = t->writes; w != NULL; w = w->next) {
-        struct pending_operation *o = find(r, w->number);
+        struct pending_operation *o = operate_find(r, w->number);
         if (o == NULL)
             continue;
         o->alone = true;
-        if (t->write_count > 1)
+        if (t->write_count > 1 || storage_commit_failed(r, out, o, t->task.r, &t->task.why))
             continue;
         operate_answer_failure(r, out, o, t->task.r, &t->task.why);
         operate_finish(r, o);
@@ -345,13 +387,19 @@ static void conclude(struct registry *r, struct out *out, struct pending_operati
     }
     if (w->r < 0) {
         operate_answer_failure(r, out, o, w->r, &w->why);
+    } else if (w->find && !w->repeated && o->looks) {
+        o->looks = false;
+        o->has_looked = true;
+        o->step = STEP_WAITING;
+        return;
     } else if (w->find && !w->repeated) {
         refuse(r, out, o, -(int)o->why.code);
         return;
     } else {
         if (!w->repeated)
             take_over(r, out, o, w);
-        if (!w->repeated && finishes(r, out, o, w->version))
+        if (storage_committed(r, out, o) || (!w->repeated && finishes(r, out, o, w->version)) ||
+            (!w->repeated && storage_after(r, out, o)))
             return;
         operate_answer_done(r, out, o, w);
     }
@@ -366,7 +414,7 @@ void operate_committed(struct registry *r, struct out *out, const struct store_t
         batch_give(r, out); /* the disk works while this is told */
     r->applying = true;
     for (const struct store_write *w = t->writes; w != NULL && t->task.r == 0; w = w->next) {
-        struct pending_operation *o = find(r, w->number);
+        struct pending_operation *o = operate_find(r, w->number);
         if (o != NULL && w->done)
             conclude(r, out, o, w);
     }
@@ -376,4 +424,14 @@ void operate_committed(struct registry *r, struct out *out, const struct store_t
     if (!stands)
         again(r);
     operate_go_on(r, out);
+}
+
+void operate_done_with(struct registry *r, struct out *out, struct pending_operation *o, int e)
+{
+    struct store_write done = {.version = r->version};
+    if (e < 0)
+        operate_answer_error(out, o, e, &o->why);
+    else
+        operate_answer_done(r, out, o, &done);
+    operate_finish(r, o);
 }

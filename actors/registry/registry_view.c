@@ -8,6 +8,7 @@
 
 #include "model/ask.h"
 #include "model/plan_netvm.h"
+#include "model/pool.h"
 
 enum { CLIENTS_BYTES = 1 << 20 };
 
@@ -105,6 +106,24 @@ static void add_disposable_refusal(struct registry *r, const struct vm *vm, stru
     }
 }
 
+/* In their order; the paths come from storage. */
+static void add_volumes(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory)
+{
+    const struct item *at = model_items(r->model, qid, CHANGE_VOLUME);
+    for (; at != NULL && view->volumes.count < 64; at = at->next) {
+        struct view_volume v = {.path = ""};
+        struct span lines = {at->value, at->value_len}, pool = {"", 0}, rw = {"", 0};
+        ask_attribute(lines, "pool", &pool);
+        ask_attribute(lines, "rw", &rw);
+        if (text_copy(v.name, sizeof v.name, span_of(at->key)) < 0 ||
+            text_copy(v.pool, sizeof v.pool, pool) < 0)
+            continue;
+        v.writable = span_is(rw, "True");
+        v.storage = pool_instance(pool);
+        view_volume_add(&view->volumes, &memory->volumes, &v);
+    }
+}
+
 /* Why it may not start, as lifecycle 3 has it. */
 static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view *view)
 {
@@ -163,6 +182,7 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     view->netvm_put_off = netvm_put_off(&r->known, qid);
     view->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
     add_relations(r, qid, view, memory);
+    add_volumes(r, qid, view, memory);
     add_refusal(r, vm, view);
     add_kernel(r, qid, view);
     if (view->virt_mode[0] == '\0')

@@ -84,6 +84,11 @@ struct vm {
     struct vm_view view; /* its lists lie in view_bytes */
     struct text view_bytes;
 
+    struct text disk_bytes; /* the volumes of the view with their paths, as storage says them */
+    struct wire_list disks;
+    unsigned volume_at; /* how many volumes the step under way has asked for */
+    bool has_stored;    /* volumes may be started: they are stopped when the life ends */
+
     struct vm_note note; /* as last written */
     uint64_t seq;        /* number of the last message of events */
 
@@ -161,6 +166,14 @@ void vm_detach_step(struct vm *vm, struct out *out, const struct vm_result *resu
 void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result);
 /* Turns the present errand into another one, with the same job. */
 void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
+
+/* ---- vm_storage.c: the volumes, one after the other ---- */
+void vm_storage_begin(struct vm *vm);
+/* Asks for the next one (verify, start, stop); false: there is none left. */
+bool vm_storage_next(struct vm *vm, struct out *out, const char *verb);
+/* A volume was started: its path is kept. Then all were: the paths go into the view. 0 or -ERR_. */
+int vm_storage_took(struct vm *vm, const struct vm_result *result, struct fault *why);
+int vm_storage_show(struct vm *vm, struct out *out, struct fault *why);
 
 /* ---- vm_start.c ---- */
 /* The start has failed: says so and undoes what was done. `uncertain`: its domain may exist. */

@@ -504,6 +504,7 @@ static int core_begin(void *self, struct out *out, const struct life *life)
     if (vm_note_read(life->note, &vm->note) < 0)
         log_line(LOG_WARN, "the note is not one of mine: the hypervisor alone says what is");
     vm->seq = vm->note.seq;
+    vm->has_stored = vm->note.step != STEP_NONE;
     vm->hung_before = vm->note.abandoned;
     vm->unwanted = vm->owes_last = vm->note.unwanted;
     if (vm->note.step == STEP_DEFINING || vm->note.step == STEP_CREATING)
@@ -630,6 +631,7 @@ static void core_end(void *self)
     struct vm *vm = self;
     text_free(&vm->view_bytes);
     vm_device_end(vm);
+    text_free(&vm->disk_bytes);
 }
 
 const struct actor vm_actor = {

@@ -27,6 +27,7 @@ void vm_adopt(struct vm *vm, struct out *out)
     vm->life = VM_LIVING;
     vm->bare = same && vm->note.bare;
     vm->qrexec_up = same && vm->note.qrexec;
+    vm->has_stored = true;
     vm->start_time = same ? vm->note.started : 0;
     vm->paused_said = vm->seen.state == VIRT_PAUSED;
     vm_note_step(vm, out, STEP_LIVING);

@@ -8,7 +8,7 @@
 
 #include "runtime/effects/programs.h"
 
-enum { CLAIM, DEVICES, NETVM, SERVE, DEFINE, CREATE, QUBESDB, GUEST, FILL, RESUME, QREXEC };
+enum { CLAIM, DEVICES, VERIFY, NETVM, STORAGE, SERVE, DEFINE, CREATE, QUBESDB, GUEST, FILL, RESUME, QREXEC };
 enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120, GUEST_SECONDS = 10, FILL_SECONDS = 30, DAEMON_SECONDS = 40 };
 
 /* What qrexec-daemon ends with when the agent in the guest did not come. */
@@ -84,12 +84,37 @@ static void spawn(struct vm *vm, struct out *out)
     vm_net_serve(vm, out, &netvm);
 }
 
+/* Each volume gets its working copy, and the domain their paths. */
+static void store(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    vm->step = STORAGE;
+    if (vm_storage_next(vm, out, "start"))
+        return;
+    int r = vm_storage_show(vm, out, &why);
+    if (r < 0)
+        vm_start_fails(vm, out, r, &why, false);
+    else
+        spawn(vm, out);
+}
+
+static void stored(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct fault why;
+    int r = vm_storage_took(vm, result, &why);
+    if (r < 0)
+        vm_start_fails(vm, out, r, &why, false);
+    else
+        store(vm, out);
+}
+
 /* A netvm that runs already says so at once. */
 static void ask_netvm(struct vm *vm, struct out *out)
 {
     struct view_peer netvm;
+    vm_storage_begin(vm);
     if (!vm_has_netvm(vm, &netvm)) {
-        spawn(vm, out);
+        store(vm, out);
         return;
     }
     struct context context = vm_context(vm, out, NETVM_SECONDS);
@@ -98,6 +123,14 @@ static void ask_netvm(struct vm *vm, struct out *out)
     vm_progress(vm, out, &vm->job, NETVM_SECONDS);
     ASK(out, vm_start, ((struct address){KIND_VM, netvm.qid}), &context, vm_ask_tag(vm),
         NO_MESSAGE(vm_start));
+}
+
+/* What could not start is found before anything is done for it. */
+static void verify(struct vm *vm, struct out *out)
+{
+    vm->step = VERIFY;
+    if (!vm_storage_next(vm, out, "verify"))
+        ask_netvm(vm, out);
 }
 
 static void refused(struct vm *vm, struct out *out)
@@ -138,7 +171,9 @@ static void claimed(struct vm *vm, struct out *out, const struct vm_result *resu
 void vm_start_with_devices(struct vm *vm, struct out *out)
 {
     (void)VM_SAY(vm, out, {.name = "domain-verify-files"});
-    ask_netvm(vm, out);
+    vm->has_stored = true;
+    vm_storage_begin(vm);
+    verify(vm, out);
 }
 
 static void claim(struct vm *vm, struct out *out)
@@ -326,8 +361,14 @@ static void go_on(struct vm *vm, struct out *out, const struct vm_result *result
     case DEVICES:
         vm_device_start_step(vm, out, result);
         break;
+    case VERIFY:
+        verify(vm, out);
+        break;
     case NETVM:
-        spawn(vm, out);
+        store(vm, out);
+        break;
+    case STORAGE:
+        stored(vm, out, result);
         break;
     case SERVE:
         define(vm, out);

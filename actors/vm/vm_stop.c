@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-enum { CLEAN_SAY, CLEAN_RELEASE, CLEAN_CLOSE, CLEAN_UNDEFINE, CLEAN_LAST };
+#include "base/log.h"
+
+enum { CLEAN_SAY, CLEAN_STORAGE, CLEAN_RELEASE, CLEAN_CLOSE, CLEAN_UNDEFINE, CLEAN_LAST };
 enum { CLEAN_SECONDS = 5, AGAIN_SECONDS = 1 };
 
 /* ---- who waits for the end ---- */
@@ -98,6 +100,17 @@ static void clean_release(struct vm *vm, struct out *out)
         (&(struct release){.after = 0}));
 }
 
+/* What the volumes came to is committed or thrown away; a pool that refuses says so, and holds nobody up.
+ * While the domain may still be made, nothing is taken away under it. */
+static void clean_storage(struct vm *vm, struct out *out)
+{
+    vm->step = CLEAN_STORAGE;
+    if (vm->has_stored && !vm->unwanted && vm_storage_next(vm, out, "stop"))
+        return;
+    vm->has_stored = vm->has_stored && vm->unwanted;
+    clean_release(vm, out);
+}
+
 static void clean_say(struct vm *vm, struct out *out)
 {
     vm_facts(vm, out);
@@ -108,7 +121,8 @@ static void clean_say(struct vm *vm, struct out *out)
     if (vm->owes_pair)
         vm_net_tell(vm, out, false);
     vm->owes_pair = false;
-    clean_release(vm, out);
+    vm_storage_begin(vm);
+    clean_storage(vm, out);
 }
 
 static void clean_close(struct vm *vm, struct out *out)
@@ -176,6 +190,11 @@ void vm_clean_step(struct vm *vm, struct out *out, const struct vm_result *resul
     switch (vm->step) {
     case CLEAN_SAY:
         clean_say(vm, out);
+        break;
+    case CLEAN_STORAGE:
+        if (result->r < 0)
+            log_line(LOG_WARN, "a volume was not stopped: %s", result->why.text);
+        clean_storage(vm, out);
         break;
     case CLEAN_RELEASE:
     case CLEAN_LAST:

@@ -2,6 +2,7 @@
  * The named sets of calls.def as one seccomp filter over all threads. In a started actor. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>

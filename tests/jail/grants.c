@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -136,8 +137,9 @@ static int files_ro_works(const struct inmate *me)
 static int files_rw_works(const struct inmate *me)
 {
     char path[160], new[160];
-    path_in(&path, me, PLACE_STORE, "old-name");
-    path_in(&new, me, PLACE_STORE, "new-name");
+    enum place place = strcmp(me->order->kind, "storage") == 0 ? PLACE_POOL : PLACE_STORE;
+    path_in(&path, me, place, "old-name");
+    path_in(&new, me, place, "new-name");
     AUTO_FD file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     return file >= 0 && fsync(file) == 0 && rename(path, new) == 0 && unlink(new) == 0 ? 0 : -1;
 }
@@ -149,6 +151,30 @@ static int sqlite_works(const struct inmate *me)
     path_in(&path, me, PLACE_STORE, "inside");
     AUTO_FD file = open(path, O_RDONLY | O_CLOEXEC);
     return file >= 0 && fcntl(file, F_SETLK, &lock) == 0 ? 0 : -1;
+}
+
+static int images_work(const struct inmate *me)
+{
+    char path[160], new[160];
+    path_in(&path, me, PLACE_POOL, "inside");
+    path_in(&new, me, PLACE_POOL, "linked");
+    return link(path, new) == 0 && unlink(new) == 0 ? 0 : -1;
+}
+
+/* A file that only its owner may read, and the owner is another. */
+static int reaches_others_files(const struct inmate *me)
+{
+    char path[160];
+    path_in(&path, me, PLACE_POOL, "of-root");
+    AUTO_FD file = open(path, O_RDONLY | O_CLOEXEC);
+    return file >= 0 ? 0 : -1;
+}
+
+static int changes_others_files(const struct inmate *me)
+{
+    char path[160];
+    path_in(&path, me, PLACE_POOL, "of-root");
+    return chmod(path, 0600);
 }
 
 static int libvirt_works(const struct inmate *me)
@@ -190,7 +216,7 @@ static int call_set_check(enum call_set set, int (**act)(const struct inmate *me
         [CALLS_WORKER] = worker_works,     [CALLS_BUS_LISTEN] = bus_listen_works,
         [CALLS_SERVE] = serve_works,       [CALLS_FILES_RO] = files_ro_works,
         [CALLS_FILES_RW] = files_rw_works, [CALLS_SQLITE] = sqlite_works,
-        [CALLS_LIBVIRT] = libvirt_works,
+        [CALLS_LIBVIRT] = libvirt_works,   [CALLS_IMAGES] = images_work,
     };
     *act = checks[set];
     return SEALED;
@@ -228,8 +254,10 @@ enum depth grant_check(const struct effect *row, int (**act)(const struct inmate
         *act = limit_holds;
         return ENTERED;
     case EFFECT_MAY_RUN: /* the supervisor's own check, not the kernel's */
-    case EFFECT_MAY_CAP:
         break;
+    case EFFECT_MAY_CAP:
+        *act = row->subject == CAP_FOWNER ? changes_others_files : reaches_others_files;
+        return ENTERED;
     }
     return ENTERED;
 }

@@ -58,6 +58,9 @@ static int furnish(const char *folder)
     assert_true(file >= 0);
     assert_int_equal(fchmod(file, 0777), 0);
     assert_int_equal(write(file, "here", 4), 4);
+    snprintf(path, sizeof path, "%s/of-root", folder);
+    AUTO_FD closed = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(closed >= 0);
     snprintf(path, sizeof path, "%s/sock", folder);
     int listener = listen_at(path, strlen(path) + 1, path);
     assert_int_equal(chmod(path, 0777), 0);

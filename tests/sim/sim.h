@@ -152,6 +152,7 @@ struct sim {
 
     struct proc *procs[KINDS]; /* singles, and api/0 */
     struct proc *procs_api1;
+    struct proc *pools[3000];
     struct proc **vms, **guests; /* by qid; made when woken */
 
     struct sim_hypervisor *hypervisor;

@@ -10,6 +10,7 @@
 #include "actors/host/host.h"
 #include "actors/launcher/launcher.h"
 #include "actors/registry/registry.h"
+#include "actors/storage/storage.h"
 #include "actors/vm/vm_actor.h"
 #include "proto/messages.h"
 #include "proto/rules.h"
@@ -19,7 +20,7 @@ static const struct actor *const actors[KINDS] = {
     [KIND_API] = &api_actor,           [KIND_REGISTRY] = &registry_actor,
     [KIND_HOST] = &host_actor,         [KIND_VM] = &vm_actor,
     [KIND_GUEST] = &guest_actor,       [KIND_DEVBUS_PCI] = &devbus_pci_actor,
-    [KIND_LAUNCHER] = &launcher_actor,
+    [KIND_LAUNCHER] = &launcher_actor, [KIND_STORAGE] = &storage_actor,
 };
 
 /* The simulator that runs: cores' worlds have no room for one of their own. */
@@ -31,6 +32,8 @@ static struct proc **place_of(struct sim *s, struct address who)
         return &s->vms[who.instance];
     if (who.kind == KIND_GUEST)
         return &s->guests[who.instance];
+    if (who.kind == KIND_STORAGE)
+        return &s->pools[who.instance];
     return who.kind == KIND_API && who.instance == 1 ? &s->procs_api1 : &s->procs[who.kind];
 }
 

@@ -244,6 +244,8 @@ static void for_each(struct sim *s, void (*call)(struct proc *p))
     for (size_t i = 0; i < KINDS; i++)
         call(s->procs[i]);
     call(s->procs_api1);
+    for (size_t i = 0; i < COUNT(s->pools); i++)
+        call(s->pools[i]);
     for (size_t i = 0; i <= 10000; i++) {
         call(s->vms[i]);
         call(s->guests[i]);

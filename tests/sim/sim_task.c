@@ -3,11 +3,13 @@
  * hang past its deadline, and be done all the same after the process that asked for it was killed. */
 #include "tests/sim/sim.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "actors/devbus-pci/devbus_pci.h"
 #include "actors/host/host.h"
+#include "actors/storage/storage.h"
 #include "actors/registry/registry_store.h"
 #include "actors/vm/vm_actor.h"
 #include "actors/vm/vm_task.h"
@@ -148,9 +150,21 @@ static bool plug_devices(struct proc *p, struct pci_doors *d, struct task *task)
     return task->r == 0;
 }
 
+/* A pool that always can: what is asked of it, and when, is what the simulator looks at. */
+static void do_volume(struct storage_task *t)
+{
+    t->task.r = 0;
+    if (t->verb == STORAGE_OPEN)
+        t->success = true;
+    else if (t->verb == POOL_start)
+        snprintf(t->outcome.path, sizeof t->outcome.path, "/pool/%.200s.img", t->volume.vid);
+}
+
 static void perform(struct proc *p, struct task *task, void *doors)
 {
-    if (p->who.kind != KIND_DEVBUS_PCI || plug_devices(p, doors, task))
+    if (p->who.kind == KIND_STORAGE)
+        do_volume((struct storage_task *)task);
+    else if (p->who.kind != KIND_DEVBUS_PCI || plug_devices(p, doors, task))
         p->actor->perform(doors, task);
     if (p->who.kind == KIND_REGISTRY)
         note_commit(p->sim, (struct store_task *)task);
@@ -166,6 +180,8 @@ static void free_content(const struct proc *p, struct task *task)
         free(((struct host_task *)task)->domains), free(((struct host_task *)task)->samples);
     if (p->who.kind == KIND_DEVBUS_PCI)
         free(((struct pci_list_task *)task)->devices);
+    if (p->who.kind == KIND_STORAGE)
+        storage_task_free_content((struct storage_task *)task);
 }
 
 static uint64_t duration(struct proc *p, bool *hangs)

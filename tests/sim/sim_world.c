@@ -176,6 +176,8 @@ void sim_free(struct sim *s)
     for (size_t i = 0; i < KINDS; i++)
         release(s->procs[i]);
     release(s->procs_api1);
+    for (size_t i = 0; i < COUNT(s->pools); i++)
+        release(s->pools[i]);
     for (size_t i = 0; i <= 10000; i++) {
         release(s->vms[i]);
         release(s->guests[i]);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/own.h"
+#include "model/plan_storage.h"
 #include "model/ask.h"
 #include "model/plan.h"
 
@@ -163,7 +164,16 @@ static inline int create(struct scene *s, enum vm_class class, const char *templ
 
 static inline int take_out(struct scene *s, const char *vm)
 {
-    return done(s, plan_vm_remove(&s->k, 0, qid_of(s, vm), &s->plan, &s->why));
+    int r = done(s, plan_vm_remove(&s->k, 0, qid_of(s, vm), &s->plan, &s->why));
+    const struct item *left; /* what storage does then; the text stays the removal's */
+    while (r >= 0 && (left = model_items(s->m, QID_GLOBAL, CHANGE_LEFTOVER)) != NULL) {
+        AUTO_PLAN plan = {0};
+        assert_int_equal(plan_leftover_remove(&s->k, (struct span){left->key, left->key_len}, &plan, &s->why),
+                         0);
+        for (size_t i = 0; i < plan.changes; i++)
+            assert_int_equal(model_apply(s->m, &plan.change[i], &s->why), 0);
+    }
+    return r;
 }
 
 /* "default=True type=int 400", as the API prints it; in a buffer of this call's own. */

@@ -101,9 +101,8 @@ static void a_refusal_falls_with_what_it_counted_on(void **state)
     struct bench b;
     (void)state;
     uint64_t first = begin_busy(&b);
-    uint64_t made = bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "StandaloneVM", "name=late label=red");
-    uint64_t again =
-        bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "StandaloneVM", "name=late label=blue");
+    uint64_t made = bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "RemoteVM", "name=late label=red");
+    uint64_t again = bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "RemoteVM", "name=late label=blue");
     disk_ends(&b, DB_SIM_NONE);
     assert_int_equal(bench_answer(&b, first), 0);
     disk_ends(&b, DB_SIM_FULL); /* both together */
@@ -187,7 +186,7 @@ static void a_repeated_one_among_several_changes_nothing_and_the_rest_is_planned
         if (b.said[i].e.type != MESSAGE_operate || b.said[i].e.correlation != old)
             continue;
         assert_int_equal(operate_reply_decode(&m, b.said[i].e.body), 0);
-        assert_int_equal(m.version, 3);
+        assert_int_equal(m.version, 4);
     }
     bench_down(&b);
 }
@@ -214,10 +213,10 @@ static void a_vm_is_asked_when_all_before_is_committed(void **state)
     (void)state;
     bench_up(&b);
     bench_create(&b, "work");
+    bench_create(&b, "net");
     bench_vm_says(&b, 1, MESSAGE_claim, 0);
     bench_forget(&b);
     b.hold_tasks = true;
-    bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "StandaloneVM", "name=net label=red");
     bench_operate(&b, OPERATION_property_set, 2, "provides_network", "True");
     bench_vm_says(&b, 1, MESSAGE_claim, 0);
     uint64_t op = bench_operate(&b, OPERATION_property_set, 1, "netvm", "net");
@@ -252,9 +251,12 @@ static void a_vm_and_its_successor_of_the_same_qid_pass_through_one_batch(void *
 {
     struct bench b;
     (void)state;
-    (void)begin_busy(&b);
+    bench_up(&b);
+    bench_create_remote(&b, "work");
+    b.hold_tasks = true;
+    bench_operate(&b, OPERATION_property_set, 1, "label", "blue");
     bench_operate(&b, OPERATION_vm_remove, 1, "", "");
-    bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "StandaloneVM", "name=work label=green");
+    bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "RemoteVM", "name=work label=green");
     uint64_t op = bench_operate(&b, OPERATION_tag_set, 1, "new", "");
     release(&b);
     assert_int_equal(bench_answer(&b, op), 0);

@@ -45,7 +45,11 @@ struct bench {
     struct task *task[BENCH_TASKS];
     unsigned tasks;
     bool hold_tasks, hold_vms, ready, left;
-    uint64_t removes; /* tag of the question to the VM that is to be removed; 0: none */
+    uint64_t removes;              /* tag of the question to the VM that is to be removed; 0: none */
+    uint64_t storing[BENCH_TASKS]; /* tags of what storage is asked and has not answered */
+    unsigned storings;
+    bool hold_storage;
+    int storage_fails; /* -ERR_: its answer to what comes */
     uint64_t timer[8], last_operation;
     char note[64]; /* its note: survives bench_kill */
 };
@@ -77,6 +81,10 @@ static inline int bench_ask(void *shell, struct envelope *e, uint64_t tag)
     bench_keep(b, e, tag, true);
     if (e->type == MESSAGE_vm_remove)
         b->removes = tag;
+    if (e->type == MESSAGE_volume_change) {
+        assert_true(b->storings < BENCH_TASKS);
+        b->storing[b->storings++] = tag;
+    }
     return 0;
 }
 
@@ -135,6 +143,20 @@ static inline void bench_vm_answers(struct bench *b, int r)
     registry_actor.answered(b->core, &b->out, &a);
 }
 
+/* Storage answers the oldest question. */
+static inline void bench_storage_answers(struct bench *b)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct answer a = {.tag = b->storing[0], .r = b->storage_fails};
+    memmove(b->storing, b->storing + 1, --b->storings * sizeof b->storing[0]);
+    volume_change_reply_encode(&body, &(struct volume_change_reply){.path = "/pool/a.img"});
+    struct envelope e = {.type = MESSAGE_volume_change, .class = CLASS_REPLY, .body = text_span(&body)};
+    a.e = &e;
+    if (a.r < 0)
+        fault_set(&a.why, (enum err) - a.r, "the disk refuses");
+    registry_actor.answered(b->core, &b->out, &a);
+}
+
 static inline void bench_work(struct bench *b)
 {
     bool more = true;
@@ -144,6 +166,8 @@ static inline void bench_work(struct bench *b)
             bench_vm_answers(b, -ERR_GONE), more = true;
         if (b->tasks > 0 && !b->hold_tasks)
             bench_do_one(b), more = true;
+        else if (b->storings > 0 && !b->hold_storage)
+            bench_storage_answers(b), more = true;
     }
 }
 
@@ -242,6 +266,7 @@ static inline void bench_kill(struct bench *b)
         store_task_free_content((struct store_task *)task);
         free(task);
     }
+    b->storings = 0;
     registry_actor.end(b->core);
     free(b->core);
     b->core = NULL;
@@ -328,6 +353,15 @@ static inline void bench_create(struct bench *b, const char *name)
     bench_forget(b);
 }
 
+static inline void bench_create_remote(struct bench *b, const char *name)
+{
+    char payload[64];
+    snprintf(payload, sizeof payload, "name=%s label=red", name);
+    bench_operate(b, OPERATION_vm_create, QID_GLOBAL, "RemoteVM", payload);
+    assert_non_null(model_named(b->core->model, span_of(name)));
+    bench_forget(b);
+}
+
 /* vm/<qid> claims with this purpose, or releases after this. */
 static inline void bench_vm_says(struct bench *b, uint32_t qid, uint16_t type, uint32_t purpose)
 {
@@ -371,7 +405,7 @@ static inline void bench_host_says(struct bench *b, const char *running)
 static inline int bench_find(const struct bench *b, uint16_t type, unsigned from)
 {
     for (unsigned i = from; i < b->count; i++)
-        if (b->said[i].e.type == type)
+        if (b->said[i].e.type == type && b->said[i].e.class != CLASS_PROGRESS)
             return (int)i;
     return -1;
 }
@@ -380,7 +414,7 @@ static inline unsigned bench_count(const struct bench *b, uint16_t type)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < b->count; i++)
-        count += b->said[i].e.type == type;
+        count += b->said[i].e.type == type && b->said[i].e.class != CLASS_PROGRESS;
     return count;
 }
 

@@ -75,7 +75,7 @@ static void up(struct bench *b)
     assert_non_null(mkdtemp(dir));
     bench_up_with(b, NULL, NULL, open_file_store);
     bench_create(b, "work");
-    bench_create(b, "other");
+    bench_create_remote(b, "other"); /* without volumes: theirs is another test */
 }
 
 static void down(struct bench *b)
@@ -115,7 +115,7 @@ struct work {
 
 static const struct work works[] = {
     {OPERATION_property_set, 1, "label", "blue"},
-    {OPERATION_vm_create, QID_GLOBAL, "StandaloneVM", "name=third label=green"},
+    {OPERATION_vm_create, QID_GLOBAL, "RemoteVM", "name=third label=green"},
     {OPERATION_vm_remove, 2, "", ""},
     {OPERATION_property_set, 1, "netvm", "work"}, /* refused */
 };

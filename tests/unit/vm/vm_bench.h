@@ -61,7 +61,9 @@ struct bench {
     char note[VM_NOTE_MAX + 1];
     uint64_t last_correlation;
     bool ready, retired, claimed, deaf;
-    bool has_netvm, is_living_client, qrexec;
+    bool has_netvm, is_living_client, qrexec, has_volumes;
+    char asked_of_storage[512];  /* "verify root, start root, ..." and when the claim was released */
+    const char *storage_refuses; /* this verb */
     char console[256];
     unsigned hanging; /* as registry was told last */
     const char *gui_user, *audio_user;
@@ -131,8 +133,13 @@ static int bench_call(struct domain_door *door, bool possible, bool *flag, bool 
     return r;
 }
 
+static unsigned bench_disks; /* of the domain that was defined last */
+
 static int bench_define(struct domain_door *door, const char *xml, struct fault *why)
 {
+    bench_disks = 0;
+    for (const char *at = xml; (at = strstr(at, "/pool/a.img")) != NULL; at++)
+        bench_disks++;
     assert_non_null(strstr(xml, BENCH_UUID));
     snprintf(world_of(door)->defined_xml, sizeof world_of(door)->defined_xml, "%s", xml);
     return bench_call(door, true, &world_of(door)->defined, true, why);
@@ -410,6 +417,21 @@ static int bench_send(void *shell, struct envelope *e)
     return 0;
 }
 
+static void bench_note_storage(struct bench *b, const struct envelope *e)
+{
+    struct volume_use m;
+    char *end = b->asked_of_storage + strlen(b->asked_of_storage);
+    size_t room = sizeof b->asked_of_storage - strlen(b->asked_of_storage);
+    if (e->type == MESSAGE_release)
+        snprintf(end, room, "release;");
+    if (e->type != MESSAGE_volume_use)
+        return;
+    assert_int_equal(volume_use_decode(&m, e->body), 0);
+    assert_string_equal(m.pool, "fast");
+    assert_int_equal(e->to_instance, 5);
+    snprintf(end, room, "%s %s;", m.verb, m.volume);
+}
+
 static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
 {
     struct bench *b = shell;
@@ -434,6 +456,7 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
         snprintf(b->handshake, sizeof b->handshake, "%.*s", (int)m.input.len, m.input.at);
     }
     b->claimed = b->claimed && e->type != MESSAGE_release;
+    bench_note_storage(b, e);
     assert_true(b->asked < BENCH_LIST);
     b->asks[b->asked++] = (struct bench_ask){e->type, tag, *e, 0};
     b->serves += e->type == MESSAGE_guest_serve;
@@ -591,17 +614,41 @@ static void answer_of_bus(struct bench *b, const struct bench_ask *ask, struct t
     }
 }
 
+static void add_volumes(struct vm_view *v, struct text *volumes)
+{
+    struct view_volume root = {.name = "root", .pool = "fast", .storage = 5, .writable = 1};
+    struct view_volume private = {.name = "private", .pool = "fast", .storage = 5, .writable = 1};
+    view_volume_add(&v->volumes, volumes, &root);
+    view_volume_add(&v->volumes, volumes, &private);
+}
+
+/* Whether the last thing that was asked of storage is what it refuses. */
+static bool bench_refuses(const struct bench *b)
+{
+    const char *at = b->asked_of_storage, *last = at;
+    for (; (at = strchr(at, ';')) != NULL && at[1] != '\0'; at++)
+        last = at + 1;
+    return b->storage_refuses != NULL && strncmp(last, b->storage_refuses, strlen(b->storage_refuses)) == 0;
+}
+
 static void answer(struct bench *b, const struct bench_ask *ask)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX), netvm = TEXT_WITH_LIMIT(1024),
-              clients = TEXT_WITH_LIMIT(1024), devices = TEXT_WITH_LIMIT(8192);
+              clients = TEXT_WITH_LIMIT(1024), devices = TEXT_WITH_LIMIT(8192),
+              volumes = TEXT_WITH_LIMIT(4096);
     struct envelope e = {.type = ask->type, .class = CLASS_REPLY};
     struct answer a = {.tag = ask->tag, .e = &e};
     struct claim_reply m = {0};
-    if (b->fail_type == ask->type) {
+    if (ask->type == MESSAGE_volume_use && bench_refuses(b)) {
+        a.r = fault_set(&a.why, ERR_STORAGE, "the pool refuses");
+    } else if (ask->type == MESSAGE_volume_use) {
+        volume_use_reply_encode(&body, &(struct volume_use_reply){.path = "/pool/a.img"});
+    } else if (b->fail_type == ask->type) {
         a.r = fault_set(&a.why, (enum err) - b->fail_type_with, "the bench refuses");
     } else if (ask->type == MESSAGE_claim) {
         view_of(b, &m.view, &netvm, &clients, &devices);
+        if (b->has_volumes)
+            add_volumes(&m.view, &volumes);
         claim_reply_encode(&body, &m);
     } else if (ask->type == MESSAGE_service) {
         service_reply_encode(&body, &b->service);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ * storage/<pool>: the volumes of one pool. Its core keeps what is asked in one list, in the order of arrival,
+ * and begins what does not meet anything before it: verbs for different volumes run side by side where the
+ * driver can, those for one volume one after the other. What a volume is, it believes registry alone.
+ * Spec: storage. */
+#ifndef ACTORS_STORAGE_STORAGE_H
+#define ACTORS_STORAGE_STORAGE_H
+
+#include <stdatomic.h>
+
+#include "doors/pool.h"
+#include "runtime/post.h"
+
+/* Verbs at work at a time; what waits, the next is answered BUSY. */
+enum { STORAGE_HANDS = 4, STORAGE_QUEUE_MAX = 1024, STORAGE_LINES_MAX = 4096 };
+
+/* What the thread that works and the core share of one verb. It lives until both have let go of it. */
+struct storage_watch {
+    atomic_uint_fast64_t done, total; /* bytes */
+    atomic_bool cancelled;
+};
+
+/* Verbs of doors/pool_verb.def, and those that are more than one of them. */
+enum { STORAGE_OPEN = POOL_VERBS, STORAGE_CLEAR, STORAGE_VERBS };
+/* Its name, or NULL; and the number of a name, or -ERR_UNKNOWN. */
+const char *storage_verb_name(unsigned verb);
+int storage_verb_find(const char *name);
+
+/* One verb for the worker. */
+struct storage_task {
+    struct task task;
+    uint64_t job;
+    unsigned verb;
+    char pool[65];
+    char lines[STORAGE_LINES_MAX + 1]; /* of the pool, to open it */
+    bool has_volume, has_source, success;
+    struct volume volume, source;
+    uint64_t size;
+    char revision[64];
+    struct storage_watch *watch; /* the job's, which outlives the task */
+    struct pool_outcome outcome;
+};
+
+/* What the worker works with. Written by STORAGE_OPEN only, which runs alone. */
+struct storage_doors {
+    struct pool *pool;
+    const struct pool_calls *calls; /* NULL: really */
+};
+/* `doors` is a struct storage_doors. */
+void storage_perform(void *doors, struct task *task);
+/* What the outcome holds; the task itself is its shell's. */
+void storage_task_free_content(struct storage_task *t);
+
+enum job_state { JOB_ASKS, JOB_WAITS, JOB_WORKS };
+
+struct volume_job {
+    struct volume_job *prev, *next;
+    uint64_t number; /* tag of its question, and of its task */
+    enum job_state state;
+    struct request request;
+    unsigned verb;
+    bool has_volume, has_source, success;
+    struct volume volume, source;
+    uint64_t size;
+    char revision[64];
+    uint64_t since;   /* when it came */
+    uint64_t told_at; /* when its asker last heard of it */
+    uint64_t bytes;   /* what it then heard */
+    struct storage_watch *watch;
+};
+
+enum storage_state { STORAGE_ASKS, STORAGE_OPENS, STORAGE_SERVES, STORAGE_FAILED };
+
+struct storage {
+    uint32_t instance;
+    enum storage_state state;
+    bool side_by_side;
+    bool stale; /* the pool is to be opened (anew): nothing begins before */
+    char name[65];
+    struct text lines;
+    struct fault why; /* while FAILED */
+    struct volume_job *jobs;
+    unsigned count, working;
+    uint64_t tags, refused;
+    uint64_t ask_at; /* when registry is asked again; 0: not */
+};
+
+enum storage_timer { STORAGE_TIMER_REST = 1, STORAGE_TIMER_TICK };
+
+extern const struct actor storage_actor;
+
+/* ---- storage_job.c: the list of what is asked ---- */
+/* NULL, and the asker is answered, when there is no room. */
+struct volume_job *job_add(struct storage *s, struct out *out, const struct envelope *e, unsigned verb);
+struct volume_job *job_find(struct storage *s, uint64_t number);
+void job_refuse(struct storage *s, struct out *out, struct volume_job *job, int r, const struct fault *why);
+/* It is answered, or nobody waits: it leaves the list. */
+void job_end(struct storage *s, struct volume_job *job);
+/* Begins whatever may begin. */
+void jobs_go_on(struct storage *s, struct out *out);
+void jobs_refuse_all(struct storage *s, struct out *out, int r,
+                     const struct fault *why); /* that do not work */
+/* Time has passed: late ones go, askers hear of progress, the title says how many wait. */
+void jobs_tick(struct storage *s, struct out *out);
+void jobs_cancel(struct storage *s, struct out *out, const struct envelope *e);
+void jobs_title(struct storage *s, struct out *out);
+
+/* ---- storage_answer.c: the replies ---- */
+void storage_answer(struct out *out, const struct volume_job *job, const struct storage_task *t);
+
+#endif

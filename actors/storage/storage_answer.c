@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * What a verb came to, as the reply that its asker's message has; in storage. */
+#include <string.h>
+
+#include "actors/storage/storage.h"
+
+enum { LIST_MOST = 60000 };
+
+static void answer_look(struct out *out, const struct volume_job *job, const struct pool_outcome *o)
+{
+    struct volume_look_reply m = {.size = o->size, .usage = o->usage, .list = text_span(&o->list)};
+    bool snapshot = job->volume.snap_on_start;
+    m.seen = (o->known ? 1u : 0) | (o->outdated && snapshot ? 2u : 0) | 4u;
+    memcpy(m.path, o->path, sizeof m.path);
+    (void)REPLY(out, volume_look, &job->request, &m);
+}
+
+static void answer_change(struct out *out, const struct volume_job *job, const struct pool_outcome *o)
+{
+    struct volume_change_reply m = {.size = o->size};
+    memcpy(m.path, o->path, sizeof m.path);
+    (void)REPLY(out, volume_change, &job->request, &m);
+}
+
+static void answer_use(struct out *out, const struct volume_job *job, const struct pool_outcome *o)
+{
+    struct volume_use_reply m;
+    memcpy(m.path, o->path, sizeof m.path);
+    (void)REPLY(out, volume_use, &job->request, &m);
+}
+
+static void answer_pool(struct out *out, const struct volume_job *job, const struct pool_outcome *o)
+{
+    struct pool_look_reply m = {
+        .size = o->size, .usage = o->usage, .seen = o->known ? 1 : 0, .list = text_span(&o->list)};
+    (void)REPLY(out, pool_look, &job->request, &m);
+}
+
+void storage_answer(struct out *out, const struct volume_job *job, const struct storage_task *t)
+{
+    if (t->task.r < 0)
+        reply_error(out, &job->request, t->task.r, &t->task.why);
+    else if (t->outcome.list.len > LIST_MOST)
+        reply_error(out, &job->request, -ERR_TOO_BIG, NULL);
+    else if (job->request.type == MESSAGE_volume_look)
+        answer_look(out, job, &t->outcome);
+    else if (job->request.type == MESSAGE_volume_change)
+        answer_change(out, job, &t->outcome);
+    else if (job->request.type == MESSAGE_volume_use)
+        answer_use(out, job, &t->outcome);
+    else
+        answer_pool(out, job, &t->outcome);
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT
+ * Plans of volumes; see plan_storage.h. */
+#include "model/plan_storage.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "model/ask.h"
+#include "model/model_inside.h"
+#include "model/plan_storage_inside.h"
+
+enum { SIZE_DIGITS = 19 };
+
+struct span storage_attribute(struct span lines, const char *key)
+{
+    struct span value = {NULL, 0};
+    ask_attribute(lines, key, &value);
+    return value;
+}
+
+bool storage_is(struct span lines, const char *key)
+{
+    return span_is(storage_attribute(lines, key), "True");
+}
+
+int storage_number(struct span s, uint64_t *number, struct fault *why)
+{
+    if (s.len > SIZE_DIGITS || (s.len > 1 && s.at[0] == '0') || text_number(s, 0, INT64_MAX, number) < 0)
+        return fault_set(why, ERR_PROTOCOL, "a number is written in decimal digits, without zeros in front");
+    return 0;
+}
+
+/* -1, 0, 1 ...: how many revisions; less than -1 is for the caller to judge. */
+int storage_revisions(struct span s, int64_t *number, struct fault *why)
+{
+    bool minus = s.len > 0 && s.at[0] == '-';
+    uint64_t n;
+    int r = storage_number(minus ? (struct span){s.at + 1, s.len - 1} : s, &n, why);
+    if (r >= 0)
+        *number = minus ? -(int64_t)n : (int64_t)n;
+    return r;
+}
+
+int storage_bool(struct span s, bool *value, struct fault *why)
+{
+    static const char *const yes[] = {"1", "yes", "true", "on"}, *const no[] = {"0", "no", "false", "off"};
+    char word[8];
+    if (text_copy(word, sizeof word, s) < 0)
+        word[0] = '\0';
+    for (char *c = word; *c != '\0'; c++)
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+    for (size_t i = 0; i < 4; i++) {
+        if (strcmp(word, yes[i]) == 0 || strcmp(word, no[i]) == 0) {
+            *value = strcmp(word, yes[i]) == 0;
+            return 0;
+        }
+    }
+    return fault_set(why, ERR_PROTOCOL, "say True or False");
+}
+
+/* `lines` with one attribute of another value; at its place, or at the end. */
+struct span storage_with(struct doing *d, struct span lines, const char *key, struct span value)
+{
+    struct span made = SPAN_LITERAL(""), rest = lines;
+    bool found = false;
+    while (rest.len > 0) {
+        struct span line = span_split(rest, '\n', &rest), is, name = span_split(line, '=', &is);
+        bool this = span_is(name, key);
+        found = found || this;
+        made = plan_format(d->p, "%.*s%s%.*s%s%.*s", (int)made.len, made.at, made.len > 0 ? "\n" : "",
+                           this ? (int)name.len : (int)line.len, line.at, this ? "=" : "",
+                           this ? (int)value.len : 0, this && value.at != NULL ? value.at : "");
+    }
+    if (!found)
+        made = plan_format(d->p, "%.*s\n%s=%.*s", (int)made.len, made.at, key, (int)value.len, value.at);
+    return made;
+}
+
+/* Room in the plan for a struct: texts leave it anywhere. */
+static void *aligned_room(struct plan *p, size_t bytes)
+{
+    const size_t step = _Alignof(max_align_t);
+    char *at = plan_room(p, bytes + step);
+    return at != NULL ? at + (step - (uintptr_t)at % step) : NULL;
+}
+
+struct plan_job *storage_job(struct doing *d, const char *verb, struct span pool)
+{
+    struct plan_job *job = aligned_room(d->p, sizeof *job);
+    struct plan_job **end = &d->p->job;
+    if (job == NULL)
+        return NULL;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *job = (struct plan_job){.verb = verb, .qid = QID_GLOBAL, .pool = plan_keep(d->p, pool)};
+    return *end = job;
+}
+
+/* The volume of this name, kept for the life of the plan. */
+static int find(struct doing *d, uint32_t qid, struct span name, struct volume_known *v)
+{
+    struct text made = TEXT_WITH_LIMIT(4096);
+    int r = volume_known(&d->k, qid, name, &made, v);
+    if (r == 1) {
+        v->pool = plan_keep(d->p, v->pool);
+        v->lines = plan_keep(d->p, v->lines);
+    }
+    text_free(&made);
+    if (r == 0)
+        return fault_set(d->why, ERR_PERMISSION, "the VM has no such volume");
+    return r < 0 ? fault_set(d->why, ERR_NOMEM, "no memory for a volume") : 0;
+}
+
+int storage_volume_job(struct doing *d, const char *verb, uint32_t qid, struct span name,
+                       struct plan_job **ret)
+{
+    struct volume_known v;
+    int r = find(d, qid, name, &v);
+    struct plan_job *job = r >= 0 ? storage_job(d, verb, v.pool) : NULL;
+    if (job == NULL)
+        return r < 0 ? r : -ERR_NOMEM;
+    job->qid = qid;
+    job->volume = plan_keep(d->p, name);
+    job->lines = v.lines;
+    job->in_place = v.in_place;
+    *ret = job;
+    return 0;
+}
+
+static void put(struct doing *d, uint32_t qid, struct span volume, const char *key, struct span value)
+{
+    struct span lines = {NULL, 0};
+    if (known_item(&d->k, CHANGE_VOLUME, qid, volume, &lines))
+        plan_change(d->p, CHANGE_VOLUME, qid, volume, storage_with(d, lines, key, value));
+}
+
+static int check_halted(struct doing *d, uint32_t qid)
+{
+    if (world_is_halted(d->k.world, qid))
+        return 0;
+    return fault_set(d->why, ERR_VM_NOT_HALTED, "shut the VM down first");
+}
+
+static uint64_t size_of(struct span lines)
+{
+    uint64_t size;
+    return text_number(storage_attribute(lines, "size"), 0, INT64_MAX, &size) == 0 ? size : 0;
+}
+
+int plan_volume_resize(const struct known *k, uint32_t qid, struct span volume, struct span size,
+                       struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct plan_job *job = NULL;
+    uint64_t bytes;
+    int r = storage_number(size, &bytes, why);
+    if (r >= 0)
+        r = storage_volume_job(&d, "resize", qid, volume, &job);
+    if (r >= 0) {
+        job->size = bytes;
+        put(&d, qid, volume, "size", size);
+    }
+    return doing_end(&d, r);
+}
+
+int plan_volume_revert(const struct known *k, uint32_t qid, struct span volume, struct span revision,
+                       struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct plan_job *job = NULL;
+    int r = storage_volume_job(&d, "revert", qid, volume, &job);
+    if (r >= 0)
+        job->revision = plan_keep(p, revision);
+    return doing_end(&d, r);
+}
+
+static void say_begin(struct doing *d, uint32_t qid, struct span volume, uint64_t size)
+{
+    struct plan_pair pair[2] = {{"volume", volume}, {"size", plan_format(d->p, "%" PRIu64, size)}};
+    plan_event(d->p, qid, "domain-volume-import-begin", SPAN_LITERAL(""), 2, pair);
+}
+
+static void say_end(struct doing *d, uint32_t qid, struct span volume, bool success)
+{
+    struct plan_pair pair[2] = {{"volume", volume}, {"success", span_of(success ? "True" : "False")}};
+    plan_event(d->p, qid, "domain-volume-import-end", SPAN_LITERAL(""), 2, pair);
+}
+
+int plan_volume_clear(const struct known *k, uint32_t qid, struct span volume, struct plan *p,
+                      struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct plan_job *job = NULL;
+    int r = storage_volume_job(&d, "clear", qid, volume, &job);
+    if (r >= 0) {
+        say_begin(&d, qid, volume, size_of(job->lines));
+        say_end(&d, qid, volume, true);
+    }
+    return doing_end(&d, r);
+}
+
+static int read_source(struct doing *d, struct span text, uint32_t *qid, struct volume_known *v,
+                       struct span *name)
+{
+    uint64_t number;
+    struct span first = span_split(text, ' ', name);
+    if (text_number(first, 0, QID_MAX, &number) < 0 || ask_vm(&d->k, (uint32_t)number) == NULL)
+        return fault_set(d->why, ERR_VM_NOT_FOUND, "the VM that is to be cloned from is gone");
+    *qid = (uint32_t)number;
+    return find(d, *qid, *name, v);
+}
+
+static bool in_place(struct span lines)
+{
+    return span_is(storage_attribute(lines, "revisions_to_keep"), "-1") &&
+           storage_is(lines, "save_on_stop") && !storage_is(lines, "snap_on_start");
+}
+
+int plan_volume_clone(const struct known *k, uint32_t qid, struct span volume, struct span source,
+                      struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct plan_job *job = NULL;
+    struct volume_known from;
+    struct span name;
+    uint32_t from_qid;
+    int r = read_source(&d, source, &from_qid, &from, &name);
+    if (r >= 0)
+        r = storage_volume_job(&d, "clone", qid, volume, &job);
+    if (r < 0)
+        return doing_end(&d, r);
+    if (in_place(from.lines) && !world_is_halted(k->world, from_qid))
+        return doing_end(&d,
+                         fault_set(why, ERR_STORAGE, "Volume %.*s must be stopped before importing its data",
+                                   (int)storage_attribute(from.lines, "vid").len,
+                                   storage_attribute(from.lines, "vid").at));
+    if (!storage_same(from.pool, job->pool))
+        return doing_end(&d, fault_set(why, ERR_NOT_IMPLEMENTED,
+                                       "volumes are cloned within one pool; import the data instead"));
+    job->source = from.lines;
+    if (size_of(from.lines) > 0)
+        put(&d, qid, volume, "size", storage_attribute(from.lines, "size"));
+    struct plan_pair pair[2] = {{"name", volume}, {"source", name}};
+    plan_event(p, qid, "domain-import-volume", SPAN_LITERAL(""), 2, pair);
+    return doing_end(&d, r);
+}
+
+int plan_import_begin(const struct known *k, uint32_t qid, struct span volume, struct span size,
+                      struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct plan_job *job = NULL;
+    uint64_t bytes = 0;
+    int r = check_halted(&d, qid);
+    if (r >= 0 && size.len > 0)
+        r = storage_number(size, &bytes, why);
+    if (r >= 0)
+        r = storage_volume_job(&d, "import_begin", qid, volume, &job);
+    if (r >= 0) {
+        job->size = size.len > 0 ? bytes : size_of(job->lines);
+        say_begin(&d, qid, volume, job->size);
+        p->result = plan_format(p, "%" PRIu64, job->size);
+        if (size.len > 0)
+            put(&d, qid, volume, "size", size);
+    }
+    return doing_end(&d, r);
+}
+
+int plan_import_end(const struct known *k, uint32_t qid, struct span volume, struct span word, struct plan *p,
+                    struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct plan_job *job = NULL;
+    int r = storage_volume_job(&d, "import_end", qid, volume, &job);
+    if (r >= 0) {
+        job->success = span_is(word, "ok");
+        say_end(&d, qid, volume, job->success);
+    }
+    return doing_end(&d, r);
+}
+
+/* A disposable of an AppVM lives on the AppVM's volumes. */
+static int check_disposables(struct doing *d, uint32_t qid)
+{
+    const struct vm *vm = ask_vm(&d->k, qid);
+    int r = check_halted(d, qid);
+    for (size_t i = 0; r >= 0 && vm->class == CLASS_AppVM && i < model_vm_count(d->k.model); i++) {
+        const struct vm *other = model_vm_at(d->k.model, i);
+        if (other->class == CLASS_DispVM && ask_template(&d->k, other->qid) == vm)
+            r = check_halted(d, other->qid);
+    }
+    return r;
+}
+
+static bool has_driver(struct doing *d, struct span lines, const char *driver)
+{
+    struct span pool;
+    return pool_known(&d->k, storage_attribute(lines, "pool"), &pool) &&
+           span_is(storage_attribute(pool, "driver"), driver);
+}
+
+static bool is_kernel(struct doing *d, struct span lines)
+{
+    return has_driver(d, lines, "linux-kernel");
+}
+
+/* A kernel is nobody's to make or to remove. */
+static int job_unless_kernel(struct doing *d, const char *verb, uint32_t qid, struct span name,
+                             struct span lines)
+{
+    struct plan_job *job;
+    return is_kernel(d, lines) ? 0 : storage_volume_job(d, verb, qid, name, &job);
+}
+
+/* Those of a newborn stand in the plan only. */
+static int jobs_of_newborn(struct doing *d, uint32_t qid, const char *verb)
+{
+    int r = 0;
+    for (size_t i = 0, count = d->p->changes; i < count && r >= 0; i++) {
+        struct change c = d->p->change[i];
+        if (c.kind == CHANGE_VOLUME && c.qid == qid && !c.gone)
+            r = job_unless_kernel(d, verb, qid, c.key, c.value);
+    }
+    return r;
+}
+
+int do_volume_jobs(struct doing *d, uint32_t qid, const char *verb)
+{
+    int r = 0;
+    if (d->k.newborn != NULL && d->k.newborn->qid == qid)
+        return jobs_of_newborn(d, qid, verb);
+    for (const struct item *at = model_items(d->k.model, qid, CHANGE_VOLUME); at != NULL && r >= 0;
+         at = at->next)
+        r = job_unless_kernel(d, verb, qid, (struct span){at->key, at->key_len},
+                              (struct span){at->value, at->value_len});
+    return r;
+}
+
+int plan_volume_keep(const struct known *k, uint32_t qid, struct span volume, struct span number,
+                     struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct volume_known v;
+    int64_t keep = 0;
+    int r = storage_revisions(number, &keep, why);
+    if (r >= 0 && keep < -1)
+        r = fault_set(why, ERR_VALUE, "revisions_to_keep is -1, 0 or more");
+    if (r >= 0)
+        r = find(&d, qid, volume, &v);
+    if (r < 0)
+        return doing_end(&d, r);
+    bool was = span_is(storage_attribute(v.lines, "revisions_to_keep"), "-1");
+    if (is_kernel(&d, v.lines) && keep != 0)
+        r = fault_set(why, ERR_VALUE, "a kernel volume keeps no revisions");
+    else if (keep > 1 && has_driver(&d, v.lines, "file"))
+        r = fault_set(why, ERR_NOT_IMPLEMENTED, "the file driver keeps one revision at most");
+    else if (was != (keep == -1))
+        r = check_disposables(&d, qid);
+    if (r >= 0)
+        put(&d, qid, volume, "revisions_to_keep", number);
+    return doing_end(&d, r);
+}
+
+int plan_volume_rw(const struct known *k, uint32_t qid, struct span volume, struct span word, struct plan *p,
+                   struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct volume_known v;
+    bool rw = false;
+    int r = storage_bool(word, &rw, why);
+    if (r >= 0)
+        r = check_halted(&d, qid);
+    if (r >= 0)
+        r = find(&d, qid, volume, &v);
+    if (r >= 0 && rw && is_kernel(&d, v.lines))
+        r = fault_set(why, ERR_VALUE, "a kernel volume is read-only");
+    if (r >= 0)
+        put(&d, qid, volume, "rw", span_of(rw ? "True" : "False"));
+    return doing_end(&d, r);
+}
+
+int plan_volume_ephemeral(const struct known *k, uint32_t qid, struct span volume, struct span word,
+                          struct plan *p, struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    struct volume_known v;
+    bool ephemeral = false;
+    int r = storage_bool(word, &ephemeral, why);
+    if (r >= 0)
+        r = find(&d, qid, volume, &v);
+    if (r >= 0 && ephemeral &&
+        (storage_is(v.lines, "snap_on_start") || storage_is(v.lines, "save_on_stop") ||
+         !storage_is(v.lines, "rw")))
+        r = fault_set(why, ERR_VALUE, "only a volume that is writable and thrown away can be ephemeral");
+    if (r >= 0)
+        put(&d, qid, volume, "ephemeral", span_of(ephemeral ? "True" : "False"));
+    return doing_end(&d, r);
+}

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""Volumes on real files: made, started, cloned, changed and removed; then with processes killed in the middle;
+then with a pool that hangs."""
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+from house import House, Listener, scenario, wait
+
+EVENTS = ['domain-volume-import-begin', 'domain-volume-import-end', 'domain-import-volume']
+
+
+def pool_number(name):
+    h = 2166136261
+    for c in name.encode():
+        h = ((h ^ c) * 16777619) & 0xffffffff
+    return (h ^ h >> 16) % 3000
+
+
+def is_there(house, name):
+    return any(line.split()[0] == name for line in house.must('admin.vm.List').splitlines())
+
+
+def files(house, pool, vm):
+    return sorted(p.name for p in (house.dir / pool).glob(f'*/{vm}/*'))
+
+
+def info(house, vm, volume):
+    return dict(line.split('=', 1) for line in house.must(f'admin.vm.volume.Info+{volume}', vm).splitlines())
+
+
+def xml(house, name):
+    uri = f'test+unix:///default?socket={house.dir}/run/libvirt/libvirt-sock'
+    return subprocess.run(['virsh', '-q', '-c', uri, 'dumpxml', name], check=True, timeout=20,
+                          stdout=subprocess.PIPE).stdout.decode()
+
+
+def add_pool(house, name):
+    house.must('admin.pool.Add+file-reflink', 'dom0',
+               f'name={name}\ndir_path={house.dir}/{name}\nsetup_check=False')
+
+
+def create(house, name, pool):
+    return house.call('admin.vm.CreateInPool.StandaloneVM', 'dom0', f'name={name} label=red pool={pool}')
+
+
+def lives_its_day(tap, house, ear):
+    add_pool(house, 'fast')
+    tap.check('a VM is made in the pool', create(house, 'a', 'fast').ok)
+    tap.check('with its volumes on the disk', {'root.img', 'private.img'} <= set(files(house, 'fast', 'a')),
+              files(house, 'fast', 'a'))
+    house.must('admin.vm.Start', 'a')
+    tap.check('while it lives it has working copies', 'private-dirty.img' in files(house, 'fast', 'a'),
+              files(house, 'fast', 'a'))
+    tap.check('and they are its disks', 'private-dirty.img' in xml(house, 'a'))
+    refused = house.call('admin.vm.volume.Set.rw+private', 'a', 'False')
+    tap.check('what needs it halted is refused', refused.error == 'QubesVMNotHaltedError', refused)
+    (house.dir / 'fast/appvms/a/private-dirty.img').open('r+b').write(b'a guest was here')
+    house.must('admin.vm.Kill', 'a')
+    wait(lambda: 'private-dirty.img' not in files(house, 'fast', 'a'), 10)
+    image = house.dir / 'fast/appvms/a/private.img'
+    tap.check('its end commits what it wrote', image.open('rb').read(16) == b'a guest was here')
+    tap.check('and keeps a revision', len(house.must('admin.vm.volume.ListSnapshots+private', 'a').split()) == 1)
+    house.must('admin.vm.volume.Revert+private', 'a', house.must('admin.vm.volume.ListSnapshots+private', 'a').split()[0])
+    tap.check('to which it can go back', image.open('rb').read(16) == bytes(16))
+    house.must('admin.vm.volume.Resize+private', 'a', '4294967296')
+    tap.check('it is resized', info(house, 'a', 'private')['size'] == '4294967296', info(house, 'a', 'private'))
+    image.open('r+b').write(b'to be cloned')
+    tap.check('a second one is made', create(house, 'b', 'fast').ok)
+    token = house.must('admin.vm.volume.CloneFrom+private', 'a')
+    house.must('admin.vm.volume.CloneTo+private', 'b', token)
+    copy = house.dir / 'fast/appvms/b/private.img'
+    tap.check('and gets a clone', copy.open('rb').read(12) == b'to be cloned')
+    again = house.call('admin.vm.volume.CloneTo+private', 'b', token)
+    tap.check('a token is good once', again.error == 'QubesVolumeCopyTokenNotFoundError', again)
+    house.must('admin.vm.volume.Clear+private', 'b')
+    tap.check('it is cleared', copy.open('rb').read(12) == bytes(12))
+    wait(lambda: sum(r.name in EVENTS for r in list(ear.records)) >= 3, 5)
+    said = [r.name for r in list(ear.records) if r.name in EVENTS]
+    tap.check('and all that was told in order', said == [EVENTS[2], EVENTS[0], EVENTS[1]], said)
+    tap.check('a pool in use stays', house.call('admin.pool.Remove+fast', 'dom0').error == 'QubesPoolInUseError')
+    house.must('admin.vm.Remove', 'a')
+    house.must('admin.vm.Remove', 'b')
+    tap.check('nothing is left of them', files(house, 'fast', '*') == [], files(house, 'fast', '*'))
+
+
+def dies_in_the_middle(tap, house, whom):
+    storage = f'storage/{pool_number("fast")}'
+    strange, answers = [], []
+    for i in range(12):
+        name = f'v{i}'
+        worker = threading.Thread(target=lambda: answers.append(create(house, name, 'fast')))
+        worker.start()
+        time.sleep(random.uniform(0, 0.03))
+        victim = house.pid(storage if whom == 'storage' else 'registry')
+        if victim > 1:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        worker.join()
+        wait(lambda: house.serving('registry'))
+        time.sleep(0.1)
+        there = is_there(house, name)
+        if there != ('private.img' in files(house, 'fast', name)) and \
+                not wait(lambda: is_there(house, name) == ('private.img' in files(house, 'fast', name)), 5):
+            strange.append((name, there, files(house, 'fast', name)))
+        if not there and not create(house, name, 'fast').ok:
+            strange.append((name, 'its name is not free'))
+        worker = threading.Thread(target=lambda: answers.append(house.call('admin.vm.Remove', name)))
+        worker.start()
+        time.sleep(random.uniform(0, 0.02))
+        victim = house.pid(storage if whom == 'storage' else 'registry')
+        if victim > 1:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        worker.join()
+        wait(lambda: house.serving('registry'))
+        if is_there(house, name):
+            house.must('admin.vm.Remove', name)
+    tap.check(f'with {whom} killed a VM is there with its volumes, or neither is', strange == [], strange)
+    tap.check('in the end nothing is left on the disk', wait(lambda: files(house, 'fast', '*') == [], 15),
+              files(house, 'fast', '*'))
+    tap.check('and every caller was answered', all(a.kind != 'closed' for a in answers), answers)
+
+
+def one_pool_hangs(tap, house):
+    add_pool(house, 'slow')
+    tap.check('a VM lives in the slow pool', create(house, 's', 'slow').ok)
+    victim = house.pid(f'storage/{pool_number("slow")}')
+    os.kill(victim, signal.SIGSTOP)
+    stuck = threading.Thread(target=lambda: house.call('admin.vm.volume.Resize+private', 's', '5368709120', timeout=60))
+    stuck.start()
+    time.sleep(0.2)
+    worst = 0.0
+    for i in range(5):
+        begin = time.monotonic()
+        made = create(house, f'f{i}', 'fast').ok
+        house.must('admin.vm.Start', f'f{i}')
+        house.must('admin.vm.property.Set+memory', 's', str(500 + i))
+        house.must('admin.vm.Kill', f'f{i}')
+        worst = max(worst, time.monotonic() - begin)
+        tap.check('a VM of another pool is made, starts and ends', made)
+    tap.check('while a pool hangs nobody else waits', worst < 2.0, worst)
+    try:
+        os.kill(victim, signal.SIGCONT)
+    except ProcessLookupError:
+        pass  # the supervisor has replaced it: it did not hear
+    stuck.join()
+    tap.check('what waited for it is done', wait(lambda: info(house, 's', 'private')['size'] == '5368709120', 20),
+              info(house, 's', 'private'))
+
+
+def play(tap):
+    random.seed(7)
+    with House() as house:
+        ear = Listener(house).begin()
+        lives_its_day(tap, house, ear)
+        dies_in_the_middle(tap, house, 'storage')
+        dies_in_the_middle(tap, house, 'registry')
+        one_pool_hangs(tap, house)
+
+
+scenario(play)
