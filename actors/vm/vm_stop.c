@@ -265,7 +265,12 @@ static void undo_fails(struct vm *vm, struct out *out, const struct vm_result *r
 {
     struct fault why = vm->failure.code != ERR_NONE ? vm->failure : result->why;
     vm->failure = (struct fault){0};
-    if (is_there(result))
+    bool never_ran = is_there(result) && result->task->seen.state == VIRT_PAUSED;
+    if (never_ran) { /* nobody could use it: its note says undoing, and a look later goes on with that */
+        vm->again_at = out->now + AGAIN_SECONDS * SECONDS;
+        out_timer(out, TIMER_AGAIN, vm->again_at);
+    }
+    if (is_there(result) && !never_ran)
         stays(vm, out, -(int)why.code, &why);
     else
         leave_open(vm, out, -(int)why.code, &why);
