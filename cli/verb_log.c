@@ -95,13 +95,25 @@ static bool is_absent(struct span line)
                              memchr(line.at, '=', line.len) == NULL);
 }
 
+/* As registry writes a value (registry_batch.c), for one line of people's text. */
+static void print_value(FILE *out, struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        bool escaped = value.at[i] == '\\' && i + 1 < value.len;
+        i += escaped;
+        fputc(escaped && value.at[i] == 'n' ? ' ' : value.at[i], out);
+    }
+}
+
 static void print_lines(FILE *out, char sign, struct span text)
 {
     while (text.len > 0) {
         struct span line = span_split(text, '\n', &text);
         if (is_absent(line))
             continue;
-        fprintf(out, "    %c %.*s\n", sign, (int)line.len, line.at);
+        fprintf(out, "    %c ", sign);
+        print_value(out, line);
+        fputc('\n', out);
     }
 }
 
@@ -118,9 +130,11 @@ static void print_items(FILE *out, struct span before, struct span after)
         print_lines(out, '+', after);
         return;
     }
-    fprintf(out, "    %.*s: %.*s -> %.*s\n", (int)key.len, key.at, was.at != NULL ? (int)was.len : 6,
-            was.at != NULL ? was.at : "(none)", is.at != NULL ? (int)is.len : 6,
-            is.at != NULL ? is.at : "(none)");
+    fprintf(out, "    %.*s: ", (int)key.len, key.at);
+    print_value(out, was.at != NULL ? was : SPAN_LITERAL("(none)"));
+    fputs(" -> ", out);
+    print_value(out, is.at != NULL ? is : SPAN_LITERAL("(none)"));
+    fputc('\n', out);
 }
 
 static void print_change(const struct cli *cli, const struct span f[LOG_FIELDS])

@@ -224,7 +224,7 @@ int plan_volume_clone(const struct known *k, uint32_t qid, struct span volume, s
     struct plan_job *job = NULL;
     struct volume_known from;
     struct span name;
-    uint32_t from_qid;
+    uint32_t from_qid = 0;
     int r = read_source(&d, source, &from_qid, &from, &name);
     if (r >= 0)
         r = storage_volume_job(&d, "clone", qid, volume, &job);

@@ -86,18 +86,30 @@ static struct span value_before(const struct known *known, const struct change *
     return item != NULL ? (struct span){item->value, item->value_len} : (struct span){NULL, 0};
 }
 
+/* A line holds one item: a new line in its value is written as in admin.vm.property.GetAll. */
+static void put_value(struct text *line, struct span value)
+{
+    text_byte(line, '=');
+    for (size_t i = 0; i < value.len && i < HISTORY_VALUE; i++) {
+        if (value.at[i] == '\n' || value.at[i] == '\\')
+            text_byte(line, '\\');
+        text_byte(line, value.at[i] == '\n' ? 'n' : value.at[i]);
+    }
+}
+
 /* The history's words for one side of the changes. */
 static void describe(const struct known *known, const struct plan *p, bool after, struct text *line)
 {
     for (size_t i = 0; i < p->changes && line->len < HISTORY_TEXT; i++) {
         const struct change *c = &p->change[i];
+        if (c->kind == CHANGE_LEFTOVER) /* registry's own book of what is under way */
+            continue;
         struct span value = after ? c->value : value_before(known, c);
         bool there = after ? !c->gone : value.at != NULL;
         text_format(line, "%s%d %s %.*s", line->len > 0 ? "\n" : "", c->qid == QID_GLOBAL ? -1 : (int)c->qid,
                     change_kind_name(c->kind), (int)c->key.len, c->key.at != NULL ? c->key.at : "");
         if (there)
-            text_format(line, "=%.*s", (int)(value.len < HISTORY_VALUE ? value.len : HISTORY_VALUE),
-                        value.at != NULL ? value.at : "");
+            put_value(line, value);
     }
 }
 
