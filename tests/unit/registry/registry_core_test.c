@@ -405,6 +405,29 @@ static void the_history_says_who_changed_what(void **state)
     bench_down(&b);
 }
 
+static void a_line_of_the_history_is_one_item_whatever_its_value_holds(void **state)
+{
+    struct bench b;
+    struct logbook_row row;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work"); /* commits what it would leave behind first, which is nobody's business */
+    bench_forget(&b);
+    bench_operate(&b, OPERATION_notes_set, 1, "", "a\nb\\c");
+    struct logbook_reply m = ask_logbook(&b, &(struct logbook){.most = 1});
+    struct reader in = list_reader(&m.rows);
+    assert_int_equal(logbook_row_next(&in, &row), 1);
+    assert_true(span_is(row.after, "1 NOTES 0=a\\nb\\\\c"));
+    m = ask_logbook(&b, &(struct logbook){.most = 3});
+    in = list_reader(&m.rows);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(logbook_row_next(&in, &row), 1);
+        assert_null(row.before.len > 0 ? memmem(row.before.at, row.before.len, "LEFTOVER", 8) : NULL);
+        assert_null(row.after.len > 0 ? memmem(row.after.at, row.after.len, "LEFTOVER", 8) : NULL);
+    }
+    bench_down(&b);
+}
+
 static void a_long_history_is_read_in_steps_between_which_changes_have_their_turn(void **state)
 {
     struct bench b;
@@ -598,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_is_the_model),
         cmocka_unit_test(who_asks_before_the_store_is_read_is_answered_when_it_is),
         cmocka_unit_test(the_history_says_who_changed_what),
+        cmocka_unit_test(a_line_of_the_history_is_one_item_whatever_its_value_holds),
         cmocka_unit_test(a_long_history_is_read_in_steps_between_which_changes_have_their_turn),
         cmocka_unit_test(a_successor_tells_what_was_committed_and_not_told),
         cmocka_unit_test(killed_while_committing_it_begins_from_the_store),
