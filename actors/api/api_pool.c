@@ -86,7 +86,7 @@ static void add_lines(struct lines *l, struct span text)
 {
     while (text.len > 0 && l->count < COUNT(l->at)) {
         struct span line = span_split(text, '\n', &text);
-        if (line.len > 0)
+        if (line.len > 0 && !span_starts(line, "setup_check=")) /* only of interest to its setup */
             l->at[l->count++] = line;
     }
 }

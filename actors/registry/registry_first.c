@@ -27,11 +27,14 @@ static int add_labels(struct change_list *list)
     return r;
 }
 
+/* file-reflink needs no tool: where its file system shares no blocks, it copies. */
 static int add_pools(struct change_list *list, const char *directory)
 {
     char value[1024];
-    snprintf(value, sizeof value, "dir_path=%s\ndriver=file\nrevisions_to_keep=1\nephemeral_volatile=False",
-             directory);
+    snprintf(
+        value, sizeof value,
+        "dir_path=%s\ndriver=file-reflink\nrevisions_to_keep=1\nephemeral_volatile=False\nsetup_check=False",
+        directory);
     int r = add(list, CHANGE_POOL, QID_GLOBAL, "varlibqubes", value);
     snprintf(value, sizeof value, "dir_path=%s/vm-kernels\ndriver=linux-kernel", directory);
     return r < 0 ? r : add(list, CHANGE_POOL, QID_GLOBAL, "linux-kernel", value);
