@@ -2,13 +2,17 @@
  * Where pools lie: registry names the directory of each, and that alone is what its process will see. */
 #include "supervisor/supervisor.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/own.h"
+#include "runtime/effects/effects.h"
 
 static struct pool_place *find(struct supervisor *s, uint32_t number)
 {
@@ -52,6 +56,49 @@ void pools_hear(struct supervisor *s, const struct child *asker, const struct co
     memcpy(p->path, path, sizeof path);
 }
 
+/* Whether the VMs' own folders are in this pool's directory. */
+static bool holds_folders(const struct supervisor *s, const char *path)
+{
+    static const char key[] = "place.qubes-lib=";
+    for (int i = 0; i < s->settings.options; i++)
+        if (strncmp(s->settings.option[i], key, sizeof key - 1) == 0)
+            return strcmp(s->settings.option[i] + sizeof key - 1, path) == 0;
+    return false;
+}
+
+/* A directory in which registry may write, and every one that is made in it later. */
+static void share(int at, const char *name, gid_t registry)
+{
+    AUTO_FD fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat is;
+    if (fd < 0 || fstat(fd, &is) < 0 || (is.st_gid == registry && (is.st_mode & 02070) == 02070))
+        return;
+    if (fchown(fd, (uid_t)-1, registry) < 0 || fchmod(fd, (is.st_mode & 07777) | 02070) < 0)
+        log_line(LOG_WARN, "registry cannot write below %s: %s", name, strerror(errno));
+}
+
+/* Beside its volumes each VM's folder has firewall.xml and notes.txt, which registry writes. */
+static void share_folders(const char *pool)
+{
+    static const char *const below[] = {"appvms", "vm-templates"};
+    uint32_t registry;
+    AUTO_FD dir = open(pool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || effects_uid(effects_table(), "registry", 0, &registry, NULL) < 0)
+        return;
+    for (size_t i = 0; i < COUNT(below); i++) {
+        (void)mkdirat(dir, below[i], 0775);
+        share(dir, below[i], registry);
+        int fd = openat(dir, below[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        DIR *list = fd < 0 ? NULL : fdopendir(fd);
+        if (list == NULL)
+            continue;
+        for (const struct dirent *e; (e = readdir(list)) != NULL;)
+            if (e->d_name[0] != '.')
+                share(dirfd(list), e->d_name, registry);
+        closedir(list);
+    }
+}
+
 int pools_argument(struct supervisor *s, const struct child *c, char argument[PATH_ROOM + 16])
 {
     struct stat found;
@@ -62,6 +109,8 @@ int pools_argument(struct supervisor *s, const struct child *c, char argument[PA
         log_line(LOG_WARN, "cannot make %s: %s", p->path, strerror(errno));
     if (stat(p->path, &found) < 0 || !S_ISDIR(found.st_mode))
         return 0; /* its process says what is missing */
+    if (!p->reads && geteuid() == 0 && holds_folders(s, p->path))
+        share_folders(p->path);
     snprintf(argument, PATH_ROOM + 16, "place.%s=%s", p->reads ? "pool-ro" : "pool", p->path);
     return 1;
 }

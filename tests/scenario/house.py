@@ -48,12 +48,13 @@ class House:
     """One private instance under a directory of its own."""
 
     def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False,
-                 programs: pathlib.Path | None = None, host_xml: pathlib.Path | None = None):
+                 programs: pathlib.Path | None = None, host_xml: pathlib.Path | None = None,
+                 new: bool = False):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-scenario-'))
         self.dir.chmod(0o755)
         self.state_mount, self.programs = state_mount, programs
         self.qemu = qemu
-        self.host_xml = host_xml
+        self.host_xml, self.new = host_xml, new
         self.uri = ('qemu+unix:///system' if qemu else 'test+unix:///default') + \
             f'?socket={self.dir}/run/libvirt/libvirt-sock'
         self.environment = dict(os.environ, BULKHEAD_BUILD=str(BUILD))
@@ -78,7 +79,7 @@ class House:
         self.end()
 
     def up(self, empty: bool = True) -> None:
-        options = ['--empty'] if empty and not self.state_mount else []
+        options = ['--new' if self.new else '--empty'] if empty and not self.state_mount else []
         if self.qemu:
             self.libvirtd_up()
             options += ['--hypervisor', self.uri]
