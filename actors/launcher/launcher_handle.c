@@ -270,7 +270,7 @@ static void say_missing(struct launcher *l, struct out *out, const struct job *j
     l->lacks = true;
     log_line(LOG_WARN, "this host has no %s: on this hypervisor VMs start without it",
              program_name(j->program));
-    out_title(out, "no Qubes daemons: VMs start bare");
+    out_title(out, "VMs start bare: no Qubes daemons");
 }
 
 void launcher_ran(struct launcher *l, struct out *out, const struct program_end *end)
