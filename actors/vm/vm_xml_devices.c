@@ -23,15 +23,21 @@ static const char *next_name(struct names *names)
     return names->name[3] > names->last ? NULL : names->name;
 }
 
+/* Xen's own script makes a device of an image; QEMU opens it itself, and wants to know. */
+static bool is_image(const struct vm_disk *d, enum vm_dialect dialect)
+{
+    return dialect == VM_DIALECT_QEMU && strncmp(d->source, "/dev/", 5) != 0;
+}
+
 static void disk(struct xmlwrite *w, const struct vm_disk *d, const char *target, enum vm_dialect dialect)
 {
-    bool xen = dialect == VM_DIALECT_XEN;
+    bool xen = dialect == VM_DIALECT_XEN, image = is_image(d, dialect);
     xmlwrite_open(w, "disk");
-    xmlwrite_attribute(w, "type", "block");
+    xmlwrite_attribute(w, "type", image ? "file" : "block");
     xmlwrite_attribute(w, "device", is_set(d->devtype) ? d->devtype : "disk");
     if (xen)
         xmlwrite_empty(w, "driver", "name", "phy");
-    xmlwrite_empty(w, "source", "dev", d->source);
+    xmlwrite_empty(w, "source", image ? "file" : "dev", d->source);
     xmlwrite_open(w, "target");
     xmlwrite_attribute(w, "dev", target);
     if (dialect == VM_DIALECT_QEMU)

@@ -32,6 +32,10 @@ class Guests(House):
                         ['ld', '-m', 'elf_i386', '-Ttext', '0x100000', '-e', 'start', '-o', made, f'{made}.o'],
                         ['objcopy', '-O', 'binary', made, kernel / 'vmlinuz']):
             subprocess.run(command, check=True)
+        pool = self.dir / 'guests'  # images that QEMU opens: the first pool's need tools
+        pool.mkdir()
+        self.must('admin.pool.Add+file-reflink', 'dom0', f'name=guests\ndir_path={pool}\nsetup_check=False\n')
+        self.must('admin.property.Set+default_pool', 'dom0', 'guests')
         self.ear = Listener(self).begin()
         return self
 
