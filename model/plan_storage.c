@@ -49,7 +49,7 @@ int storage_bool(struct span s, bool *value, struct fault *why)
     if (text_copy(word, sizeof word, s) < 0)
         word[0] = '\0';
     for (char *c = word; *c != '\0'; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
     for (size_t i = 0; i < 4; i++) {
         if (strcmp(word, yes[i]) == 0 || strcmp(word, no[i]) == 0) {
             *value = strcmp(word, yes[i]) == 0;

@@ -178,7 +178,7 @@ int api_do_volume_resize(struct api *self, struct out *out, const struct asked *
 static bool is_revision(struct span s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (!isalnum((unsigned char)s.at[i]) && memchr(":._-", s.at[i], 4) == NULL)
+        if (!isalnum((unsigned char)s.at[i]) && (s.at[i] == '\0' || strchr(":._-", s.at[i]) == NULL))
             return false;
     return s.len < 64;
 }
@@ -311,7 +311,7 @@ static void copy_words(char *to, size_t size, struct span from)
 {
     size_t len = 0;
     for (size_t i = 0; i < from.len && len < size - 1; i++)
-        to[len++] = from.at[i] >= ' ' && from.at[i] <= '~' && from.at[i] != '%' ? from.at[i] : '_';
+        to[len++] = (char)(from.at[i] >= ' ' && from.at[i] <= '~' && from.at[i] != '%' ? from.at[i] : '_');
     to[len] = '\0';
 }
 

@@ -254,7 +254,7 @@ bool storage_commit_failed(struct registry *r, struct out *out, struct pending_o
                            const struct fault *why);
 bool storage_answered(struct registry *r, struct out *out, const struct answer *a);
 void storage_work_free(struct pending_operation *o);
-int storage_is_being_made(void *registry, const char *name);
+int storage_is_being_made(void *arg, const char *name);
 
 /* registry_pool.c: pools and what their processes ask. */
 void pools_place_all(struct registry *r);

@@ -93,7 +93,7 @@ static void put_value(struct text *line, struct span value)
     for (size_t i = 0; i < value.len && i < HISTORY_VALUE; i++) {
         if (value.at[i] == '\n' || value.at[i] == '\\')
             text_byte(line, '\\');
-        text_byte(line, value.at[i] == '\n' ? 'n' : value.at[i]);
+        text_byte(line, (char)(value.at[i] == '\n' ? 'n' : value.at[i]));
     }
 }
 

@@ -18,12 +18,12 @@ end=$(($(date +%s) + ${TIDY_SECONDS:-480}))
 export end
 
 # Leaks are the leak sanitizer's: the analyzer knows no clean-up at the end of a scope.
-# An error's head line, unless it comes from what a macro of uthash expands to, or is about freed memory on a path
+# An error's head line, unless it comes from what a macro of uthash or utlist expands to, or is about freed memory on a path
 # through one: the analyzer does not follow a list through these. The sanitizers watch freed memory in every test.
 cat >"$found.awk" <<'AWK'
 function tell() { if (head != "") print head; head = "" }
-/: (error|warning): / { tell(); head = /Potential leak of memory/ ? "" : $0; first = 1; next }
-/uthash\.h:.*expanded from macro/ && (first || head ~ /unix\.Malloc/) { head = "" }
+/: (error|warning): / { tell(); head = /Potential (leak of memory|memory leak)/ ? "" : $0; first = 1; next }
+/ut(hash|list)\.h:.*expanded from macro/ && (first || head ~ /unix\.Malloc/) { head = "" }
 /: note: / && !/expanded from macro/ { first = 0 }
 END { tell() }
 AWK
