@@ -312,6 +312,9 @@ static void other_drivers_get_what_they_take(void **state)
     assert_false(rendered_holds(&vm, "test", "xenpvh"));
     assert_false(rendered_holds(&vm, "test", "backenddomain"));
     assert_true(rendered_holds(&vm, "qemu", "<target dev=\"xvda\" bus=\"virtio\"/>"));
+    assert_true(
+        rendered_holds(&vm, "qemu", "<source file=\"/var/lib/qubes/vm-kernels/6.12-1/modules.img\"/>"));
+    assert_true(rendered_holds(&vm, "xen", "<source dev=\"/var/lib/qubes/vm-kernels/6.12-1/modules.img\"/>"));
     assert_int_equal(vm_xml_render(&vm, "vbox", &xml, &why), -ERR_RANGE);
 }
 
