@@ -106,6 +106,7 @@ static int keep(struct pipes *p, uint64_t number, int ours[3])
     if (r == NULL)
         return -ERR_NOMEM;
     r->number = number;
+    r->fd[OUTPUT] = r->fd[SAID] = -1;
     r->text[OUTPUT] = TEXT_WITH_LIMIT(JOB_OUTPUT);
     r->text[SAID] = TEXT_WITH_LIMIT(JOB_SAID);
     DL_APPEND(p->list, r);

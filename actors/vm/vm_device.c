@@ -277,24 +277,33 @@ static void attach_failed(struct vm *vm, struct out *out, const struct vm_result
         attach_fails(vm, out, result->r, &result->why);
 }
 
-static void attach_begin(struct vm *vm, struct out *out)
+/* What attachment and detachment begin with, told by `event`. False: the errand has ended, also because an
+ * earlier incarnation did all of it but say `did`. */
+static bool plug_begins(struct vm *vm, struct out *out, struct vm_event event, const char *did)
 {
     struct fault why;
-    struct vm_event event = attach_event(vm, "device-pre-attach:pci");
     int r = must_live(vm, &why);
     vm->devices.tries = 0;
     if (r < 0) {
         vm_errand_end(vm, out, r, &why);
-        return;
+        return false;
     }
     if (was_left_at(vm, STEP_PLUGGED)) {
-        event.name = "device-attach:pci";
+        event.name = did;
         conclude(vm, out, &event);
-        return;
+        return false;
     }
     announce(vm, out, &event);
+    return true;
+}
+
+static void attach_begin(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    if (!plug_begins(vm, out, attach_event(vm, "device-pre-attach:pci"), "device-attach:pci"))
+        return;
     if (strcmp(vm->view.virt_mode, "pvh") == 0) {
-        r = fault_set(&why, ERR_QUBES, "Can't attach PCI device to VM in pvh mode");
+        int r = fault_set(&why, ERR_QUBES, "Can't attach PCI device to VM in pvh mode");
         end(vm, out, r, &why);
         return;
     }
@@ -383,20 +392,8 @@ static void parted(struct vm *vm, struct out *out, const struct vm_result *resul
 
 static void detach_begin(struct vm *vm, struct out *out)
 {
-    struct fault why;
-    struct vm_event event = detach_event(vm, "device-pre-detach:pci");
-    int r = must_live(vm, &why);
-    vm->devices.tries = 0;
-    if (r < 0) {
-        vm_errand_end(vm, out, r, &why);
+    if (!plug_begins(vm, out, detach_event(vm, "device-pre-detach:pci"), "device-detach:pci"))
         return;
-    }
-    if (was_left_at(vm, STEP_PLUGGED)) {
-        event.name = "device-detach:pci";
-        conclude(vm, out, &event);
-        return;
-    }
-    announce(vm, out, &event);
     vm->step = DETACH_PART;
     part(vm, out);
 }
