@@ -64,6 +64,8 @@ struct vm_request {
     uint64_t until;            /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
 };
 
+/* How much longer than a step its asker should wait. */
+enum { VM_MARGIN_SECONDS = 20 };
 enum { VM_QUEUE = 16, VM_WAITERS = 16 };
 enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE };
 
@@ -128,23 +130,36 @@ struct vm {
     struct vm_devices devices;
 };
 
-/* ---- vm_handle.c: what is done next ---- */
-void vm_next(struct vm *vm, struct out *out);
-/* The errand ends; its job is answered with r (0: success) unless nobody waits. */
-void vm_errand_end(struct vm *vm, struct out *out, int r, const struct fault *why);
-void vm_answer(struct vm *vm, struct out *out, struct vm_request *job, int r, const struct fault *why);
-/* Everybody who waits hears this. */
-void vm_all_fail(struct vm *vm, struct out *out, int r, const struct fault *why);
-/* Answers who asked for the figures of this moment. */
-void vm_currents_answer(struct vm *vm, struct out *out, int r, const struct fault *why);
-/* Puts an answer off: at least `seconds` more. */
-void vm_progress(struct vm *vm, struct out *out, struct vm_request *job, unsigned seconds);
+/* ---- vm_errand.c: what errands share ---- */
 struct context vm_context(const struct vm *vm, struct out *out, unsigned seconds);
 /* The tag of the question that the errand now waits for. */
 uint64_t vm_ask_tag(struct vm *vm);
+void vm_answer(struct vm *vm, struct out *out, struct vm_request *job, int r, const struct fault *why);
+/* Puts an answer off: at least `seconds` more. */
+void vm_progress(struct vm *vm, struct out *out, struct vm_request *job, unsigned seconds);
+int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view);
+/* `job` NULL: nobody asked for it. */
+void vm_errand_begin(struct vm *vm, struct out *out, enum vm_errand errand, const struct vm_request *job);
+/* Its present step hears what it waited for. */
+void vm_errand_goes_on(struct vm *vm, struct out *out, const struct vm_result *result);
+/* Turns the present errand into another one, with the same job. */
+void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
+/* The errand ends; its job is answered with r (0: success) unless nobody waits. */
+void vm_errand_end(struct vm *vm, struct out *out, int r, const struct fault *why);
+
+/* ---- vm_next.c: what is done next ---- */
+void vm_next(struct vm *vm, struct out *out);
+/* Everybody who waits hears this. */
+void vm_all_fail(struct vm *vm, struct out *out, int r, const struct fault *why);
+
+/* ---- vm_handle.c: the mailbox ---- */
+void vm_dispatch(struct vm *vm, struct out *out, const struct envelope *e);
+/* Answers who asked for the figures of this moment. */
+void vm_currents_answer(struct vm *vm, struct out *out, int r, const struct fault *why);
+/* Tells registry once more what this process believes: that the VM lives, or rests. */
+void vm_claim_again(struct vm *vm, struct out *out);
 /* Tells registry once more that the VM rests: it may have taken host's word for a life that has ended. */
 void vm_release_again(struct vm *vm, struct out *out);
-int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view);
 
 /* ---- each errand: begins with step 0 and no result, goes on with the result of what it began ---- */
 void vm_begin_step(struct vm *vm, struct out *out, const struct vm_result *result);
@@ -164,8 +179,6 @@ void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result)
 void vm_attach_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_detach_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result);
-/* Turns the present errand into another one, with the same job. */
-void vm_errand_become(struct vm *vm, struct out *out, enum vm_errand errand);
 
 /* ---- vm_storage.c: the volumes, one after the other ---- */
 void vm_storage_begin(struct vm *vm);

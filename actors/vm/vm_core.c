@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ * vm/<qid>: the core's functions. */
+#include "actors/vm/vm.h"
+
+#include "actors/vm/vm_actor.h"
+#include "base/log.h"
+
+/* How long libvirtd may take to finish or drop what a killed process has asked of it. */
+enum { SETTLE_SECONDS = 5 };
+
+static int core_begin(void *self, struct out *out, const struct life *life)
+{
+    struct vm *vm = self;
+    vm->qid = life->self.instance;
+    vm->generation = life->generation;
+    vm->seen.domid = VIRT_NO_DOMID;
+    if (vm_note_read(life->note, &vm->note) < 0)
+        log_line(LOG_WARN, "the note is not one of mine: the hypervisor alone says what is");
+    vm->seq = vm->note.seq;
+    vm->has_stored = vm->note.step != STEP_NONE;
+    vm->hung_before = vm->note.abandoned;
+    vm->unwanted = vm->owes_last = vm->note.unwanted;
+    if (vm->note.step == STEP_DEFINING || vm->note.step == STEP_CREATING)
+        vm->settles_until = out->now + SETTLE_SECONDS * SECONDS;
+    return 0;
+}
+
+static void core_hello(void *self, struct out *out, uint64_t epoch, uint64_t last_correlation)
+{
+    struct vm *vm = self;
+    (void)epoch;
+    if (last_correlation > vm->seq)
+        vm->seq = last_correlation;
+    if (vm->greeted) {
+        vm_facts(vm, out);
+        vm_claim_again(vm, out);
+    } else {
+        vm_hang_tell(vm, out); /* none, too: the incarnation before may have died before it could say so */
+    }
+    vm->greeted = true;
+    vm->again_at = 0;
+    vm_next(vm, out);
+}
+
+/* The router lets none pass but those about the VM that has this qid now: ours was removed. */
+static bool is_of_another_generation(const struct vm *vm, const struct envelope *e)
+{
+    return e->subject_kind == KIND_VM && e->subject_instance == vm->qid &&
+           e->subject_generation != vm->generation;
+}
+
+/* Asked again, it reaches the next VM's own process: so it is answered when this one is about to end, and
+ * not while it is still cleaning up. */
+static void hear_bygone(struct vm *vm, struct out *out, const struct envelope *e)
+{
+    struct vm_request job = {.request = request_of(e), .owed = true, .deadline = e->deadline};
+    vm->bygone = true;
+    if (e->class == CLASS_REQUEST && vm->errand != ERRAND_NONE && vm->queued < VM_QUEUE)
+        vm->queue[vm->queued++] = job;
+    else if (e->class == CLASS_REQUEST)
+        reply_error(out, &job.request, -ERR_GONE, NULL);
+    vm_next(vm, out);
+}
+
+static void core_hear(void *self, struct out *out, const struct envelope *e)
+{
+    struct vm *vm = self;
+    if (e->class == CLASS_CANCEL)
+        return; /* what has begun is finished: its caller is gone, not its sense */
+    if (vm->bygone || is_of_another_generation(vm, e))
+        hear_bygone(vm, out, e);
+    else
+        vm_dispatch(vm, out, e);
+    vm_next(vm, out); /* whatever was heard put off its rest: the router kept it for that */
+}
+
+static void core_answered(void *self, struct out *out, const struct answer *a)
+{
+    struct vm *vm = self;
+    struct vm_result result = {.r = a->r, .e = a->e};
+    if (a->progress && a->tag != 0 && a->tag == vm->asked && a->e != NULL && a->e->deadline > out->now)
+        vm_progress(vm, out, &vm->job, (unsigned)((a->e->deadline - out->now) / SECONDS));
+    if (a->progress || a->tag == 0 || a->tag != vm->asked) {
+        vm_next(vm, out); /* it may have come when this process was about to rest */
+        return;
+    }
+    vm->asked = 0;
+    if (a->r < 0)
+        result.why = a->why;
+    vm_errand_goes_on(vm, out, &result);
+    vm_next(vm, out);
+}
+
+static void task_ended(struct vm *vm, struct out *out, const struct vm_task *task)
+{
+    if (task->is_seen)
+        vm->is_xen = task->is_xen;
+    struct vm_result result = {.r = task->task.r, .task = task};
+    if (task->task.r < 0)
+        result.why = task->task.why;
+    vm_errand_goes_on(vm, out, &result);
+}
+
+static void core_done(void *self, struct out *out, const struct done *d)
+{
+    struct vm *vm = self;
+    struct vm_result result = {.r = -ERR_TIMEOUT};
+    bool was_peek = vm->peeking && !d->cleared; /* tasks end in their order, and that was the first */
+    vm->peeking = vm->peeking && !was_peek;
+    if (d->cleared) {
+        vm_task_cleared(vm, out, (enum vm_task_what)d->what);
+    } else if (d->overdue && was_peek) {
+        vm_task_overdue(vm, out, (enum vm_task_what)d->what, &result.why);
+    } else if (was_peek) {
+        vm_start_peeked(vm, out, (const struct vm_task *)d->task);
+    } else if (d->overdue) {
+        vm_task_overdue(vm, out, (enum vm_task_what)d->what, &result.why);
+        vm_errand_goes_on(vm, out, &result);
+    } else {
+        task_ended(vm, out, (const struct vm_task *)d->task);
+    }
+    vm_next(vm, out);
+}
+
+static void core_timer(void *self, struct out *out, uint64_t timer)
+{
+    struct vm *vm = self;
+    if (timer == TIMER_WAITERS)
+        vm_waiters_late(vm, out);
+    if (timer == TIMER_DEVICE)
+        vm_device_timer(vm, out);
+    if (timer == TIMER_AGAIN) {
+        vm->again_at = 0;
+        vm->look_wanted = true;
+    }
+    if (timer == TIMER_REST && vm->errand == ERRAND_NONE && vm->life == VM_HALTED)
+        out_retire(out);
+    else
+        vm_next(vm, out);
+}
+
+static void core_end(void *self)
+{
+    struct vm *vm = self;
+    text_free(&vm->view_bytes);
+    vm_device_end(vm);
+    text_free(&vm->disk_bytes);
+}
+
+const struct actor vm_actor = {
+    .name = "vm",
+    .kind = KIND_VM,
+    .size = sizeof(struct vm),
+    .begin = core_begin,
+    .hello = core_hello,
+    .hear = core_hear,
+    .answered = core_answered,
+    .done = core_done,
+    .timer = core_timer,
+    .end = core_end,
+    .perform = vm_perform,
+};
