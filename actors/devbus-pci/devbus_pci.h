@@ -5,8 +5,8 @@
 #ifndef ACTORS_DEVBUS_PCI_DEVBUS_PCI_H
 #define ACTORS_DEVBUS_PCI_DEVBUS_PCI_H
 
-#include "actors/devbus-pci/devbus_pci_device.h"
 #include "actors/devbus-pci/devbus_pci_plan.h"
+#include "actors/devbus/devbus_table.h"
 #include "doors/nodedev.h"
 #include "doors/pciids.h"
 #include "doors/xenstore.h"
@@ -17,16 +17,11 @@
 enum {
     PCI_DEVICES_MAX = 4096, /* as proto/devbus.def */
     PCI_WAITING_MAX = 256,  /* questions that wait for one listing; the next is answered busy */
-    PCI_TABLE_MAX = 256,    /* devices that somebody has or is to have */
+    PCI_HAS_MAX = 256,      /* devices of one VM, as proto/devbus.def */
     PCI_JOBS_MAX = 64,      /* jobs that wait; the next is answered busy */
-    PCI_NOTE_MAX = 240,     /* as runtime/core.h; so many devices can be on their way at once */
 };
 #define PCI_FRESH    (1 * SECONDS)  /* a list of this age still answers */
 #define PCI_PATIENCE (20 * SECONDS) /* for one call of the worker's */
-/* How long a device is held that nobody attaches: for an attachment, for a start, and after our own restart.
- */
-#define PCI_HOLD_ATTACH (60 * SECONDS)
-#define PCI_HOLD_START  (300 * SECONDS)
 
 enum pci_task_what { PCI_TASK_LIST = 1, PCI_TASK_LOOK, PCI_TASK_BIND, PCI_TASK_RETURN, PCI_TASK_SEE };
 enum pci_timer { PCI_TIMER_HOLDS = 1 };
@@ -75,8 +70,7 @@ struct devbus_pci {
     } waiting[PCI_WAITING_MAX];
     size_t questions;
 
-    struct pci_device table[PCI_TABLE_MAX];
-    size_t used;
+    struct devbus_table table;
     bool tell_all;                    /* when there is a list again */
     struct pci_job job[PCI_JOBS_MAX]; /* the first is being done */
     size_t jobs;
@@ -117,22 +111,11 @@ void devbus_pci_perform(void *doors, struct task *task);
 void devbus_pci_want_list(struct devbus_pci *self, struct out *out);
 
 /* ---- devbus_pci_table.c: who has what ---- */
-struct pci_device *pci_find(struct devbus_pci *self, const char *sbdf);
-/* NULL when there is no room. */
-struct pci_device *pci_add(struct devbus_pci *self, const char *sbdf);
-/* One event of one device: notes it, and says what is to be done; PCI_REFUSE with *why. The device may be
- * gone from the table afterwards. */
-enum pci_act pci_happens(struct devbus_pci *self, struct out *out, struct pci_device *d,
-                         enum pci_event event);
-/* Whether one more can be on its way: the note is of a fixed size. */
-bool pci_has_room(const struct devbus_pci *self);
-/* Tells api what this VM has; or every VM. */
+/* Tells api what this VM has; or every VM. A device whose port is not known waits for the next list. */
 void pci_tell(struct devbus_pci *self, struct out *out, uint32_t qid, uint32_t generation);
 void pci_tell_all(struct devbus_pci *self, struct out *out);
-void pci_read_note(struct devbus_pci *self, struct out *out, struct span note);
 void pci_has(struct devbus_pci *self, struct out *out, const struct envelope *e, const struct bus_has *m);
-/* Gives up what has been held too long; sets the timer for the next. */
-void pci_holds_end(struct devbus_pci *self, struct out *out);
+void pci_table_begin(struct devbus_pci *self, struct out *out, struct span note);
 
 /* ---- devbus_pci_job.c ---- */
 void pci_job_add(struct devbus_pci *self, struct out *out, const struct pci_job *job);

@@ -19,7 +19,7 @@ static int begin(void *self_, struct out *out, const struct life *life)
 {
     struct devbus_pci *self = self_;
     self->on_xen = is_on_xen;
-    pci_read_note(self, out, life->note);
+    pci_table_begin(self, out, life->note);
     out_ready(out);
     return 0;
 }
@@ -146,9 +146,9 @@ static void on_bus_part(struct devbus_pci *self, struct out *out, const struct e
 static void on_bus_release(struct devbus_pci *self, struct out *out, const struct envelope *e,
                            const struct bus_release *m)
 {
-    struct pci_device *d = pci_find(self, m->sbdf);
+    struct devbus_device *d = devbus_find(&self->table, m->sbdf);
     if (d != NULL && d->qid == e->subject_instance)
-        (void)pci_happens(self, out, d, PCI_GIVEN_UP);
+        (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
     pci_job_next(self, out);
 }
 
@@ -239,10 +239,13 @@ static void done(void *self_, struct out *out, const struct done *d)
         pci_job_done(self, out, (const struct pci_task *)d->task, d->cleared);
 }
 
-static void timer(void *self, struct out *out, uint64_t number)
+static void timer(void *self_, struct out *out, uint64_t number)
 {
-    if (number == PCI_TIMER_HOLDS)
-        pci_holds_end(self, out);
+    struct devbus_pci *self = self_;
+    if (number != PCI_TIMER_HOLDS)
+        return;
+    devbus_holds_end(&self->table, out);
+    pci_job_next(self, out);
 }
 
 static void end(void *self_)

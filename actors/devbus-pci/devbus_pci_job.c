@@ -65,9 +65,9 @@ static void plan(const struct devbus_pci *self, const struct pci_task *t, struct
 {
     const struct pci_job *job = &self->job[0];
     char holder[32] = "";
-    for (size_t i = 0; i < self->used; i++) {
-        const struct pci_device *d = &self->table[i];
-        if (strcmp(d->sbdf, t->sbdf) == 0 && d->qid != asker(job))
+    for (size_t i = 0; i < self->table.used; i++) {
+        const struct devbus_device *d = &self->table.device[i];
+        if (strcmp(d->key, t->sbdf) == 0 && d->qid != asker(job))
             (void)text_copy(holder, sizeof holder, span_of(d->name[0] != '\0' ? d->name : "another VM"));
     }
     if (holder[0] == '\0' && t->holder[0] != '\0' && strcmp(t->holder, job->name) != 0)
@@ -112,31 +112,31 @@ static int refuse(const struct pci_job *job, const struct pci_check *check, stru
 static int take(struct devbus_pci *self, struct out *out, const struct pci_task *t, struct fault *why)
 {
     struct pci_job *job = &self->job[0];
-    struct pci_device *d = pci_find(self, t->sbdf);
-    if (d == NULL && !pci_has_room(self))
+    struct devbus_device *d = devbus_find(&self->table, t->sbdf);
+    if (d == NULL && !devbus_has_room(&self->table, t->sbdf))
         return fault_set(why, ERR_BUSY, "too many PCI devices are on their way to VMs; try again");
     if (d == NULL)
-        d = pci_add(self, t->sbdf);
+        d = devbus_add(&self->table, t->sbdf);
     if (d == NULL)
         return fault_set(why, ERR_BUSY, "VMs have too many PCI devices");
-    bool had = d->state == PCI_ATTACHED && d->qid == asker(job);
+    bool had = d->state == DEVBUS_ATTACHED && d->qid == asker(job);
     if (had && !job->again && job->purpose == 0)
         return fault_set(why, ERR_DEVICE_ATTACHED, "pci device dom0:%.60s:%.100s already attached to %s",
                          job->port, t->device.device_id, job->name);
-    bool own = d->state == PCI_FREE || d->qid == asker(job);
-    if (d->state == PCI_FREE) {
+    bool own = d->state == DEVBUS_FREE || d->qid == asker(job);
+    if (d->state == DEVBUS_FREE) {
         d->qid = asker(job);
         d->generation = job->request.context.subject.generation;
         d->mine = !pci_driver_is_for_guests(t->facts.driver);
     }
-    d->until = out->now + (job->purpose == 1 ? PCI_HOLD_START : PCI_HOLD_ATTACH);
+    d->until = out->now + (job->purpose == 1 ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH);
     (void)text_copy(d->name, sizeof d->name, span_of(job->name));
     (void)text_copy(d->port, sizeof d->port, span_of(t->port));
     (void)text_copy(d->device_id, sizeof d->device_id, span_of(t->device.device_id));
-    enum pci_act act = pci_happens(self, out, d, own ? PCI_WANTED : PCI_WANTED_ELSE);
-    if (act == PCI_REFUSE)
+    enum devbus_act act = devbus_happens(&self->table, out, d, own ? DEVBUS_WANTED : DEVBUS_WANTED_ELSE);
+    if (act == DEVBUS_REFUSE)
         return fault_set(why, ERR_BUSY, "the device is just changing hands; try again");
-    return act == PCI_BIND ? begin(self, out, PCI_TASK_BIND, t->sbdf) : 1;
+    return act == DEVBUS_BIND ? begin(self, out, PCI_TASK_BIND, t->sbdf) : 1;
 }
 
 static void looked(struct devbus_pci *self, struct out *out, const struct pci_task *t)
@@ -176,27 +176,27 @@ static void parted(struct devbus_pci *self, struct out *out, const struct pci_ta
 }
 
 /* Ready, and nobody's: it stays bound, as at every start. */
-static void leave_ready(struct devbus_pci *self, struct out *out, struct pci_device *d)
+static void leave_ready(struct devbus_pci *self, struct out *out, struct devbus_device *d)
 {
     d->mine = false;
-    (void)pci_happens(self, out, d, PCI_GIVEN_UP);
+    (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
 }
 
 static void bound(struct devbus_pci *self, struct out *out, const struct pci_task *t)
 {
-    struct pci_device *d = pci_find(self, t->sbdf);
+    struct devbus_device *d = devbus_find(&self->table, t->sbdf);
     bool for_job =
         self->jobs > 0 && self->job[0].type == MESSAGE_bus_prepare && strcmp(self->job[0].sbdf, t->sbdf) == 0;
     if (d != NULL)
-        (void)pci_happens(self, out, d, t->task.r == 0 ? PCI_BOUND : PCI_NOT_BOUND);
+        (void)devbus_happens(&self->table, out, d, t->task.r == 0 ? DEVBUS_BOUND : DEVBUS_NOT_BOUND);
     if (!for_job)
         return;
-    d = pci_find(self, t->sbdf);
+    d = devbus_find(&self->table, t->sbdf);
     if (t->task.r < 0) {
         fail(self, out, t->task.r, &t->task.why);
         return;
     }
-    if (self->job[0].purpose == 2 && d != NULL && d->state == PCI_HELD)
+    if (self->job[0].purpose == 2 && d != NULL && d->state == DEVBUS_HELD)
         leave_ready(self, out, d);
     prepared(self, out);
 }
@@ -204,14 +204,15 @@ static void bound(struct devbus_pci *self, struct out *out, const struct pci_tas
 static void confirm(struct devbus_pci *self, struct out *out)
 {
     struct pci_job *job = &self->job[0];
-    struct pci_device *d = job->present ? pci_add(self, job->sbdf) : pci_find(self, job->sbdf);
+    struct devbus_device *d =
+        job->present ? devbus_add(&self->table, job->sbdf) : devbus_find(&self->table, job->sbdf);
     uint32_t qid = asker(job), generation = job->request.context.subject.generation;
-    if (d != NULL && job->present && d->state == PCI_FREE) {
+    if (d != NULL && job->present && d->state == DEVBUS_FREE) {
         d->qid = qid;
         d->generation = generation;
     }
     if (d != NULL && d->qid == qid)
-        (void)pci_happens(self, out, d, job->present ? PCI_THERE : PCI_NOT_THERE);
+        (void)devbus_happens(&self->table, out, d, job->present ? DEVBUS_THERE : DEVBUS_NOT_THERE);
     pci_tell(self, out, qid, generation);
     if (job->owed)
         REPLY(out, bus_confirm, &job->request, (&(struct bus_confirm_reply){.nothing = 0}));
@@ -220,11 +221,11 @@ static void confirm(struct devbus_pci *self, struct out *out)
 
 static void returned(struct devbus_pci *self, struct out *out, const struct pci_task *t)
 {
-    struct pci_device *d = pci_find(self, t->sbdf);
+    struct devbus_device *d = devbus_find(&self->table, t->sbdf);
     if (t->task.r < 0)
         log_line(LOG_WARN, "%s stays as it is: %s", t->sbdf, t->task.why.text);
     if (d != NULL)
-        (void)pci_happens(self, out, d, PCI_RETURNED);
+        (void)devbus_happens(&self->table, out, d, DEVBUS_RETURNED);
 }
 
 static void ended(struct devbus_pci *self, struct out *out, const struct pci_task *t)
@@ -260,10 +261,10 @@ static void overdue(struct devbus_pci *self, struct out *out)
 {
     struct fault why;
     int r = fault_set(&why, ERR_TIMEOUT, "libvirt has not answered about a PCI device; see its log");
-    struct pci_device *d = pci_find(self, self->doing_sbdf);
+    struct devbus_device *d = devbus_find(&self->table, self->doing_sbdf);
     bool returning = self->doing == PCI_TASK_RETURN;
-    if (d != NULL && (returning || d->state == PCI_BINDING))
-        (void)pci_happens(self, out, d, returning ? PCI_RETURNED : PCI_GIVEN_UP);
+    if (d != NULL && (returning || d->state == DEVBUS_BINDING))
+        (void)devbus_happens(&self->table, out, d, returning ? DEVBUS_RETURNED : DEVBUS_GIVEN_UP);
     if (!returning)
         fail(self, out, r, &why);
 }
@@ -290,9 +291,9 @@ void pci_job_done(struct devbus_pci *self, struct out *out, const struct pci_tas
 
 static bool return_one(struct devbus_pci *self, struct out *out)
 {
-    for (size_t i = 0; i < self->used; i++)
-        if (self->table[i].state == PCI_RETURNING &&
-            begin(self, out, PCI_TASK_RETURN, self->table[i].sbdf) == 0)
+    for (size_t i = 0; i < self->table.used; i++)
+        if (self->table.device[i].state == DEVBUS_RETURNING &&
+            begin(self, out, PCI_TASK_RETURN, self->table.device[i].key) == 0)
             return true;
     return false;
 }

@@ -38,7 +38,7 @@ static void keep_timer(void *shell, uint64_t timer, uint64_t at)
 static void keep_note(void *shell, struct span note)
 {
     (void)shell;
-    assert(note.len <= PCI_NOTE_MAX);
+    assert(note.len <= DEVBUS_NOTE_MAX);
 }
 
 static void leave(void *shell)

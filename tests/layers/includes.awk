@@ -15,6 +15,13 @@ function room_of(path,    room) {
             return room
     return ""
 }
+# Whether the header lies in a folder that the actor of that file shares with others of its family.
+function is_shared(path, header,    common) {
+    for (common in share)
+        if (starts(header, common "/") && starts(path, common "-"))
+            return 1
+    return 0
+}
 function folder(path) { sub(/[^\/]*$/, "", path); return path }
 function complain(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, header, why }
 
@@ -59,7 +66,7 @@ function quoted(    room) {
         complain("its folder has no row in rooms.txt")
     else if (check == "rooms" && room == "actors/" && starts(header, "actors/")) {
         split(FILENAME, part, "/")
-        if (!starts(header, "actors/" part[2] "/"))
+        if (!starts(header, "actors/" part[2] "/") && !is_shared(FILENAME, header))
             complain("that is another actor's")
     } else if (check == "rooms" && !starts(header, room) && !among(header, may[room]))
         complain(room " may include its own and: " (may[room] == "" ? "nothing" : may[room]))
@@ -81,6 +88,7 @@ kind == "rooms" && /^door / {
     for (i = 3; i <= NF; i++)
         built_on[$2] = built_on[$2] " " $i
 }
+kind == "rooms" && /^share / { share[$2] = 1 }
 kind == "rooms" && /^(room|outside) / {
     list = ""
     for (i = 3; i <= NF; i++)

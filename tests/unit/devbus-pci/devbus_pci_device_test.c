@@ -34,7 +34,7 @@ struct bench {
     struct devbus_pci *self;
     struct pci_doors doors;
     struct out out;
-    char tree[64], note[PCI_NOTE_MAX + 1];
+    char tree[64], note[DEVBUS_NOTE_MAX + 1];
     struct task *task;
     uint64_t timer, correlation;
     struct reply reply[REPLIES];
@@ -188,7 +188,7 @@ static void take_note(void *shell, struct span note)
     struct bench *b = shell;
     if (!speaks(b))
         return;
-    assert_true(note.len <= PCI_NOTE_MAX);
+    assert_true(note.len <= DEVBUS_NOTE_MAX);
     memset(b->note, 0, sizeof b->note);
     if (note.len > 0)
         memcpy(b->note, note.at, note.len);
@@ -334,7 +334,7 @@ static void nothing_is_half_done(struct bench *b, bool attached)
 {
     assert_int_equal(is_bound(b), attached);
     assert_string_equal(b->note, "");
-    assert_int_equal(b->self->used, attached ? 1 : 0);
+    assert_int_equal(b->self->table.used, attached ? 1 : 0);
 }
 
 /* ---- the promises ---- */
@@ -356,7 +356,7 @@ static void a_device_is_bound_held_and_told_when_it_is_seen(void **state)
     (void)confirm(b, WORK, 0);
     run(b);
     assert_string_equal(b->attached, "");
-    assert_int_equal(b->self->used, 0);
+    assert_int_equal(b->self->table.used, 0);
     assert_true(is_bound(b)); /* as the reference leaves it */
 }
 
@@ -398,7 +398,7 @@ static void what_was_bound_before_stays_bound_when_it_is_given_up(void **state)
     run(b);
     assert_int_equal(b->returns, 0);
     assert_true(is_bound(b));
-    assert_int_equal(b->self->used, 0);
+    assert_int_equal(b->self->table.used, 0);
     assert_string_equal(b->note, "");
 }
 
@@ -410,9 +410,9 @@ static void another_vm_can_neither_release_nor_confirm_what_is_not_its(void **st
     HEAR(b, bus_release, OTHER, .sbdf = CARD);
     confirm(b, OTHER, 1);
     run(b);
-    assert_int_equal(b->self->used, 1);
-    assert_int_equal(b->self->table[0].qid, WORK);
-    assert_int_equal(b->self->table[0].state, PCI_HELD);
+    assert_int_equal(b->self->table.used, 1);
+    assert_int_equal(b->self->table.device[0].qid, WORK);
+    assert_int_equal(b->self->table.device[0].state, DEVBUS_HELD);
 }
 
 static void a_driver_that_does_not_let_go_is_the_askers_error_and_nothing_is_held(void **state)
@@ -455,7 +455,7 @@ static void a_plan_touches_nothing(void **state)
     run(b);
     assert_true(reply_to(b, plan)->refused);
     assert_int_equal(b->binds, 0);
-    assert_int_equal(b->self->used, 0);
+    assert_int_equal(b->self->table.used, 0);
 }
 
 static void another_card_in_the_slot_is_refused(void **state)
@@ -489,13 +489,13 @@ static void what_is_made_ready_for_a_start_that_does_not_require_it_is_nobodys(v
     run(b);
     assert_int_equal(reply_to(b, asked)->r, 0);
     assert_true(is_bound(b));
-    assert_int_equal(b->self->used, 0);
+    assert_int_equal(b->self->table.used, 0);
     prepare(b, OTHER, 0, 0);
     confirm(b, OTHER, 1);
     asked = prepare(b, WORK, 2, 1);
     run(b);
     assert_int_equal(reply_to(b, asked)->r, 0);
-    assert_int_equal(b->self->table[0].qid, OTHER);
+    assert_int_equal(b->self->table.device[0].qid, OTHER);
 }
 
 static void a_life_that_is_over_holds_nothing(void **state)
@@ -615,18 +615,18 @@ static void killed_while_it_gives_back_it_gives_back(void **state)
 
 static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
 {
-    struct pci_device d = {.sbdf = CARD, .state = PCI_RETURNING, .qid = 7, .generation = 3, .mine = true},
+    struct devbus_device d = {.key = CARD, .state = DEVBUS_RETURNING, .qid = 7, .generation = 3, .mine = true},
                       read;
-    AUTO_TEXT note = TEXT_WITH_LIMIT(PCI_NOTE_MAX);
+    AUTO_TEXT note = TEXT_WITH_LIMIT(DEVBUS_NOTE_MAX);
     (void)state;
-    pci_device_note(&note, &d);
+    devbus_device_note(&note, &d);
     struct span rest = text_span(&note);
-    assert_int_equal(pci_device_read(&rest, &read), 1);
-    assert_memory_equal(&read.sbdf, &d.sbdf, sizeof d.sbdf);
-    assert_int_equal(read.state, PCI_RETURNING);
+    assert_int_equal(devbus_device_read(&rest, &read), 1);
+    assert_memory_equal(&read.key, &d.key, sizeof d.key);
+    assert_int_equal(read.state, DEVBUS_RETURNING);
     assert_int_equal(read.qid, 7);
     assert_true(read.mine);
-    assert_int_equal(pci_device_read(&rest, &read), 0);
+    assert_int_equal(devbus_device_read(&rest, &read), 0);
     static const char *const bad[] = {"x",
                                       "r0000:02:00.0 7;",
                                       "z0000:02:00.0 7 3 1;",
@@ -636,7 +636,7 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) {
         rest = span_of(bad[i]);
         read.qid = 99;
-        assert_int_equal(pci_device_read(&rest, &read), -ERR_BAD);
+        assert_int_equal(devbus_device_read(&rest, &read), -ERR_BAD);
         assert_int_equal(read.qid, 99);
     }
 }

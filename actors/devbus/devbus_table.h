@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * Who has what of one bus: its table, the note of it, and what api is told; the same for every bus, in its
+ * core. */
+#ifndef ACTORS_DEVBUS_DEVBUS_TABLE_H
+#define ACTORS_DEVBUS_DEVBUS_TABLE_H
+
+#include "actors/devbus/devbus_life.h"
+#include "proto/messages.h"
+#include "runtime/core.h"
+#include "runtime/post.h"
+
+enum {
+    DEVBUS_TABLE_MAX = 256, /* devices that somebody has or is to have */
+    DEVBUS_NOTE_MAX = 240,  /* as runtime/core.h: so many devices can be on their way at once */
+};
+/* How long a device is held that nobody attaches: for an attachment and after our own restart, for a start.
+ */
+#define DEVBUS_HOLD_ATTACH (60 * SECONDS)
+#define DEVBUS_HOLD_START  (300 * SECONDS)
+
+struct devbus_table {
+    const char *device_class; /* "pci" */
+    uint64_t holds_timer;     /* the timer of holds that end; its ring is answered with devbus_holds_end */
+    bool marks;               /* the note says also whether anything is attached */
+    bool marked;              /* and that of the incarnation before did */
+    struct devbus_device device[DEVBUS_TABLE_MAX];
+    size_t used;
+    char noted[DEVBUS_NOTE_MAX + 1];
+    /* A device without a port gets its name, or false: it is left out of what api is told. May be NULL. */
+    bool (*name)(void *arg, struct devbus_device *d);
+    void *arg;
+};
+
+struct devbus_device *devbus_find(struct devbus_table *t, const char *key);
+/* NULL when there is no room. */
+struct devbus_device *devbus_add(struct devbus_table *t, const char *key);
+/* One event of one device: notes it, and says what is to be done; DEVBUS_REFUSE: it is as it was. The device
+ * may be gone from the table afterwards. */
+enum devbus_act devbus_happens(struct devbus_table *t, struct out *out, struct devbus_device *d,
+                               enum devbus_event event);
+/* Whether a device of this key can be on its way, too: the note is of a fixed size. */
+bool devbus_has_room(const struct devbus_table *t, const char *key);
+/* Tells api what this VM has; or every VM. */
+void devbus_tell(struct devbus_table *t, struct out *out, uint32_t qid, uint32_t generation);
+void devbus_tell_all(struct devbus_table *t, struct out *out);
+void devbus_read_note(struct devbus_table *t, struct out *out, struct span note);
+/* The hypervisor shows `count` devices of these keys, and no other, as that VM's; `over`: its life has ended.
+ */
+void devbus_sees(struct devbus_table *t, struct out *out, struct subject vm, bool over,
+                 const char (*keys)[DEVBUS_KEY_MAX + 1], size_t count);
+/* Gives up what has been held too long; sets the timer for the next. */
+void devbus_holds_end(struct devbus_table *t, struct out *out);
+
+#endif
