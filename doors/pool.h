@@ -117,9 +117,11 @@ struct pool_known_volume {
     struct volume volume;
     enum pool_known known;
 };
-/* Tells everything that it finds to `tell`. One volume's failure is told and delays no other: the result is
+/* `watch` (or NULL) hears how many of the volumes were looked at, and may end it between two. Tells
+ * everything that it finds to `tell`. One volume's failure is told and delays no other: the result is
  * negative only when the pool itself cannot be read. */
 int pool_recover(struct pool *p, const struct pool_known_volume *known, size_t count,
-                 void (*tell)(void *self, const struct pool_found *found), void *self, struct fault *why);
+                 const struct pool_watch *watch, void (*tell)(void *self, const struct pool_found *found),
+                 void *self, struct fault *why);
 
 #endif

@@ -45,7 +45,8 @@ static int tell_strangers(struct pool *p, const struct pool_known_volume *known,
 }
 
 int pool_recover(struct pool *p, const struct pool_known_volume *known, size_t count,
-                 void (*tell)(void *self, const struct pool_found *found), void *self, struct fault *why)
+                 const struct pool_watch *watch, void (*tell)(void *self, const struct pool_found *found),
+                 void *self, struct fault *why)
 {
     int woken = pool_do(p, POOL_wake, NULL, NULL, why);
     if (woken < 0 && woken != -ERR_NOT_IMPLEMENTED)
@@ -54,6 +55,8 @@ int pool_recover(struct pool *p, const struct pool_known_volume *known, size_t c
         const struct volume *v = &known[i].volume;
         struct fault wrong = {0};
         AUTO_OUTCOME seen = {0};
+        if (watch != NULL && !watch->go_on(watch->self, i, count))
+            return fault_set(why, ERR_CANCELLED, "cancelled; every volume is as it was or as it is to be");
         int r = pool_do(p, POOL_look, &(struct pool_errand){.volume = v}, &seen, &wrong);
         unsigned cure =
             r >= 0 || known[i].known == POOL_HALF_MADE ? pool_cure(known[i].known, &seen.remains) : 0;

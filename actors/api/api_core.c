@@ -20,6 +20,12 @@ static void on_happened(struct api *self, struct out *out, const struct envelope
     api_take_happened(self, out, e, m);
 }
 
+static void on_noticed(struct api *self, struct out *out, const struct envelope *e, const struct noticed *m)
+{
+    (void)out;
+    api_take_noticed(self, e, m);
+}
+
 static void on_facts(struct api *self, struct out *out, const struct envelope *e, const struct facts *m)
 {
     api_facts_take(self, e, m, out->now);

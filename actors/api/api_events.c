@@ -137,6 +137,8 @@ bool api_subscriber_gone(struct api *self, uint64_t conn)
 
 static bool wants(const struct subscriber *s, const struct record *r)
 {
+    if (r->noticed && !s->numbered)
+        return false;
     if (s->qid == QID_GLOBAL)
         return !r->own;
     return s->qid == r->qid && s->generation == r->generation;
@@ -164,7 +166,7 @@ static uint32_t subject_generation(const struct api *self, const struct envelope
 }
 
 static void publish_one(struct api *self, const struct envelope *e, uint32_t index,
-                        const struct event_item *event)
+                        const struct event_item *event, bool noticed)
 {
     struct record like = {
         .number = e->number,
@@ -172,6 +174,7 @@ static void publish_one(struct api *self, const struct envelope *e, uint32_t ind
         .qid = event->qid,
         .generation = subject_generation(self, e, event->qid),
         .own = is_own(event->name),
+        .noticed = noticed,
     };
     write_record(&self->record, subject_name(self, event->qid, e->number), event);
     if (self->record.failed < 0)
@@ -186,7 +189,15 @@ void api_publish(struct api *self, const struct envelope *e, const struct wire_l
     struct reader in = list_reader(events);
     for (uint32_t index = 0; event_item_next(&in, &event) == 1; index++)
         if (is_forwarded(event.name))
-            publish_one(self, e, index, &event);
+            publish_one(self, e, index, &event, false);
+}
+
+void api_publish_noticed(struct api *self, const struct envelope *e, const struct wire_list *events)
+{
+    struct event_item event;
+    struct reader in = list_reader(events);
+    for (uint32_t index = 0; event_item_next(&in, &event) == 1; index++)
+        publish_one(self, e, index, &event, true);
 }
 
 static void finish_all(struct api *self, struct span said)

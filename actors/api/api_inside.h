@@ -92,7 +92,8 @@ struct record {
     uint64_t number; /* of the envelope that it came in */
     uint32_t index;  /* among the events of that envelope */
     uint32_t qid, generation;
-    bool own; /* for who listens to that VM alone */
+    bool own;     /* for who listens to that VM alone */
+    bool noticed; /* for who listens by bulkhead.Events */
     size_t len;
     char bytes[];
 };
@@ -178,6 +179,7 @@ void api_line(struct text *reply, const char *text); /* with its LF */
 void api_load(struct api *self, struct out *out);
 void api_loaded(struct api *self, struct out *out, const struct answer *a);
 void api_take_delta(struct api *self, struct out *out, const struct envelope *e, const struct delta *m);
+void api_take_noticed(struct api *self, const struct envelope *e, const struct noticed *m);
 void api_take_happened(struct api *self, struct out *out, const struct envelope *e, const struct happened *m);
 void api_late_clear(struct api *self);
 /* Whatever was computed from the model or the facts is out of date. */
@@ -247,6 +249,8 @@ void api_history_free(struct history *h);
 
 /* api_events.c */
 void api_publish(struct api *self, const struct envelope *e, const struct wire_list *events);
+/* The same of what only bulkhead.Events tells. */
+void api_publish_noticed(struct api *self, const struct envelope *e, const struct wire_list *events);
 void api_epoch_changed(struct api *self);
 void api_gap(struct api *self);
 bool api_subscriber_gone(struct api *self, uint64_t conn);

@@ -198,6 +198,14 @@ void api_take_happened(struct api *self, struct out *out, const struct envelope 
         late_add(self, e);
 }
 
+void api_take_noticed(struct api *self, const struct envelope *e, const struct noticed *m)
+{
+    if (self->is_loaded)
+        api_publish_noticed(self, e, &m->events);
+    else
+        late_add(self, e);
+}
+
 static void late_departures(struct api *self)
 {
     struct late *l;
@@ -213,10 +221,13 @@ static int late_take(struct api *self, const struct late *l)
 {
     struct delta delta;
     struct happened happened;
+    struct noticed noticed;
     if (l->e.type == MESSAGE_delta && delta_decode(&delta, l->e.body) == 0)
         return take(self, &l->e, &delta);
     if (l->e.type == MESSAGE_happened && happened_decode(&happened, l->e.body) == 0)
         api_publish(self, &l->e, &happened.events);
+    if (l->e.type == MESSAGE_noticed && noticed_decode(&noticed, l->e.body) == 0)
+        api_publish_noticed(self, &l->e, &noticed.events);
     return 0;
 }
 

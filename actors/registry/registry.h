@@ -263,8 +263,13 @@ void pools_follow(struct registry *r, struct out *out, const struct plan *p); /*
 void pool_tell_to(struct registry *r, struct out *out, const struct request *to);
 void volume_tell_to(struct registry *r, struct out *out, const struct envelope *e,
                     const struct volume_tell *m);
+/* registry_recover.c: what a pool that begins to serve is told of its volumes. */
+void pool_volumes_tell(struct registry *r, struct out *out, const struct request *to,
+                       const struct pool_volumes *m);
 void leftovers_remove_of(struct registry *r, struct out *out, const struct plan_job *jobs);
 void leftovers_remove(struct registry *r, struct out *out); /* once, when changes may begin */
+/* An operation under way is at this leftover. */
+bool storage_is_at(const struct registry *r, struct span leftover);
 /* The pool that an operation under way sets up for this instance, or NULL. */
 const struct plan_job *storage_new_pool(const struct registry *r, uint32_t instance);
 

@@ -452,6 +452,13 @@ static void on_volume_tell(struct registry *r, struct out *out, const struct env
     volume_tell_to(r, out, e, m);
 }
 
+static void on_pool_volumes(struct registry *r, struct out *out, const struct envelope *e,
+                            const struct pool_volumes *m)
+{
+    struct request request = request_of(e);
+    pool_volumes_tell(r, out, &request, m);
+}
+
 #define MAILBOX "proto/registry.def"
 #define SELF    struct registry
 #include "runtime/dispatch.h"

@@ -38,6 +38,19 @@ int storage_is_being_made(void *arg, const char *name)
     return 0;
 }
 
+bool storage_is_at(const struct registry *r, struct span leftover)
+{
+    const struct pending_operation *o;
+    DL_FOREACH(r->operations, o)
+    {
+        for (const struct plan_job *job = o->work != NULL ? o->work->plan.job : NULL; job != NULL;
+             job = job->next)
+            if (leftover_key_is(job, leftover))
+                return true;
+    }
+    return false;
+}
+
 const struct plan_job *storage_new_pool(const struct registry *r, uint32_t instance)
 {
     const struct pending_operation *o;

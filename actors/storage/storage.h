@@ -12,7 +12,7 @@
 #include "runtime/post.h"
 
 /* Verbs at work at a time; what waits, the next is answered BUSY. */
-enum { STORAGE_HANDS = 4, STORAGE_QUEUE_MAX = 1024, STORAGE_LINES_MAX = 4096 };
+enum { STORAGE_HANDS = 4, STORAGE_QUEUE_MAX = 1024, STORAGE_LINES_MAX = 4096, STORAGE_NOTE = 96 };
 
 /* What the thread that works and the core share of one verb. It lives until both have let go of it. */
 struct storage_watch {
@@ -21,10 +21,18 @@ struct storage_watch {
 };
 
 /* Verbs of doors/pool_verb.def, and those that are more than one of them. */
-enum { STORAGE_OPEN = POOL_VERBS, STORAGE_CLEAR, STORAGE_VERBS };
+enum { STORAGE_OPEN = POOL_VERBS, STORAGE_CLEAR, STORAGE_RECOVER, STORAGE_VERBS };
 /* Its name, or NULL; and the number of a name, or -ERR_UNKNOWN. */
 const char *storage_verb_name(unsigned verb);
 int storage_verb_find(const char *name);
+
+/* What STORAGE_RECOVER found, a line each: "<vid>\t<what was done>\t<why that failed>". */
+enum { RECOVER_FOUND_MOST = 64 << 10 };
+/* Volumes that registry knows. */
+struct storage_volumes {
+    struct pool_known_volume *at;
+    size_t count, room;
+};
 
 /* One verb for the worker. */
 struct storage_task {
@@ -37,7 +45,9 @@ struct storage_task {
     struct volume volume, source;
     uint64_t size;
     char revision[64];
-    struct storage_watch *watch; /* the job's, which outlives the task */
+    struct storage_watch *watch;  /* the job's, which outlives the task */
+    struct storage_volumes known; /* RECOVER: it owns them */
+    struct text found;
     struct pool_outcome outcome;
 };
 
@@ -48,6 +58,8 @@ struct storage_doors {
 };
 /* `doors` is a struct storage_doors. */
 void storage_perform(void *doors, struct task *task);
+/* A struct pool_watch's: `self` is a struct storage_watch. */
+bool storage_watch_on(void *self, uint64_t done, uint64_t total);
 /* What the outcome holds; the task itself is its shell's. */
 void storage_task_free_content(struct storage_task *t);
 
@@ -69,6 +81,16 @@ struct volume_job {
     struct storage_watch *watch;
 };
 
+/* What a crash left is looked for once, before the pool serves. */
+struct storage_recovery {
+    bool done;        /* in this incarnation, or by the note in this boot */
+    uint64_t job;     /* whose tag its questions bear; 0: none is under way */
+    unsigned tries;   /* until registry is certain who lives */
+    uint64_t next_at; /* when it is asked again; 0: it was asked */
+    bool certain;
+    struct storage_volumes known;
+};
+
 enum storage_state { STORAGE_ASKS, STORAGE_OPENS, STORAGE_SERVES, STORAGE_FAILED };
 
 struct storage {
@@ -82,7 +104,9 @@ struct storage {
     struct volume_job *jobs;
     unsigned count, working;
     uint64_t tags, refused;
-    uint64_t ask_at; /* when registry is asked again; 0: not */
+    uint64_t ask_at;         /* when registry is asked again; 0: not */
+    char note[STORAGE_NOTE]; /* of the incarnation before: the pool that was recovered in this boot */
+    struct storage_recovery recovery;
 };
 
 enum storage_timer { STORAGE_TIMER_REST = 1, STORAGE_TIMER_TICK };
@@ -92,6 +116,8 @@ extern const struct actor storage_actor;
 /* ---- storage_job.c: the list of what is asked ---- */
 /* NULL, and the asker is answered, when there is no room. */
 struct volume_job *job_add(struct storage *s, struct out *out, const struct envelope *e, unsigned verb);
+/* One of its own, before all others; NULL: no room. */
+struct volume_job *job_add_first(struct storage *s, struct out *out, unsigned verb);
 struct volume_job *job_find(struct storage *s, uint64_t number);
 void job_refuse(struct storage *s, struct out *out, struct volume_job *job, int r, const struct fault *why);
 /* It is answered, or nobody waits: it leaves the list. */
@@ -104,6 +130,16 @@ void jobs_refuse_all(struct storage *s, struct out *out, int r,
 void jobs_tick(struct storage *s, struct out *out);
 void jobs_cancel(struct storage *s, struct out *out, const struct envelope *e);
 void jobs_title(struct storage *s, struct out *out);
+
+/* ---- storage_recover.c: what a crash left, before anything else is done ---- */
+/* The pool is open: begins, unless that was done. */
+void recover_begin(struct storage *s, struct out *out);
+void recover_answered(struct storage *s, struct out *out, struct volume_job *job, const struct answer *a);
+void recover_done(struct storage *s, struct out *out, struct storage_task *t);
+void recover_tick(struct storage *s, struct out *out);
+void recover_forget(struct storage *s);
+/* On the worker's thread. */
+int recover_perform(struct pool *p, struct storage_task *t);
 
 /* ---- storage_answer.c: the replies ---- */
 void storage_answer(struct out *out, const struct volume_job *job, const struct storage_task *t);

@@ -28,6 +28,7 @@ static int begin(void *self, struct out *out, const struct life *life)
     struct storage *s = self;
     s->instance = life->self.instance;
     s->lines = TEXT_WITH_LIMIT(STORAGE_LINES_MAX);
+    (void)text_copy(s->note, sizeof s->note, life->note);
     out_timer(out, STORAGE_TIMER_REST, out->now + LINGER);
     out_ready(out);
     return 0;
@@ -108,6 +109,7 @@ static void opened(struct storage *s, struct out *out, const struct storage_task
     }
     s->side_by_side = t->success;
     s->state = STORAGE_SERVES;
+    recover_begin(s, out);
     open_when_idle(s, out);
     jobs_go_on(s, out);
 }
@@ -122,7 +124,8 @@ static int understand(struct storage *s, struct out *out, const struct envelope 
     struct fault why;
     int number = storage_verb_find(verb);
     out_timer(out, STORAGE_TIMER_REST, out->now + LINGER);
-    if (number < 0 || number == STORAGE_OPEN || (allowed != NULL && strstr(allowed, verb) == NULL)) {
+    if (number < 0 || number == STORAGE_OPEN || number == STORAGE_RECOVER ||
+        (allowed != NULL && strstr(allowed, verb) == NULL)) {
         reply_error(out, &request, -ERR_REFUSED, NULL);
         return -ERR_REFUSED;
     }
@@ -221,10 +224,12 @@ static void on_pool_config(struct storage *s, struct out *out, const struct enve
     (void)e;
     if (strcmp(s->name, m->pool) != 0 || s->name[0] == '\0')
         return;
-    if (m->lines.len == 0)
+    if (m->lines.len == 0) {
+        out_note(out, (struct span){NULL, 0});
         out_leave(out); /* the next pool of this number begins in a jail of its own */
-    else
+    } else {
         learn(s, out, m->pool, m->lines);
+    }
 }
 
 #define MAILBOX "proto/storage.def"
@@ -252,6 +257,10 @@ static void answered(void *self, struct out *out, const struct answer *a)
     struct volume_job *job = job_find(s, a->tag);
     if (job == NULL || a->progress || job->state != JOB_ASKS)
         return;
+    if (job->verb == STORAGE_RECOVER) {
+        recover_answered(s, out, job, a);
+        return;
+    }
     char name[VOLUME_NAME_MAX + 1];
     memcpy(name, job->volume.name, sizeof name);
     int r = a->r < 0 ? a->r : volume_tell_reply_decode(&m, a->e->body);
@@ -273,10 +282,12 @@ static void done(void *self, struct out *out, const struct done *d)
     if (t == NULL)
         return;
     struct volume_job *job = t->verb != STORAGE_OPEN ? job_find(s, t->job) : NULL;
-    if (job != NULL) {
+    if (t->verb == STORAGE_RECOVER)
+        recover_done(s, out, t);
+    else if (job != NULL)
         storage_answer(out, job, t);
+    if (job != NULL)
         job_end(s, job);
-    }
     if (t->verb == STORAGE_OPEN && s->state == STORAGE_OPENS)
         opened(s, out, t);
     open_when_idle(s, out);
@@ -289,6 +300,7 @@ static void timer(void *self, struct out *out, uint64_t number)
 {
     struct storage *s = self;
     if (number == STORAGE_TIMER_TICK) {
+        recover_tick(s, out);
         jobs_tick(s, out);
         return;
     }
@@ -302,6 +314,7 @@ static void end(void *self)
     struct storage *s = self;
     while (s->jobs != NULL)
         job_end(s, s->jobs);
+    recover_forget(s);
     text_free(&s->lines);
 }
 

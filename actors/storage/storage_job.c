@@ -38,6 +38,25 @@ struct volume_job *job_add(struct storage *s, struct out *out, const struct enve
     return job;
 }
 
+struct volume_job *job_add_first(struct storage *s, struct out *out, unsigned verb)
+{
+    struct volume_job *job = calloc(1, sizeof *job);
+    struct storage_watch *watch = job != NULL ? calloc(1, sizeof *watch) : NULL;
+    if (watch == NULL) {
+        free(job);
+        return NULL;
+    }
+    job->number = ++s->tags;
+    job->verb = verb;
+    job->since = out->now;
+    job->watch = watch;
+    DL_PREPEND(s->jobs, job);
+    s->count++;
+    if (s->count == 1)
+        out_timer(out, STORAGE_TIMER_TICK, out->now + TICK);
+    return job;
+}
+
 struct volume_job *job_find(struct storage *s, uint64_t number)
 {
     struct volume_job *job;
@@ -121,6 +140,10 @@ static void begin(struct storage *s, struct out *out, struct volume_job *job)
     t->size = job->size;
     memcpy(t->revision, job->revision, sizeof t->revision);
     t->watch = job->watch;
+    if (job->verb == STORAGE_RECOVER) {
+        t->known = s->recovery.known;
+        s->recovery.known = (struct storage_volumes){0};
+    }
     job->state = JOB_WORKS;
     s->working++;
     out_task(out, &t->task);
@@ -155,11 +178,16 @@ void jobs_cancel(struct storage *s, struct out *out, const struct envelope *e)
     jobs_go_on(s, out);
 }
 
-/* As long as bytes move its asker goes on waiting. */
-static void tell(struct out *out, struct volume_job *job)
+/* As long as bytes move its asker goes on waiting; who waits for the search after a crash, as long as that
+ * gets on. */
+static void tell(const struct storage *s, struct out *out, struct volume_job *job)
 {
-    uint64_t bytes = atomic_load(&job->watch->done);
-    if (job->state != JOB_WORKS || out->now - job->told_at < TELL_EVERY || bytes == job->bytes)
+    const struct volume_job *first = s->jobs;
+    const struct volume_job *mover = job->state == JOB_WORKS          ? job
+                                     : first->verb == STORAGE_RECOVER ? first
+                                                                      : NULL;
+    uint64_t bytes = mover != NULL ? atomic_load(&mover->watch->done) : job->bytes;
+    if (job->request.type == 0 || out->now - job->told_at < TELL_EVERY || bytes == job->bytes)
         return;
     job->bytes = bytes;
     job->told_at = out->now;
@@ -176,7 +204,7 @@ void jobs_tick(struct storage *s, struct out *out)
         if (job->state != JOB_WORKS && deadline != 0 && deadline <= out->now)
             job_end(s, job); /* the router has answered for us: nothing has begun, and nothing will */
         else
-            tell(out, job);
+            tell(s, out, job);
     }
     jobs_go_on(s, out);
     out_timer(out, STORAGE_TIMER_TICK, s->count > 0 ? out->now + TICK : 0);

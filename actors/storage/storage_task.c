@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Verbs on the worker's threads; in storage. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "actors/storage/storage.h"
@@ -11,6 +12,7 @@ static const char *const names[STORAGE_VERBS] = {
 #include "doors/pool_verb.def"
     "open",
     "clear",
+    "recover",
 };
 
 const char *storage_verb_name(unsigned verb)
@@ -29,9 +31,11 @@ int storage_verb_find(const char *name)
 void storage_task_free_content(struct storage_task *t)
 {
     pool_outcome_free(&t->outcome);
+    text_free(&t->found);
+    free(t->known.at);
 }
 
-static bool go_on(void *self, uint64_t done, uint64_t total)
+bool storage_watch_on(void *self, uint64_t done, uint64_t total)
 {
     struct storage_watch *watch = self;
     atomic_store(&watch->done, done);
@@ -48,7 +52,7 @@ static struct pool_errand errand_of(struct storage_task *t)
         .fd = -1,
         .success = t->success,
         .revision = {t->revision[0] != '\0' ? t->revision : NULL, strlen(t->revision)},
-        .watch = {go_on, t->watch},
+        .watch = {storage_watch_on, t->watch},
     };
 }
 
@@ -100,6 +104,8 @@ void storage_perform(void *doors, struct task *task)
         task->r = open_pool(d, t);
     else if (d->pool == NULL)
         task->r = fault_set(&task->why, ERR_STATE, "the pool is not open");
+    else if (t->verb == STORAGE_RECOVER)
+        task->r = recover_perform(d->pool, t);
     else if (t->verb == STORAGE_CLEAR)
         task->r = clear(d->pool, &e, t);
     else if (t->verb == POOL_start)

@@ -279,7 +279,7 @@ static void is_old_or_new(const struct trial *t, bool done, unsigned n)
     struct pool_known_volume known = {private, POOL_AT_REST};
     lvm_fake.dead = false;
     lvm_fake.fail_at = 0;
-    assert_int_equal(pool_recover(pool, &known, 1, tell, NULL, &why), 0);
+    assert_int_equal(pool_recover(pool, &known, 1, NULL, tell, NULL, &why), 0);
     char seen = word("vm-a-private");
     if (seen != t->new && (done || seen != t->old))
         fail_msg("%s, command %u: it is %c, neither %c nor %c", pool_verb_name(t->verb), n, seen, t->old,
@@ -292,7 +292,7 @@ static void is_old_or_new(const struct trial *t, bool done, unsigned n)
         assert_int_equal(word("vm-a-private"), seen);
     }
     known.known = POOL_HALF_MADE;
-    assert_int_equal(pool_recover(pool, &known, 1, tell, NULL, &why), 0);
+    assert_int_equal(pool_recover(pool, &known, 1, NULL, tell, NULL, &why), 0);
     assert_int_equal(lvm_fake.count, 1 + revisions(&root));
     must(POOL_create, &private);
 }

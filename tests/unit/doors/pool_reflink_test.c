@@ -400,18 +400,18 @@ static void recovery_finishes_what_is_known_and_touches_no_stranger(void **state
     assert_non_null(f);
     fclose(f);
     strangers = 0;
-    assert_int_equal(pool_recover(h.p, &known, 1, tell, &cures, &h.why), 0);
+    assert_int_equal(pool_recover(h.p, &known, 1, NULL, tell, &cures, &h.why), 0);
     assert_int_equal(cures, POOL_CURE_TIDY);
     assert_int_equal(strangers, 1);
     files_are(&h, "0a--", "");
     assert_int_not_equal(access(at(&h, ".img~deadbeef"), F_OK), 0);
     known.known = POOL_AT_REST;
     cures = 0;
-    assert_int_equal(pool_recover(h.p, &known, 1, tell, &cures, &h.why), 0);
+    assert_int_equal(pool_recover(h.p, &known, 1, NULL, tell, &cures, &h.why), 0);
     assert_int_equal(cures, POOL_CURE_STOP);
     files_are(&h, "a-a-", "1");
     known.known = POOL_HALF_MADE;
-    assert_int_equal(pool_recover(h.p, &known, 1, tell, &cures, &h.why), 0);
+    assert_int_equal(pool_recover(h.p, &known, 1, NULL, tell, &cures, &h.why), 0);
     files_are(&h, "----", "");
     must(&h, POOL_create); /* the name can be used again */
     files_are(&s, "0-0-", "");

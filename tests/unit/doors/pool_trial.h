@@ -155,7 +155,7 @@ static void is_old_or_new(const struct scene *s, bool done, const char *when, un
     struct fault why = {0};
     int left = 0;
     found_wrong = 0;
-    assert_int_equal(pool_recover(p, known, 2, tell, NULL, &why), 0);
+    assert_int_equal(pool_recover(p, known, 2, NULL, tell, NULL, &why), 0);
     assert_int_equal(found_wrong, 0);
     char word = read_pattern(path_of(".img"), NULL);
     bool late = !done && s->t->started && word == '0'; /* the session's last words did not reach the disk */
@@ -175,7 +175,7 @@ static void is_old_or_new(const struct scene *s, bool done, const char *when, un
         assert_int_equal(read_pattern(path_of(".img"), NULL), word);
     }
     known[0].known = POOL_HALF_MADE; /* and the name can be used again */
-    assert_int_equal(pool_recover(p, known, 1, tell, NULL, &why), 0);
+    assert_int_equal(pool_recover(p, known, 1, NULL, tell, NULL, &why), 0);
     must(p, POOL_create, &s->e);
     assert_int_equal(read_pattern(path_of(".img"), NULL), '0');
 }
