@@ -5,6 +5,7 @@
 
 #include "actors/registry/registry_store.h"
 #include "model/operation.h"
+#include "proto/host_phase.h"
 #include "runtime/post.h"
 
 /* Operations that wait for their turn; the next is answered BUSY. */
@@ -19,6 +20,8 @@ enum { REGISTRY_EARLY_MAX = 8 };
 enum { REGISTRY_STARTS = 4 };
 /* Disposables that are being preloaded at once, and lists of them that wait to be filled. */
 enum { REGISTRY_PRELOADS = 4, REGISTRY_REFILLS = 64 };
+/* Who waits for the same sleep, or the same waking. */
+enum { REGISTRY_SLEEPERS = 4 };
 enum { DISPIDS = 10000 };
 
 /* Where an operation is. */
@@ -117,6 +120,17 @@ struct registry {
     } preloading[REGISTRY_PRELOADS];
     bool end_due[QID_MAX + 1];         /* disposables whose removal the store has not taken yet */
     bool leaves[QID_MAX + 1], leavers; /* preloaded disposables that a commit takes from their list */
+    struct registry_sleep {
+        enum { SLEEP_NONE, SLEEP_DROPS, SLEEP_ASKS } step;
+        bool wakes;
+        enum host_phase phase;
+        struct request askers[REGISTRY_SLEEPERS];
+        unsigned asker_count;
+        uint64_t first;            /* tag of the first question of this phase */
+        uint16_t qid[QID_MAX + 1]; /* who was asked, in the order of the tags; 0: has answered */
+        uint32_t asked, waits;
+        char failures[400];
+    } sleep;
     char host_fact[FACTS][REGISTRY_FACT_TEXT];
     bool host_fact_known[FACTS];
     bool told_foreign;
@@ -131,7 +145,15 @@ struct registry {
     void *pool_place_arg;
 };
 
-enum registry_timer { TIMER_SETTLE = 1, TIMER_EXPORT, TIMER_EXPIRY, TIMER_REFILL, TIMER_ENDS, TIMER_TRIM };
+enum registry_timer {
+    TIMER_SETTLE = 1,
+    TIMER_EXPORT,
+    TIMER_EXPIRY,
+    TIMER_REFILL,
+    TIMER_ENDS,
+    TIMER_TRIM,
+    TIMER_SLEEP
+};
 
 extern const struct actor registry_actor;
 
@@ -200,6 +222,18 @@ void preload_host_is_heard(struct registry *r, struct out *out);
 void preload_failed(struct registry *r, struct out *out, enum operation operation, uint32_t qid);
 void preload_timer(struct registry *r, struct out *out);
 bool preload_answered(struct registry *r, struct out *out, const struct answer *a);
+
+/* Every list is emptied; whether one is not empty yet. */
+void preload_drop_all(struct registry *r, struct out *out);
+bool preload_any(const struct registry *r);
+
+/* registry_sleep.c: the VMs follow the host into sleep and out of it. */
+void sleep_begin(struct registry *r, struct out *out, const struct envelope *e, const struct host_sleep *m);
+void sleep_go_on(struct registry *r, struct out *out); /* begins what waits until it is known who runs */
+bool sleep_answered(struct registry *r, struct out *out, const struct answer *a);
+void sleep_dropped(struct registry *r, struct out *out); /* a list of preloaded disposables has changed */
+void sleep_timer(struct registry *r, struct out *out);
+bool sleep_holds_preloads(const struct registry *r);
 
 /* registry_guest.c: what a guest says, checked again, as an operation of its VM or as an event. */
 void guest_said_words(struct registry *r, struct out *out, const struct envelope *e,

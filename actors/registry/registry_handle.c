@@ -35,6 +35,7 @@ static void settle(struct registry *r, struct out *out)
     out_timer(out, TIMER_SETTLE, 0);
     leftovers_remove(r, out);
     operate_go_on(r, out);
+    sleep_go_on(r, out);
 }
 
 static void tell_roster(struct registry *r, struct out *out, const struct request *to)
@@ -251,6 +252,10 @@ static void timer(void *arg, struct out *out, uint64_t number)
         chore_timer(r, out);
         return;
     }
+    if (number == TIMER_SLEEP) {
+        sleep_timer(r, out);
+        return;
+    }
     if (number == TIMER_TRIM) {
         history_trim(r, out);
         return;
@@ -269,7 +274,7 @@ static void stop(void *arg, struct out *out)
 
 static void answered(void *arg, struct out *out, const struct answer *a)
 {
-    if (!chore_answered(arg, out, a) && !preload_answered(arg, out, a))
+    if (!chore_answered(arg, out, a) && !preload_answered(arg, out, a) && !sleep_answered(arg, out, a))
         operate_prepared(arg, out, a);
 }
 
@@ -385,6 +390,12 @@ static void on_daemons(struct registry *r, struct out *out, const struct envelop
     }
     view_daemons(r, vm_qid(vm), &reply);
     (void)REPLY(out, daemons, &request, &reply);
+}
+
+static void on_host_sleep(struct registry *r, struct out *out, const struct envelope *e,
+                          const struct host_sleep *m)
+{
+    sleep_begin(r, out, e, m);
 }
 
 static void on_transfer(struct registry *r, struct out *out, const struct envelope *e,

@@ -167,6 +167,10 @@ void preload_timer(struct registry *r, struct out *out)
         uint32_t qid = r->refill[i].qid;
         if (r->refill[i].at == 0 || r->refill[i].at > out->now)
             continue;
+        if (sleep_holds_preloads(r)) {
+            r->refill[i].at = out->now + WHEN_FULL;
+            continue;
+        }
         r->refill[i].at = 0;
         if (model_vm(r->model, qid) != NULL)
             refill(r, out, qid);
@@ -230,6 +234,7 @@ void preload_failed(struct registry *r, struct out *out, enum operation operatio
         end_unused(r, out, qid); /* the next look makes another one */
     else if (operation == OPERATION_preload_create || operation == OPERATION_preload_drop)
         look_at(r, out, qid, AFTER_A_CHANGE);
+    sleep_dropped(r, out);
 }
 
 /* ---- what a commit brings ---- */
@@ -304,6 +309,7 @@ void preload_after(struct registry *r, struct out *out, enum operation operation
         (void)ASK(out, vm_unpause, ((struct address){KIND_VM, p->qid}), &c, 0, NO_MESSAGE(vm_unpause));
     }
     end_leavers(r, out);
+    sleep_dropped(r, out);
 }
 
 /* ---- ends of lives, and beginnings of registry ---- */
@@ -354,4 +360,20 @@ void preload_host_is_heard(struct registry *r, struct out *out)
         if (preload_max(&r->known, qid) > 0)
             look_at(r, out, qid, delay_of(r, qid));
     }
+}
+
+void preload_drop_all(struct registry *r, struct out *out)
+{
+    for (const struct vm *vm = model_vm_from(r->model, 1); vm != NULL;
+         vm = model_vm_from(r->model, vm_qid(vm) + 1))
+        (void)drop_some(r, out, vm_qid(vm), DROP_ALL, 0);
+}
+
+bool preload_any(const struct registry *r)
+{
+    for (const struct vm *vm = model_vm_from(r->model, 1); vm != NULL;
+         vm = model_vm_from(r->model, vm_qid(vm) + 1))
+        if (preload_count(preload_list(&r->known, vm_qid(vm))) > 0)
+            return true;
+    return false;
 }

@@ -10,6 +10,7 @@
 #include "actors/vm/vm_device.h"
 #include "actors/vm/vm_note.h"
 #include "actors/vm/vm_task.h"
+#include "proto/host_phase.h"
 #include "proto/messages.h"
 #include "runtime/post.h"
 
@@ -41,7 +42,17 @@ enum vm_errand {
     ERRAND_ATTACH,
     ERRAND_DETACH,
     ERRAND_DEVICES,
+    ERRAND_HOST,
     ERRANDS
+};
+
+/* Where the host's sleep found it, or brought it. */
+enum vm_host_mark { VM_UNMARKED, VM_SLEPT_BEFORE, VM_PUT_TO_SLEEP };
+
+/* A service of the guest: `user` empty is its default user; `connect_seconds` 0: no limit of its own. */
+struct vm_call {
+    const char *service, *user;
+    unsigned seconds, connect_seconds;
 };
 
 /* How a step ended. */
@@ -59,6 +70,7 @@ struct vm_request {
     bool owed, force, wait;
     bool detach, attach, fill; /* NET: what it is for */
     bool put_off;              /* NET: it was planned for a VM that is paused */
+    enum host_phase phase;     /* HOST */
     struct vm_plug *plug;      /* of an attachment or detachment: whose answer frees it */
     uint64_t deadline;         /* until when its asker waits, as far as we told it to; 0: not said */
     uint64_t until;            /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
@@ -115,6 +127,7 @@ struct vm {
     bool bare;      /* the domain has no QubesDB: this host has no such daemon */
     bool qrexec_up; /* its qrexec daemon was started */
     bool peeking;   /* a look is under way beside the errand */
+    enum vm_host_mark host_mark;
 
     bool look_wanted, kill_wanted;
     bool owes_last;             /* nothing is left of a start that failed, but what was unwanted then */
@@ -179,6 +192,19 @@ void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result)
 void vm_attach_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_detach_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_host_step(struct vm *vm, struct out *out, const struct vm_result *result);
+
+/* ---- vm_service.c ---- */
+/* Calls it; the errand's step hears its end. False: it cannot be called, and nothing was said. */
+bool vm_service(struct vm *vm, struct out *out, const struct vm_call *call);
+/* How the call has ended: 0, or the error that it is; or only a line of the log. */
+int vm_service_end(const struct vm *vm, const struct vm_call *call, const struct vm_result *result,
+                   struct fault *why);
+void vm_service_logged(const struct vm *vm, const struct vm_call *call, const struct vm_result *result);
+
+/* ---- vm_host.c ---- */
+/* It was woken: whoever lets it sleep next is not the host. */
+void vm_host_forgets(struct vm *vm, struct out *out);
 
 /* ---- vm_storage.c: the volumes, one after the other ---- */
 void vm_storage_begin(struct vm *vm);

@@ -20,6 +20,7 @@ static int core_begin(void *self, struct out *out, const struct life *life)
     vm->has_stored = vm->note.step != STEP_NONE;
     vm->hung_before = vm->note.abandoned;
     vm->unwanted = vm->owes_last = vm->note.unwanted;
+    vm->host_mark = vm->note.host <= VM_PUT_TO_SLEEP ? (enum vm_host_mark)vm->note.host : VM_UNMARKED;
     if (vm->note.step == STEP_DEFINING || vm->note.step == STEP_CREATING)
         vm->settles_until = out->now + SETTLE_SECONDS * SECONDS;
     return 0;

@@ -78,6 +78,11 @@ static void on_vm_resume(struct vm *vm, struct out *out, const struct envelope *
     queue(vm, out, e, (struct vm_request){.errand = ERRAND_RESUME});
 }
 
+static void on_vm_host(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_host *m)
+{
+    queue(vm, out, e, (struct vm_request){.errand = ERRAND_HOST, .phase = (enum host_phase)m->phase});
+}
+
 static void on_vm_console(struct vm *vm, struct out *out, const struct envelope *e,
                           const struct vm_console *m)
 {

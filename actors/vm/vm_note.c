@@ -27,9 +27,10 @@ void vm_note_write(struct text *out, const struct vm_note *n)
         return;
     text_format(out,
                 "step=%s bare=%d qrexec=%d created=%d abandoned=%d unwanted=%d domid=%" PRIu32
-                " started=%" PRIu64 " seq=%" PRIu64 " op=%" PRIu64 " op2=%" PRIu64 " caller=%" PRIu32,
+                " started=%" PRIu64 " seq=%" PRIu64 " op=%" PRIu64 " op2=%" PRIu64 " caller=%" PRIu32
+                " host=%" PRIu32,
                 vm_step_name(n->step), n->bare, n->qrexec, n->created, n->abandoned, n->unwanted, n->domid,
-                n->started, n->seq, n->op.high, n->op.low, n->caller);
+                n->started, n->seq, n->op.high, n->op.low, n->caller, n->host);
 }
 
 static int read_step(struct span value, enum vm_step *step)
@@ -67,6 +68,7 @@ static int read_word(struct span key, struct span value, struct vm_note *n)
     WORD("op", op.high)
     WORD("op2", op.low)
     WORD("caller", caller)
+    WORD("host", host)
 #undef WORD
     return -ERR_BAD;
 }
@@ -108,6 +110,7 @@ void vm_note_again(struct vm *vm, struct out *out)
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(VM_NOTE_MAX);
     vm->note.abandoned = vm->hung > 0 || vm->hung_before;
     vm->note.unwanted = vm->unwanted;
+    vm->note.host = vm->host_mark;
     vm_note_write(&bytes, &vm->note);
     out_note(out, text_span(&bytes));
 }

@@ -26,6 +26,7 @@ struct vm_note {
     bool bare;        /* the domain has no QubesDB */
     bool qrexec;      /* its qrexec daemon was started */
     bool abandoned;   /* a call of ours hangs in libvirtd */
+    uint32_t host;    /* enum vm_host_mark */
     bool unwanted;    /* and may still make a domain that nobody waits for */
 };
 

@@ -178,6 +178,7 @@ void vm_unpause_step(struct vm *vm, struct out *out, const struct vm_result *res
     }
     if (result->r == 0) {
         vm_resumed_by_us(vm, out);
+        vm_host_forgets(vm, out);
         if (result->task->is_seen && result->task->seen.active)
             vm_takes_seen(vm, out, &result->task->seen);
         say_unpaused(vm, out);

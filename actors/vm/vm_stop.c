@@ -68,6 +68,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->paused_said = false;
     vm->resumed_until = vm->paused_until = 0;
     vm->created = vm->bare = vm->qrexec_up = false;
+    vm->host_mark = VM_UNMARKED;
     vm_device_over(vm, out);
     vm->owes_pair = pair;
     vm->owes_clean = true;
@@ -308,6 +309,13 @@ void vm_kill_step(struct vm *vm, struct out *out, const struct vm_result *result
         kill_fails(vm, out, result);
 }
 
+/* Those that wait for another process while the VM runs. */
+static bool is_interruptible(enum vm_errand errand)
+{
+    return errand == ERRAND_NET || errand == ERRAND_SUSPEND || errand == ERRAND_RESUME ||
+           errand == ERRAND_HOST;
+}
+
 void vm_kill(struct vm *vm, struct out *out)
 {
     struct fault why;
@@ -316,8 +324,7 @@ void vm_kill(struct vm *vm, struct out *out)
         int r = fault_set(&why, ERR_CANCELLED, "the VM was killed while it was starting");
         vm->asked = 0;
         vm_start_fails(vm, out, r, &why, false);
-    } else if ((vm->errand == ERRAND_NET || vm->errand == ERRAND_SUSPEND || vm->errand == ERRAND_RESUME) &&
-               vm->asked != 0) {
+    } else if (is_interruptible(vm->errand) && vm->asked != 0) {
         int r = fault_set(&why, ERR_CANCELLED, "the VM was killed meanwhile");
         vm_errand_end(vm, out, r, &why);
     }

@@ -4,40 +4,11 @@
  * logged, and changes nothing. */
 #include "actors/vm/vm.h"
 
-#include "base/log.h"
-
 enum { SUSPEND_TELLS = 1, SUSPEND_CALLS, RESUME_CALLS = 1, RESUME_TELLS };
-enum { SERVICE_SECONDS = 60, MARGIN_SECONDS = 15 };
+enum { SERVICE_SECONDS = 60 };
 
-/* Calls a service of the guest as root. False: it cannot be called, which its feature makes worth a word. */
-static bool tell_guest(struct vm *vm, struct out *out, const char *service, unsigned connect_seconds)
-{
-    struct context context = vm_context(vm, out, SERVICE_SECONDS + MARGIN_SECONDS);
-    struct service m = {.user = "root", .seconds = SERVICE_SECONDS, .connect_seconds = connect_seconds};
-    if (vm->view.qrexec == 0)
-        return false;
-    if (!vm->qrexec_up) {
-        log_line(LOG_WARN, "%s: %s is not called, for its qrexec daemon does not run", vm->view.name,
-                 service);
-        return false;
-    }
-    (void)VM_SAY(vm, out, {.name = "domain-cmd-pre-run", .key = {"start_guid"}, .value = {"False"}});
-    (void)text_copy(m.service, sizeof m.service, span_of(service));
-    vm_progress(vm, out, &vm->job, SERVICE_SECONDS + MARGIN_SECONDS);
-    ASK(out, service, ((struct address){KIND_LAUNCHER, 0}), &context, vm_ask_tag(vm), &m);
-    return true;
-}
-
-/* Whatever came of it, the work goes on. */
-static void guest_told(const struct vm *vm, const char *service, const struct vm_result *result)
-{
-    struct service_reply m = {0};
-    int r = result->r < 0 ? result->r : service_reply_decode(&m, result->e->body);
-    if (r < 0)
-        log_line(LOG_WARN, "%s: %s: %s", vm->view.name, service, result->why.text);
-    else if (m.status != 0)
-        log_line(LOG_WARN, "%s: %s ended with %u: %s", vm->view.name, service, m.status, m.said);
-}
+static const struct vm_call suspend_pre = {"qubes.SuspendPre", "root", SERVICE_SECONDS, 0};
+static const struct vm_call suspend_post = {"qubes.SuspendPost", "root", SERVICE_SECONDS, SERVICE_SECONDS};
 
 static void suspend_call(struct vm *vm, struct out *out)
 {
@@ -60,7 +31,7 @@ static void suspend_begin(struct vm *vm, struct out *out)
     vm->step = SUSPEND_TELLS;
     if (r < 0)
         vm_errand_end(vm, out, r, &why);
-    else if (!tell_guest(vm, out, "qubes.SuspendPre", 0))
+    else if (!vm_service(vm, out, &suspend_pre))
         suspend_call(vm, out);
 }
 
@@ -79,7 +50,7 @@ void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *res
         return;
     }
     if (vm->step == SUSPEND_TELLS) {
-        guest_told(vm, "qubes.SuspendPre", result);
+        vm_service_logged(vm, &suspend_pre, result);
         suspend_call(vm, out);
         return;
     }
@@ -106,6 +77,7 @@ static void resume_begin(struct vm *vm, struct out *out)
 
 static void resumed(struct vm *vm, struct out *out)
 {
+    vm_host_forgets(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-resumed"});
     vm_errand_end(vm, out, 0, NULL);
 }
@@ -117,7 +89,7 @@ void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *resu
         return;
     }
     if (vm->step == RESUME_TELLS) {
-        guest_told(vm, "qubes.SuspendPost", result);
+        vm_service_logged(vm, &suspend_post, result);
         resumed(vm, out);
         return;
     }
@@ -125,6 +97,6 @@ void vm_resume_step(struct vm *vm, struct out *out, const struct vm_result *resu
     vm->step = RESUME_TELLS;
     if (result->r < 0)
         vm_errand_end(vm, out, result->r, &result->why);
-    else if (!tell_guest(vm, out, "qubes.SuspendPost", SERVICE_SECONDS))
+    else if (!vm_service(vm, out, &suspend_post))
         resumed(vm, out);
 }

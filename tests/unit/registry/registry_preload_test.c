@@ -268,6 +268,35 @@ static void no_more_are_made_at_once_than_there_are_places(void **state)
     bench_down(&b);
 }
 
+static void the_hosts_sleep_ends_them_and_its_waking_makes_them_again(void **state)
+{
+    struct bench b;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct envelope e = {.type = MESSAGE_host_sleep, .class = CLASS_REQUEST, .source_kind = KIND_API};
+    (void)state;
+    up(&b);
+    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
+    uint32_t qid = one_comes(&b);
+    bench_forget(&b);
+    e.correlation = 700;
+    host_sleep_encode(&body, &(struct host_sleep){0});
+    bench_hear(&b, e, &body);
+    assert_int_equal(listed(&b), 0);
+    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    its_life_ends(&b, qid);
+    time_passes(&b, 10 * SECONDS);
+    assert_int_equal(bench_count(&b, MESSAGE_vm_start), 0);
+    assert_int_equal(answer(&b, MESSAGE_vm_host, -ERR_GONE), qid);
+    assert_int_equal(bench_answer(&b, 700), 0);
+    text_clear(&body);
+    e.correlation = 701;
+    host_sleep_encode(&body, &(struct host_sleep){.wakes = 1});
+    bench_hear(&b, e, &body);
+    assert_int_equal(bench_answer(&b, 701), 0);
+    assert_int_not_equal(one_comes(&b), 0);
+    bench_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +310,7 @@ int main(void)
         cmocka_unit_test(what_it_is_based_on_can_be_removed),
         cmocka_unit_test(killed_meanwhile_it_drops_what_was_not_complete),
         cmocka_unit_test(no_more_are_made_at_once_than_there_are_places),
+        cmocka_unit_test(the_hosts_sleep_ends_them_and_its_waking_makes_them_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

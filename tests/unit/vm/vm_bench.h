@@ -73,6 +73,7 @@ struct bench {
     struct daemon last_daemon;                    /* as it was asked for last */
     unsigned serves, fills, services;             /* how often these were asked */
     struct service_reply service;
+    char called[64];                    /* the service that was called last, and its user */
     bool paused_told;                   /* as registry was told last */
     int fail_type, fail_type_with;      /* questions of this type fail */
     const char *virt_mode;              /* "pvh" */
@@ -454,6 +455,7 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
         struct service m;
         assert_int_equal(service_decode(&m, e->body), 0);
         snprintf(b->handshake, sizeof b->handshake, "%.*s", (int)m.input.len, m.input.at);
+        snprintf(b->called, sizeof b->called, "%.40s %.20s", m.service, m.user);
     }
     b->claimed = b->claimed && e->type != MESSAGE_release;
     bench_note_storage(b, e);
