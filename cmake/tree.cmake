@@ -66,6 +66,7 @@ target_compile_definitions(unit_devbus-pci_devbus_pci_test PRIVATE CONFORMANCE="
 add_unit_tests(cli room_cli)
 add_jail_tests(nng PkgConfig::LIBVIRT PkgConfig::SQLITE3)
 add_programs(sim actor_router actor_api actor_registry actor_host actor_vm actor_guest actor_devbus_pci actor_launcher actor_storage door_sim)
+target_link_options(sim_sim_test PRIVATE -Wl,--wrap=nanosleep)
 target_compile_definitions(sim_sim_test PRIVATE SIM_SEEDS="${PROJECT_SOURCE_DIR}/tests/sim/seeds.txt")
 
 add_fuzz(text room_base)

@@ -131,12 +131,6 @@ struct sim_domain *sim_find(struct sim_hypervisor *sim, const char *uuid)
     return NULL;
 }
 
-void sim_unplug_all(struct sim_domain *domain)
-{
-    for (size_t i = 0; i < SIM_ATTACHED_MAX; i++)
-        free(TAKE(domain->attached[i]));
-}
-
 void sim_settle(struct sim_domain *domain)
 {
     if (domain->domid == VIRT_NO_DOMID)
@@ -195,14 +189,4 @@ int sim_guest_crash(struct sim_hypervisor *sim, const char *uuid)
 void sim_guests_obey(struct sim_hypervisor *sim, bool obey)
 {
     sim->disobedient = !obey;
-}
-
-int sim_devices(struct sim_hypervisor *sim, const struct pci_node *nodes, size_t count)
-{
-    if (count > SIM_DEVICES_MAX)
-        return -ERR_RANGE;
-    if (count > 0)
-        memcpy(sim->nodes, nodes, count * sizeof *nodes);
-    sim->node_count = count;
-    return 0;
 }

@@ -12,6 +12,7 @@
 #include "doors/domain.h"
 #include "doors/hostwatch.h"
 #include "doors/nodedev.h"
+#include "doors/xenstore.h"
 
 struct sim_hypervisor;
 
@@ -44,8 +45,23 @@ int sim_guest_power_off(struct sim_hypervisor *sim, const char *uuid);
 int sim_guest_crash(struct sim_hypervisor *sim, const char *uuid);
 /* Whether guests obey shutdown requests at once; they do at first. */
 void sim_guests_obey(struct sim_hypervisor *sim, bool obey);
-/* The PCI devices that its nodedev doors list: at most 64, copied. 0 or -ERR_RANGE. */
+/* The PCI devices that its nodedev doors list, each with dom0's driver: at most 64, copied. 0 or -ERR_RANGE.
+ */
 int sim_devices(struct sim_hypervisor *sim, const struct pci_node *nodes, size_t count);
+/* The driver that holds a function in dom0: "host", "pciback", "" for none; NULL: there is no such function.
+ */
+const char *sim_device_driver(const struct sim_hypervisor *sim, const char *sbdf);
+/* The next device that is taken from its driver ends with none, and an error. */
+void sim_bind_breaks(struct sim_hypervisor *sim);
+/* What is attached next to a running domain is to be seen in xenstore after so many calls of sim_pause; with
+ * 0 everything is, now. */
+void sim_xenstore_lags(struct sim_hypervisor *sim, unsigned pauses);
+void sim_pause(struct sim_hypervisor *sim);
+/* How many domains had a PCI function, and have ended or run. */
+unsigned sim_hypervisor_equipped(const struct sim_hypervisor *sim);
+/* A function that was to be given to a domain while another had it: the first time, in words; "". The call
+ * was refused, as libvirt would. */
+const char *sim_hypervisor_breach(const struct sim_hypervisor *sim);
 
 /* As domain_open_libvirt and its like; the doors must be freed before the hypervisor is. A watch
  * hears an event inside the call that caused it. */
@@ -53,5 +69,7 @@ int domain_open_sim(struct sim_hypervisor *sim, struct domain_door **ret, struct
 int hostwatch_open_sim(struct sim_hypervisor *sim, const struct hostwatch_ears *ears, struct hostwatch **ret,
                        struct fault *why);
 int nodedev_open_sim(struct sim_hypervisor *sim, struct nodedev_door **ret, struct fault *why);
+/* backend/pci as the domains have their devices. It never fails and hears of no trouble. */
+int xenstore_open_sim(struct sim_hypervisor *sim, struct xenstore_door **ret, struct fault *why);
 
 #endif

@@ -141,6 +141,9 @@ static int act_start(struct sim_hypervisor *sim, struct sim_domain *domain, cons
     (void)xml;
     if (domain->domid != VIRT_NO_DOMID)
         return refused(why, "start the domain");
+    int r = sim_plug_all(sim, domain, why);
+    if (r < 0)
+        return r;
     sim_become(sim, domain, VIRT_PAUSED, PAUSED_STARTING_UP, VIRT_EVENT_STARTED, STARTED_BOOTED);
     return 0;
 }
@@ -237,53 +240,16 @@ CALL(pm_suspend)
 CALL(pm_wakeup)
 #undef CALL
 
-/* ---- devices ---- */
-
-/* The place of a device in the domain, or of the first gap (device NULL); NULL: neither. */
-static char **plugged(struct sim_domain *domain, const char *device)
-{
-    for (size_t i = 0; i < SIM_ATTACHED_MAX; i++) {
-        char *has = domain->attached[i];
-        if (device == NULL ? has == NULL : has != NULL && strcmp(has, device) == 0)
-            return &domain->attached[i];
-    }
-    return NULL;
-}
-
-static int act_attach(struct sim_hypervisor *sim, struct sim_domain *domain, const char *xml,
-                      struct fault *why)
-{
-    char **gap = plugged(domain, NULL);
-    (void)sim;
-    if (domain->domid == VIRT_NO_DOMID)
-        return refused(why, "attach the device");
-    if (gap == NULL || plugged(domain, xml) != NULL || strlen(xml) > SIM_XML_MAX)
-        return fault_set(why, ERR_HYPERVISOR, "the device is attached already, or there is no slot left");
-    *gap = strdup(xml);
-    return *gap == NULL ? fault_set(why, ERR_NOMEM, "no memory for a device") : 0;
-}
-
-static int act_detach(struct sim_hypervisor *sim, struct sim_domain *domain, const char *xml,
-                      struct fault *why)
-{
-    char **place = plugged(domain, xml);
-    (void)sim;
-    if (domain->domid == VIRT_NO_DOMID)
-        return refused(why, "detach the device");
-    if (place == NULL)
-        return fault_set(why, ERR_HYPERVISOR, "the device is not attached");
-    free(TAKE(*place));
-    return 0;
-}
+/* ---- devices: sim_device.c ---- */
 
 static int sim_attach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)
 {
-    return call(door, uuid, xml, act_attach, why);
+    return call(door, uuid, xml, sim_plug, why);
 }
 
 static int sim_detach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)
 {
-    return call(door, uuid, xml, act_detach, why);
+    return call(door, uuid, xml, sim_unplug, why);
 }
 
 /* ---- looking ---- */
@@ -315,18 +281,6 @@ static int sim_lookup(struct domain_door *door, const char *uuid, struct domain_
     return r;
 }
 
-static void add_live_xml(const struct sim_domain *domain, struct text *xml)
-{
-    const char *end = strstr(domain->xml, "</devices>");
-    size_t before = end == NULL ? strlen(domain->xml) : (size_t)(end - domain->xml);
-    text_append(xml, (struct span){domain->xml, before});
-    for (size_t i = 0; end != NULL && i < SIM_ATTACHED_MAX; i++)
-        if (domain->attached[i] != NULL)
-            text_add(xml, domain->attached[i]);
-    if (end != NULL)
-        text_add(xml, end);
-}
-
 static int sim_xml(struct domain_door *door, const char *uuid, struct text *xml, struct fault *why)
 {
     struct sim_link *link = link_of(door);
@@ -339,7 +293,7 @@ static int sim_xml(struct domain_door *door, const char *uuid, struct text *xml,
     r = sim_leave(link, 0, why);
     if (r < 0)
         return r;
-    add_live_xml(domain, xml);
+    sim_live_xml(domain, xml);
     return xml->failed < 0
                ? fault_set(why, (enum err) - xml->failed, "the domain's XML is longer than its limit")
                : 0;

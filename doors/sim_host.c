@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The doors of host and devbus-pci to the simulated hypervisor. */
-#include <stdio.h>
+ * The door of host to the simulated hypervisor. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,76 +100,5 @@ int hostwatch_open_sim(struct sim_hypervisor *sim, const struct hostwatch_ears *
     made->next = sim->watches;
     sim->watches = made;
     *ret = &made->watch;
-    return 0;
-}
-
-/* ---- nodedev ---- */
-
-struct sim_nodes {
-    struct nodedev_door door; /* first: the door is this struct */
-    struct sim_link link;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct pci_node *)a)->name, ((const struct pci_node *)b)->name);
-}
-
-static int list_nodes(const struct sim_hypervisor *sim, struct pci_node *rows, size_t room, size_t *count,
-                      struct fault *why)
-{
-    *count = sim->node_count;
-    if (sim->node_count > room)
-        return fault_set(why, ERR_TOO_BIG, "the machine has %zu PCI devices, there is room for %zu",
-                         sim->node_count, room);
-    if (sim->node_count > 0)
-        memcpy(rows, sim->nodes, sim->node_count * sizeof *rows);
-    qsort(rows, sim->node_count, sizeof *rows, by_name);
-    return 0;
-}
-
-static int nodes_list(struct nodedev_door *door, struct pci_node *rows, size_t room, size_t *count,
-                      struct fault *why)
-{
-    struct sim_link *link = &((struct sim_nodes *)door)->link;
-    int r = sim_enter(link, why);
-    return r < 0 ? r : sim_leave(link, list_nodes(link->sim, rows, room, count, why), why);
-}
-
-static int find_node(const struct sim_hypervisor *sim, const char *name, struct fault *why)
-{
-    for (size_t i = 0; i < sim->node_count; i++)
-        if (strcmp(sim->nodes[i].name, name) == 0)
-            return 0;
-    return fault_set(why, ERR_UNKNOWN, "no node device '%.31s'", name);
-}
-
-static int nodes_detach(struct nodedev_door *door, const char *name, struct fault *why)
-{
-    struct sim_link *link = &((struct sim_nodes *)door)->link;
-    int r = sim_enter(link, why);
-    return r < 0 ? r : sim_leave(link, find_node(link->sim, name, why), why);
-}
-
-static void nodes_close(struct nodedev_door *door)
-{
-    free(door);
-}
-
-static const struct nodedev_ops node_ops = {
-    .close = nodes_close, .list = nodes_list, .detach = nodes_detach, .reattach = nodes_detach};
-
-int nodedev_open_sim(struct sim_hypervisor *sim, struct nodedev_door **ret, struct fault *why)
-{
-    struct sim_nodes *made = calloc(1, sizeof *made);
-    if (made == NULL)
-        return fault_set(why, ERR_NOMEM, "no memory for a connection");
-    made->door.ops = &node_ops;
-    int r = sim_connect(sim, &made->link, why);
-    if (r < 0) {
-        free(made);
-        return r;
-    }
-    *ret = &made->door;
     return 0;
 }

@@ -7,16 +7,24 @@
 
 enum { SIM_DEVICES_MAX = 64, SIM_ATTACHED_MAX = 16, SIM_XML_MAX = 256 << 10 };
 
+/* A device in a running domain. */
+struct sim_plugged {
+    char *xml;       /* as libvirt was given it; NULL: this place is empty */
+    char sbdf[13];   /* of a PCI function; "": something else */
+    unsigned hidden; /* so many pauses until xenstore shows it */
+};
+
 /* In use while `xml` is set. Defined or active, else it is forgotten. */
 struct sim_domain {
     char uuid[VIRT_UUID_MAX + 1], name[VIRT_NAME_MAX + 1];
     char *xml;
-    char *attached[SIM_ATTACHED_MAX];
+    struct sim_plugged plugged[SIM_ATTACHED_MAX];
     bool defined;
     int domid; /* VIRT_NO_DOMID: not active */
     enum virt_state state;
     int reason;
     uint64_t memory_kib;
+    bool equipped; /* with a PCI function, in this life */
 };
 
 /* A connection: dead once it was told so, or once the daemon has gone since it was made. */
@@ -43,7 +51,12 @@ struct sim_hypervisor {
     bool gone, disobedient;
     struct sim_watch *watches;
     struct pci_node nodes[SIM_DEVICES_MAX];
+    const char *driver[SIM_DEVICES_MAX]; /* of dom0 that holds each node; "": none */
     size_t node_count;
+    bool breaks;       /* the next bind ends half done */
+    unsigned hides;    /* what is attached next is hidden so long */
+    unsigned equipped; /* lives of domains that had one */
+    char breach[200];
 };
 
 /* Connects; counts as a call. */
@@ -59,6 +72,18 @@ void sim_become(struct sim_hypervisor *sim, struct sim_domain *domain, enum virt
 void sim_tell(struct sim_hypervisor *sim, const struct sim_domain *domain, enum virt_event what, int detail);
 /* Forgets a domain that is neither defined nor active. */
 void sim_settle(struct sim_domain *domain);
+
+/* sim_device.c: what a domain has. */
+int sim_plug(struct sim_hypervisor *sim, struct sim_domain *domain, const char *xml, struct fault *why);
+int sim_unplug(struct sim_hypervisor *sim, struct sim_domain *domain, const char *xml, struct fault *why);
+/* What its definition names, as it starts; all or nothing. */
+int sim_plug_all(struct sim_hypervisor *sim, struct sim_domain *domain, struct fault *why);
 void sim_unplug_all(struct sim_domain *domain);
+void sim_live_xml(const struct sim_domain *domain, struct text *xml);
+bool sim_has(const struct sim_domain *domain, const char *sbdf);
+/* The active domain that has it; NULL for none. */
+struct sim_domain *sim_holder(struct sim_hypervisor *sim, const char *sbdf);
+/* sim_node.c: its place among the nodes; node_count for none. */
+size_t sim_node_at(const struct sim_hypervisor *sim, const char *sbdf);
 
 #endif

@@ -67,7 +67,7 @@ static void plan(const struct devbus_pci *self, const struct pci_task *t, struct
     char holder[32] = "";
     for (size_t i = 0; i < self->table.used; i++) {
         const struct devbus_device *d = &self->table.device[i];
-        if (strcmp(d->key, t->sbdf) == 0 && d->qid != asker(job))
+        if (strcmp(d->key, t->sbdf) == 0 && d->qid != asker(job) && d->state != DEVBUS_RETURNING)
             (void)text_copy(holder, sizeof holder, span_of(d->name[0] != '\0' ? d->name : "another VM"));
     }
     if (holder[0] == '\0' && t->holder[0] != '\0' && strcmp(t->holder, job->name) != 0)
@@ -123,11 +123,12 @@ static int take(struct devbus_pci *self, struct out *out, const struct pci_task 
     if (had && !job->again && job->purpose == 0)
         return fault_set(why, ERR_DEVICE_ATTACHED, "pci device dom0:%.60s:%.100s already attached to %s",
                          job->port, t->device.device_id, job->name);
-    bool own = d->state == DEVBUS_FREE || d->qid == asker(job);
-    if (d->state == DEVBUS_FREE) {
+    bool nobodys = d->state == DEVBUS_FREE || d->state == DEVBUS_RETURNING;
+    bool own = nobodys || d->qid == asker(job);
+    if (nobodys) {
+        d->mine = d->state == DEVBUS_RETURNING || !pci_driver_is_for_guests(t->facts.driver);
         d->qid = asker(job);
         d->generation = job->request.context.subject.generation;
-        d->mine = !pci_driver_is_for_guests(t->facts.driver);
     }
     d->until = out->now + (job->purpose == 1 ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH);
     (void)text_copy(d->name, sizeof d->name, span_of(job->name));
@@ -222,9 +223,12 @@ static void confirm(struct devbus_pci *self, struct out *out)
 static void returned(struct devbus_pci *self, struct out *out, const struct pci_task *t)
 {
     struct devbus_device *d = devbus_find(&self->table, t->sbdf);
+    bool again =
+        d != NULL && t->task.r < 0 && t->task.r != -ERR_STATE && devbus_returns_later(&self->table, out, d);
     if (t->task.r < 0)
-        log_line(LOG_WARN, "%s stays as it is: %s", t->sbdf, t->task.why.text);
-    if (d != NULL)
+        log_line(LOG_WARN, "%s stays as it is%s: %s", t->sbdf, again ? ", for a while" : "",
+                 t->task.why.text);
+    if (d != NULL && !again)
         (void)devbus_happens(&self->table, out, d, DEVBUS_RETURNED);
 }
 
@@ -255,16 +259,17 @@ static void ended(struct devbus_pci *self, struct out *out, const struct pci_tas
     }
 }
 
-/* The caller gets its error; what was being bound is unwanted when that ends. What does not come back stays.
- */
+/* The caller gets its error; what was being bound is unwanted when that ends. */
 static void overdue(struct devbus_pci *self, struct out *out)
 {
     struct fault why;
     int r = fault_set(&why, ERR_TIMEOUT, "libvirt has not answered about a PCI device; see its log");
     struct devbus_device *d = devbus_find(&self->table, self->doing_sbdf);
     bool returning = self->doing == PCI_TASK_RETURN;
-    if (d != NULL && (returning || d->state == DEVBUS_BINDING))
-        (void)devbus_happens(&self->table, out, d, returning ? DEVBUS_RETURNED : DEVBUS_GIVEN_UP);
+    if (d != NULL && returning && !devbus_returns_later(&self->table, out, d))
+        (void)devbus_happens(&self->table, out, d, DEVBUS_RETURNED);
+    if (d != NULL && !returning && d->state == DEVBUS_BINDING)
+        (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
     if (!returning)
         fail(self, out, r, &why);
 }
@@ -292,7 +297,7 @@ void pci_job_done(struct devbus_pci *self, struct out *out, const struct pci_tas
 static bool return_one(struct devbus_pci *self, struct out *out)
 {
     for (size_t i = 0; i < self->table.used; i++)
-        if (self->table.device[i].state == DEVBUS_RETURNING &&
+        if (devbus_must_return(&self->table.device[i], out->now) &&
             begin(self, out, PCI_TASK_RETURN, self->table.device[i].key) == 0)
             return true;
     return false;

@@ -113,7 +113,8 @@ static int bind(struct pci_doors *doors, struct pci_task *t, struct fault *why)
     return r;
 }
 
-/* Whatever holds it by now is left in peace. */
+/* Whatever holds it by now is left in peace; what no driver has, after a bind that broke off, is given back,
+ * too. */
 static int give_back(struct pci_doors *doors, struct pci_task *t, struct fault *why)
 {
     char name[32], driver[SYSFS_DRIVER_MAX + 1];
@@ -122,6 +123,9 @@ static int give_back(struct pci_doors *doors, struct pci_task *t, struct fault *
         r = find_holder(doors, t, why);
     if (r < 0 || t->holder[0] != '\0')
         return r;
+    sysfs_driver_of(doors->sysfs, t->sbdf, driver);
+    if (driver[0] != '\0' && !pci_driver_is_for_guests(driver))
+        return 0; /* it has it already */
     node_name(t->sbdf, name);
     r = unless_unsupported(doors, doors->nodedev->ops->reattach(doors->nodedev, name, why));
     sysfs_driver_of(doors->sysfs, t->sbdf, driver);

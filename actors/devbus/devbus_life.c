@@ -39,7 +39,7 @@ static const struct {
             [DEVBUS_WANTED] = {DEVBUS_BINDING, DEVBUS_REFUSE},
             [DEVBUS_WANTED_ELSE] = {DEVBUS_BINDING, DEVBUS_REFUSE},
             [DEVBUS_BOUND] = {DEVBUS_HELD, DEVBUS_REST},
-            [DEVBUS_NOT_BOUND] = {DEVBUS_FREE, DEVBUS_REST},
+            [DEVBUS_NOT_BOUND] = {DEVBUS_RETURNING, DEVBUS_RETURN},
             [DEVBUS_THERE] = {DEVBUS_ATTACHED, DEVBUS_REST},
             [DEVBUS_NOT_THERE] = {DEVBUS_BINDING, DEVBUS_REST},
             [DEVBUS_GIVEN_UP] = {DEVBUS_BINDING, DEVBUS_REST},
@@ -69,8 +69,8 @@ static const struct {
         },
     [DEVBUS_RETURNING] =
         {
-            [DEVBUS_WANTED] = {DEVBUS_RETURNING, DEVBUS_REFUSE},
-            [DEVBUS_WANTED_ELSE] = {DEVBUS_RETURNING, DEVBUS_REFUSE},
+            [DEVBUS_WANTED] = {DEVBUS_BINDING, DEVBUS_BIND},
+            [DEVBUS_WANTED_ELSE] = {DEVBUS_BINDING, DEVBUS_BIND},
             [DEVBUS_BOUND] = {DEVBUS_RETURNING, DEVBUS_REST},
             [DEVBUS_NOT_BOUND] = {DEVBUS_RETURNING, DEVBUS_REST},
             [DEVBUS_THERE] = {DEVBUS_ATTACHED, DEVBUS_REST},
@@ -82,6 +82,10 @@ static const struct {
 
 static enum devbus_act enter(struct devbus_device *d, enum devbus_state state, enum devbus_act act)
 {
+    if (act == DEVBUS_RETURN) {
+        d->until = 0;
+        d->tries = 0;
+    }
     d->state = state;
     return act;
 }
@@ -100,7 +104,7 @@ enum devbus_act devbus_device_step(struct devbus_device *d, enum devbus_event ev
         d->unwanted = false;
         event = DEVBUS_GIVEN_UP;
     }
-    if (d->state == DEVBUS_HELD && event == DEVBUS_GIVEN_UP && !d->mine)
+    if (life[d->state][event].act == DEVBUS_RETURN && !d->mine)
         return enter(d, DEVBUS_FREE, DEVBUS_REST);
     return enter(d, life[d->state][event].next, life[d->state][event].act);
 }

@@ -43,7 +43,8 @@ struct devbus_device {
     bool mine;                /* we took it from its host driver: undoing means to give it back */
     bool unsure;              /* an incarnation before may have died while binding it */
     bool unwanted;            /* given up while it was being bound */
-    uint64_t until;           /* how long it is held without being attached */
+    uint64_t until;           /* HELD: when it is given up; RETURNING: when it is tried again, 0: now */
+    unsigned tries;           /* to give it back */
     char name[32];            /* of its holder; "" not known */
     char backend[32], port[256], device_id[1024];
     char options[1024]; /* with which it was attached, as lines of an assignment */

@@ -84,7 +84,8 @@ void devbus_read_note(struct devbus_table *t, struct out *out, struct span note_
         if (d == NULL)
             break;
         *d = read;
-        d->until = out->now + DEVBUS_HOLD_ATTACH;
+        if (d->state != DEVBUS_RETURNING)
+            d->until = out->now + DEVBUS_HOLD_ATTACH;
     }
     if (r < 0)
         log_line(LOG_WARN, "the note is not one of mine: what hangs between backends and VMs is not known");
@@ -98,7 +99,8 @@ static void set_timer(const struct devbus_table *t, struct out *out)
     uint64_t first = 0;
     for (size_t i = 0; i < t->used; i++) {
         const struct devbus_device *d = &t->device[i];
-        if (d->state == DEVBUS_HELD && (first == 0 || d->until < first))
+        bool waits = d->state == DEVBUS_HELD || (d->state == DEVBUS_RETURNING && d->until > out->now);
+        if (waits && (first == 0 || d->until < first))
             first = d->until;
     }
     out_timer(out, t->holds_timer, first);
@@ -113,6 +115,21 @@ enum devbus_act devbus_happens(struct devbus_table *t, struct out *out, struct d
     note(t, out);
     set_timer(t, out);
     return act;
+}
+
+bool devbus_must_return(const struct devbus_device *d, uint64_t now)
+{
+    return d->state == DEVBUS_RETURNING && d->until <= now;
+}
+
+bool devbus_returns_later(struct devbus_table *t, struct out *out, struct devbus_device *d)
+{
+    if (d->state != DEVBUS_RETURNING || d->tries == DEVBUS_RETURNS_MOST)
+        return false;
+    d->until = out->now + (DEVBUS_RETURN_AGAIN << d->tries);
+    d->tries++;
+    set_timer(t, out);
+    return true;
 }
 
 void devbus_holds_end(struct devbus_table *t, struct out *out)

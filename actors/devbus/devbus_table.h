@@ -10,13 +10,16 @@
 #include "runtime/post.h"
 
 enum {
-    DEVBUS_TABLE_MAX = 256, /* devices that somebody has or is to have */
-    DEVBUS_NOTE_MAX = 240,  /* as runtime/core.h: so many devices can be on their way at once */
+    DEVBUS_TABLE_MAX = 256,  /* devices that somebody has or is to have */
+    DEVBUS_RETURNS_MOST = 7, /* tries to give a device back, over some two minutes */
+    DEVBUS_NOTE_MAX = 240,   /* as runtime/core.h: so many devices can be on their way at once */
 };
 /* How long a device is held that nobody attaches: for an attachment and after our own restart, for a start.
  */
 #define DEVBUS_HOLD_ATTACH (60 * SECONDS)
 #define DEVBUS_HOLD_START  (300 * SECONDS)
+/* What could not be given back is tried again: after so long, then twice as long each time. */
+#define DEVBUS_RETURN_AGAIN (1 * SECONDS)
 
 struct devbus_table {
     const char *device_class; /* "pci" */
@@ -48,6 +51,10 @@ void devbus_read_note(struct devbus_table *t, struct out *out, struct span note)
  */
 void devbus_sees(struct devbus_table *t, struct out *out, struct subject vm, bool over,
                  const char (*keys)[DEVBUS_KEY_MAX + 1], size_t count);
+/* Whether the device is to be given back now. */
+bool devbus_must_return(const struct devbus_device *d, uint64_t now);
+/* It could not be: true when it is tried again later, at a ring of the same timer. */
+bool devbus_returns_later(struct devbus_table *t, struct out *out, struct devbus_device *d);
 /* Gives up what has been held too long; sets the timer for the next. */
 void devbus_holds_end(struct devbus_table *t, struct out *out);
 

@@ -79,7 +79,7 @@ struct vm_request {
 /* How much longer than a step its asker should wait. */
 enum { VM_MARGIN_SECONDS = 20 };
 enum { VM_QUEUE = 16, VM_WAITERS = 16 };
-enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE };
+enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE, TIMER_TELL };
 
 struct vm {
     uint32_t qid, generation;
@@ -236,8 +236,9 @@ void vm_device_start_step(struct vm *vm, struct out *out, const struct vm_result
 /* A bus that has just died is asked again soon: true, and whoever asked waits on. */
 bool vm_device_again(struct vm *vm, struct out *out, const struct vm_result *result, vm_device_ask *ask);
 void vm_device_timer(struct vm *vm, struct out *out);
-/* Before the note is written anew: what it says of a device that was coming or going. */
-void vm_device_remember(struct vm *vm);
+/* Before the note is written anew: what it says of a device that was coming or going. libvirtd may do what
+ * the incarnation before has asked of it a while later: what the VM has is told once more then. */
+void vm_device_remember(struct vm *vm, struct out *out);
 /* The life is over: no bus holds anything for it. */
 void vm_device_over(struct vm *vm, struct out *out);
 struct vm_pci vm_device_address(const char *sbdf, bool permissive, bool no_strict_reset, bool s0ix);

@@ -15,7 +15,10 @@ enum { ATTACH_PREPARE = 1, ATTACH_PLUG, ATTACH_CONFIRM, ATTACH_UNDO };
 enum { DETACH_PART = 1, DETACH_GUEST, DETACH_UNPLUG, DETACH_CONFIRM };
 enum { BUS_SECONDS = 50, GUEST_SECONDS = 15, AGAIN_MOST = 20 };
 #define AGAIN_AFTER (250 * MILLISECONDS)
-#define BUS         ((struct address){KIND_DEVBUS_PCI, 0})
+#define TELL_AFTER  (1 * SECONDS)
+/* As long as a call of a process that is dead may still be done. */
+#define SETTLES_AFTER (5 * SECONDS)
+#define BUS           ((struct address){KIND_DEVBUS_PCI, 0})
 
 /* ---- what is asked ---- */
 
@@ -97,11 +100,13 @@ void vm_device_timer(struct vm *vm, struct out *out)
 
 /* ---- crashes ---- */
 
-void vm_device_remember(struct vm *vm)
+void vm_device_remember(struct vm *vm, struct out *out)
 {
     struct vm_devices *d = &vm->devices;
     if (vm->note.step != STEP_PLUGGING && vm->note.step != STEP_PLUGGED)
         return;
+    if (vm->note.step == STEP_PLUGGING)
+        out_timer(out, TIMER_TELL, out->now + SETTLES_AFTER);
     d->left = vm->note.step;
     d->left_op = vm->note.op;
     d->left_said = vm_has_said(vm);
@@ -124,6 +129,7 @@ void vm_device_over(struct vm *vm, struct out *out)
     struct context context = vm_context(vm, out, 0);
     vm->devices.boots = 0;
     vm->devices.tell_wanted = false;
+    out_timer(out, TIMER_TELL, 0);
     (void)EVENT(out, bus_has, BUS, &context, (&(struct bus_has){.over = 1}));
 }
 
@@ -459,7 +465,16 @@ static void tell(struct vm *vm, struct out *out, const struct vm_task *t)
     (void)EVENT(out, bus_has, BUS, &context, &m);
 }
 
-/* What cannot be seen now is not said; the next look is host's to order. */
+/* What cannot be seen now is not said, but soon. */
+static void tell_later(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    log_line(LOG_WARN, "what devices %s has is not known: %s", vm->view.name, why->text);
+    vm->devices.tell_wanted = true;
+    vm->again_at = out->now + TELL_AFTER;
+    out_timer(out, TIMER_AGAIN, vm->again_at);
+    vm_errand_end(vm, out, r, why);
+}
+
 void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     struct fault why;
@@ -468,12 +483,13 @@ void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *res
         vm->step = 1;
         int r = vm_task_begin(vm, out, VM_DEVICES_TASK, &why);
         if (r < 0)
-            vm_errand_end(vm, out, r, &why);
+            tell_later(vm, out, r, &why);
         return;
     }
-    if (result->r == 0 && result->task != NULL)
-        tell(vm, out, result->task);
-    else
-        log_line(LOG_WARN, "what devices %s has is not known: %s", vm->view.name, result->why.text);
-    vm_errand_end(vm, out, result->r, &result->why);
+    if (result->r < 0 || result->task == NULL) {
+        tell_later(vm, out, result->r, &result->why);
+        return;
+    }
+    tell(vm, out, result->task);
+    vm_errand_end(vm, out, 0, NULL);
 }

@@ -98,7 +98,7 @@ static bool do_one(struct vm *vm, struct out *out)
         kill_now(vm, out);
     else if ((vm->look_wanted && may_try && vm_task_may(vm, VM_LOOK_TASK)) || vm->looking > 0)
         vm_errand_begin(vm, out, ERRAND_LOOK, NULL);
-    else if (vm->devices.tell_wanted && vm->life == VM_LIVING && vm_task_may(vm, VM_DEVICES_TASK))
+    else if (vm->devices.tell_wanted && may_try && vm->life == VM_LIVING && vm_task_may(vm, VM_DEVICES_TASK))
         vm_errand_begin(vm, out, ERRAND_DEVICES, NULL);
     else if (vm->queued > 0)
         run_queue(vm, out);

@@ -106,14 +106,15 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
 
 void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
 {
-    bool is_news = vm->life == VM_STARTING ? m->active == 0 && vm->created : m->active != 0;
+    bool unknown = vm->life == VM_UNKNOWN; /* a look that is under way may be older than this word */
+    bool is_news = vm->life == VM_STARTING ? m->active == 0 && vm->created : unknown || m->active != 0;
     if (vm->life == VM_LIVING)
         hears_living(vm, out, m);
     else if (is_news)
         vm->look_wanted = true;
     if (vm->life == VM_STARTING && is_news)
         vm_start_peek(vm, out);
-    if (vm->life == VM_UNKNOWN)
+    if (unknown)
         vm->again_at = 0;
 }
 

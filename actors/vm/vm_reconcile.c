@@ -23,7 +23,7 @@ void vm_adopt(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     bool same = vm->note.domid == (uint32_t)vm->seen.domid;
-    vm_device_remember(vm);
+    vm_device_remember(vm, out);
     vm->life = VM_LIVING;
     vm->bare = same && vm->note.bare;
     vm->qrexec_up = same && vm->note.qrexec;

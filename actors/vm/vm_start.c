@@ -297,6 +297,7 @@ void vm_start_finish(struct vm *vm, struct out *out)
 {
     vm->life = VM_STARTING;
     vm->created = true;
+    vm->devices.tell_wanted = true; /* which it was started with, this incarnation does not know */
     vm_note_step(vm, out, STEP_RUNNING);
     vm_facts(vm, out);
     vm->errand = ERRAND_START;
@@ -318,7 +319,7 @@ static void qrexec_serves(struct vm *vm, struct out *out, const struct vm_result
     (void)VM_SAY(vm, out, {.name = "domain-start", START_GUID});
     vm_note_step(vm, out, STEP_LIVING);
     vm_net_tell(vm, out, true);
-    vm->devices.tell_wanted = vm->devices.boots > 0;
+    vm->devices.tell_wanted = vm->devices.tell_wanted || vm->devices.boots > 0;
     vm_errand_end(vm, out, 0, NULL);
 }
 

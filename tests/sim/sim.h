@@ -18,6 +18,8 @@
 #include "runtime/shell_parts.h"
 
 enum { SIM_SINGLES = 8, SIM_VMS_MOST = 2000, SIM_CLIENTS = 6, SIM_HANDS = 2, SIM_IDENTITY = 96 };
+/* PCI devices of a run with devices, at slots 1 to SIM_PCI; the one at SIM_STIFF cannot be reset. */
+enum { SIM_PCI = 8, SIM_STIFF = 6 };
 /* Process exit for which no constant exists: ended by a signal. */
 enum { SIM_KILLED = -9 };
 
@@ -136,6 +138,7 @@ struct sim_options {
     unsigned vms;
     bool faults, verbose;
     bool lively;  /* clients mostly begin and end lives */
+    bool devices; /* and give them PCI devices, of which there are few */
     bool orphans; /* libvirtd does what a killed process has asked of it, a while later */
 };
 
@@ -209,6 +212,13 @@ void task_drop_all(struct proc *p);
 void *doors_open(struct proc *p);
 void doors_close(struct proc *p, void *doors);
 
+int doors_open_domains(void *arg, struct domain_door **ret, struct fault *why);
+
+/* sim_orphan.c: whether libvirtd does it all the same; then the task is its. Before another call for a VM
+ * those that plug its devices are done: libvirt does one thing at a time to a domain. */
+bool orphan_takes(struct proc *p, struct job *job);
+void orphans_end(struct sim *s, struct address who);
+
 /* sim_program.c: the programs that launcher runs. */
 extern const struct launcher_ops sim_launcher_ops;
 
@@ -240,6 +250,21 @@ void listener_hears(struct sim *s, struct span record);
 
 /* sim_fault.c */
 void faults_start(struct sim *s);
+
+/* sim_wish.c: what a client asks for next. */
+struct sim_wish {
+    char header[128], payload[200], identity[SIM_IDENTITY];
+};
+void wish_make(struct sim *s, struct sim_wish *w);
+/* sim_wish_device.c: about PCI devices. */
+typedef void wisher(struct sim *s, struct sim_wish *w, unsigned vm);
+wisher wish_attach, wish_detach, wish_require, wish_unassign, wish_mode, wish_plan;
+
+/* sim_sysfs.c: what doors/sysfs.h shows from now on. */
+void sim_sysfs_show(struct sim_hypervisor *hypervisor);
+
+/* sim_check_device.c: who has which device, at rest. */
+void sim_check_devices(struct sim *s);
 
 /* sim_vm.c */
 const char *vm_words(const struct proc *p, char *words, size_t size);

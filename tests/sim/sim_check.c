@@ -317,4 +317,5 @@ void sim_check(struct sim *s)
     check_router(s);
     check_domains(s, r);
     check_lives(s, r);
+    sim_check_devices(s);
 }

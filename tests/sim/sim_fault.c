@@ -75,11 +75,40 @@ static void guests_change_mind(struct sim *s)
     sim_guests_obey(s->hypervisor, sim_chance(s, 700));
 }
 
+static void kill_bus(struct sim *s)
+{
+    proc_kill(proc_find(s, (struct address){KIND_DEVBUS_PCI, 0}));
+}
+
+static void bind_breaks(struct sim *s)
+{
+    sim_bind_breaks(s->hypervisor);
+}
+
+static void catches_up(struct sim *s, struct sim_event *e)
+{
+    (void)e;
+    sim_xenstore_lags(s->hypervisor, 0);
+}
+
+/* Mostly it is there before anybody gives up. */
+static void xenstore_lags(struct sim *s)
+{
+    sim_xenstore_lags(s->hypervisor, (unsigned)sim_between(s, 1, sim_chance(s, 700) ? 90 : 300));
+    (void)sim_at(s, s->now + sim_between(s, 100, 12000) * MILLISECONDS, catches_up);
+}
+
 static const struct {
     void (*happen)(struct sim *s);
-    unsigned weight;
-} rows[] = {{kill_single, 20}, {kill_vm, 30},   {libvirtd_restarts, 4}, {call_fails, 15},
-            {disk_fails, 8},   {guest_ends, 8}, {guests_change_mind, 4}};
+    unsigned weight, with_devices;
+} rows[] = {{kill_single, 20, 14}, {kill_vm, 30, 30},    {libvirtd_restarts, 4, 4},  {call_fails, 15, 15},
+            {disk_fails, 8, 2},    {guest_ends, 8, 8},   {guests_change_mind, 4, 4}, {kill_bus, 0, 15},
+            {bind_breaks, 0, 4},   {xenstore_lags, 0, 5}};
+
+static unsigned weight_of(const struct sim *s, size_t row)
+{
+    return s->options.devices ? rows[row].with_devices : rows[row].weight;
+}
 
 static void something(struct sim *s, struct sim_event *e)
 {
@@ -88,15 +117,15 @@ static void something(struct sim *s, struct sim_event *e)
     if (s->calm)
         return;
     for (size_t i = 0; i < COUNT(rows); i++)
-        all += rows[i].weight;
+        all += weight_of(s, i);
     unsigned choice = (unsigned)sim_random(s, all);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        if (choice < rows[i].weight) {
+        if (choice < weight_of(s, i)) {
             sim_trace(s, 0xfa, i, 0);
             rows[i].happen(s);
             break;
         }
-        choice -= rows[i].weight;
+        choice -= weight_of(s, i);
     }
     (void)sim_at(s, s->now + sim_between(s, 5, 900) * MILLISECONDS, something);
 }

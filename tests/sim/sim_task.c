@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A process's worker in virtual time, and the doors that its tasks are done with. A task may take its time,
- * hang past its deadline, and be done all the same after the process that asked for it was killed. */
+ * A process's worker in virtual time, and the doors that its tasks are done with. A task may take its time
+ * and hang past its deadline. */
 #include "tests/sim/sim.h"
 
 #include <stdio.h>
@@ -26,7 +26,7 @@ static int open_store(struct store *store, struct fault *why)
     return db_sim_open(((struct sim_store *)store)->sim->disk, &store->db, why);
 }
 
-static int open_domains(void *arg, struct domain_door **ret, struct fault *why)
+int doors_open_domains(void *arg, struct domain_door **ret, struct fault *why)
 {
     return domain_open_sim(((struct sim *)arg)->hypervisor, ret, why);
 }
@@ -55,6 +55,8 @@ static struct sim_event *to_ear(struct proc *p)
 static void heard(void *user, const struct hostwatch_event *event)
 {
     struct hostwatch_event *copy = sim_alloc(sizeof *copy);
+    sim_say(((struct proc *)user)->sim, ((struct proc *)user)->who, "is told of event %d of %s",
+            (int)event->what, event->name);
     *copy = *event;
     to_ear(user)->data = copy;
 }
@@ -79,11 +81,24 @@ static void *store_new(struct sim *s)
     return d;
 }
 
+/* Without devices there is no sysfs either: every listing fails. */
+static void *pci_new(struct sim *s)
+{
+    struct pci_doors *d = sim_alloc(sizeof *d);
+    struct fault why;
+    d->sysfs = s->options.devices ? 0 : -1;
+    d->ids_file = "/nonexistent";
+    d->on_xen = s->options.devices;
+    if (s->options.devices && xenstore_open_sim(s->hypervisor, &d->xenstore, &why) < 0)
+        abort();
+    return d;
+}
+
 void *doors_open(struct proc *p)
 {
     if (p->who.kind == KIND_VM) {
         struct vm_doors *d = sim_alloc(sizeof *d);
-        *d = (struct vm_doors){.open = open_domains, .arg = p->sim, .kernels = "/nonexistent"};
+        *d = (struct vm_doors){.open = doors_open_domains, .arg = p->sim, .kernels = "/nonexistent"};
         return d;
     }
     if (p->who.kind == KIND_HOST) {
@@ -92,9 +107,7 @@ void *doors_open(struct proc *p)
         return d;
     }
     if (p->who.kind == KIND_DEVBUS_PCI) {
-        struct pci_doors *d = sim_alloc(sizeof *d);
-        d->sysfs = -1;
-        return d;
+        return pci_new(p->sim);
     }
     return p->who.kind == KIND_REGISTRY ? store_new(p->sim) : NULL;
 }
@@ -107,8 +120,10 @@ void doors_close(struct proc *p, void *doors)
         domain_door_free(((struct vm_doors *)doors)->door);
     if (p->who.kind == KIND_HOST)
         hostwatch_free(((struct host_doors *)doors)->watch);
-    if (p->who.kind == KIND_DEVBUS_PCI)
+    if (p->who.kind == KIND_DEVBUS_PCI) {
         nodedev_door_free(((struct pci_doors *)doors)->nodedev);
+        xenstore_door_free(((struct pci_doors *)doors)->xenstore);
+    }
     if (p->who.kind == KIND_REGISTRY && ((struct store *)doors)->db != NULL)
         db_sim_kill(&((struct store *)doors)->db);
     free(doors);
@@ -162,6 +177,8 @@ static void do_volume(struct storage_task *t)
 
 static void perform(struct proc *p, struct task *task, void *doors)
 {
+    if (p->who.kind == KIND_VM && task->what != VM_LOOK_TASK && task->what != VM_DEVICES_TASK)
+        orphans_end(p->sim, p->who);
     if (p->who.kind == KIND_STORAGE)
         do_volume((struct storage_task *)task);
     else if (p->who.kind != KIND_DEVBUS_PCI || plug_devices(p, doors, task))
@@ -178,7 +195,7 @@ static void free_content(const struct proc *p, struct task *task)
         store_task_free_content((struct store_task *)task);
     if (p->who.kind == KIND_HOST)
         free(((struct host_task *)task)->domains), free(((struct host_task *)task)->samples);
-    if (p->who.kind == KIND_DEVBUS_PCI)
+    if (p->who.kind == KIND_DEVBUS_PCI && task->what == PCI_TASK_LIST)
         free(((struct pci_list_task *)task)->devices);
     if (p->who.kind == KIND_STORAGE)
         storage_task_free_content((struct storage_task *)task);
@@ -302,26 +319,9 @@ uint64_t task_next(const struct proc *p)
 
 /* ---- the end of a process ---- */
 
-/* What libvirtd has been asked it does, though nobody waits for it any more. */
-static void orphan(struct sim *s, struct sim_event *e)
-{
-    struct vm_doors doors = {.open = open_domains, .arg = s, .kernels = "/nonexistent"};
-    vm_actor.perform(&doors, e->data);
-    domain_door_free(doors.door);
-    const struct task *task = e->data;
-    sim_trace(s, e->who.instance, 0x0d0, task->what);
-    sim_say(s, e->who, "is dead and its task %u is done: %d", task->what, task->r);
-}
-
 static void drop(struct proc *p, struct job *job)
 {
-    struct sim *s = p->sim;
-    if (p->who.kind == KIND_VM && job->started && !job->performed && s->options.orphans &&
-        sim_chance(s, 500)) {
-        struct sim_event *e = sim_at(s, s->now + sim_between(s, 1, 2000) * MILLISECONDS, orphan);
-        e->data = job->task;
-        e->who = p->who;
-    } else {
+    if (!orphan_takes(p, job)) {
         free_content(p, job->task);
         free(job->task);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * sim_test [--seed N] [--seeds COUNT] [--lives COUNT] [--vms N] [--calm] [--lively] [--no-orphans]
- * [--verbose]: runs the simulator under seeds and says which promise broke under which. Without --seed: those
- * of seeds.txt first, then until 100,000 lives were lived or two minutes are over. */
+ * sim_test [--seed N] [--seeds COUNT] [--lives COUNT] [--vms N] [--calm] [--lively] [--devices]
+ * [--no-orphans] [--verbose]: runs the simulator under seeds and says which promise broke under which.
+ * Without --seed: those of seeds.txt first, then until 100,000 lives were lived or two minutes are over. */
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
@@ -19,7 +19,7 @@ enum { WALL_SECONDS = 120, LIVES_MOST = 100000, CALM_EVERY = 10, PLAIN_EVERY = 4
 
 struct outcome {
     uint64_t hash, events;
-    unsigned kills, requests, acknowledged, lives;
+    unsigned kills, requests, acknowledged, lives, equipped;
     char broken[400];
 };
 
@@ -36,30 +36,39 @@ static struct outcome run(const struct sim_options *options)
         if (sim_run(s, start + BUSY_FOR + REST_FOR))
             sim_check(s);
     }
-    struct outcome o = {
-        s->hash, s->events, s->kills, s->requests, s->acknowledged, sim_hypervisor_lives(s->hypervisor), ""};
+    struct outcome o = {s->hash,
+                        s->events,
+                        s->kills,
+                        s->requests,
+                        s->acknowledged,
+                        sim_hypervisor_lives(s->hypervisor),
+                        sim_hypervisor_equipped(s->hypervisor),
+                        ""};
     memcpy(o.broken, s->broken, sizeof o.broken);
     sim_free(s);
     return o;
 }
 
-static unsigned tests, failures, lives, seeds;
+static unsigned tests, failures, lives, equipped, seeds;
 
 static void report(bool ok, const char *sentence, const struct sim_options *options, const struct outcome *o)
 {
     tests++;
     failures += !ok;
     lives += o->lives;
+    equipped += o->equipped;
     seeds++;
-    printf("%sok %u - %s (seed %" PRIu64 ", %u VMs%s): %u lives, %u requests, %u done, %u kills, %" PRIu64
-           " events\n",
+    printf("%sok %u - %s (seed %" PRIu64
+           ", %u VMs%s): %u lives, %u with devices, %u requests, %u done, %u kills, %" PRIu64 " events\n",
            ok ? "" : "not ", tests, sentence, options->seed, options->vms,
-           options->faults ? "" : ", nothing fails", o->lives, o->requests, o->acknowledged, o->kills,
-           o->events);
+           options->faults ? "" : ", nothing fails", o->lives, o->equipped, o->requests, o->acknowledged,
+           o->kills, o->events);
     if (!ok)
         printf("# %s\n# again: sim_test --seed %" PRIu64 " --vms %u%s%s --verbose\n", o->broken,
                options->seed, options->vms, options->faults ? "" : " --calm",
-               options->lively ? " --lively" : "");
+               options->devices  ? " --devices"
+               : options->lively ? " --lively"
+                                 : "");
     fflush(stdout);
 }
 
@@ -78,7 +87,7 @@ static void run_twice(const struct sim_options *options)
     report(same, "the same seed gives the same run", options, &one);
 }
 
-/* "seed vms", one per line: what has once been broken. */
+/* "seed vms [lively | devices]", one per line: what has once been broken. */
 static void replay_known(const struct sim_options *options)
 {
     FILE *f = fopen(SIM_SEEDS, "re");
@@ -90,6 +99,8 @@ static void replay_known(const struct sim_options *options)
         if (end == line)
             continue;
         o.vms = (unsigned)strtoul(end, NULL, 10);
+        o.devices = strstr(end, "devices") != NULL;
+        o.lively = strstr(end, "lively") != NULL;
         try_seed(&o);
     }
     if (f != NULL)
@@ -133,6 +144,7 @@ static void try_seeds(int argc, char **argv, const struct sim_options *o, bool o
         each.seed = o->seed + i;
         each.vms = o->vms != 0 ? o->vms : 4 + (unsigned)(each.seed % 5) * 6;
         each.faults = o->faults && (one || each.seed % CALM_EVERY != 0);
+        each.devices = o->devices || (!counted && each.seed % 2 != 0);
         each.lively = o->lively || (!counted && each.seed % PLAIN_EVERY != 0);
         try_seed(&each);
     }
@@ -145,6 +157,7 @@ int main(int argc, char **argv)
                             .faults = !is_given(argc, argv, "--calm"),
                             .orphans = !is_given(argc, argv, "--no-orphans"),
                             .lively = is_given(argc, argv, "--lively"),
+                            .devices = is_given(argc, argv, "--devices"),
                             .verbose = is_given(argc, argv, "--verbose")};
     bool one = is_given(argc, argv, "--seed");
     log_open("sim", o.verbose ? LOG_INFO : (enum log_level)0);
@@ -155,7 +168,8 @@ int main(int argc, char **argv)
         replay_known(&o);
     }
     try_seeds(argc, argv, &o, one);
-    printf("1..%u\n# %u lives in %u seeds; a life: a domain was started and has ended\n", tests, lives,
-           seeds);
+    printf("1..%u\n# %u lives in %u seeds, %u of them with PCI devices; a life: a domain was started and has "
+           "ended\n",
+           tests, lives, seeds, equipped);
     return failures == 0 ? 0 : 1;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/devbus-pci/devbus_pci.h"
+
 /* The simulated machine has been up for a while: zero means "never" in many a core. */
 #define BOOT (1000 * SECONDS)
 
@@ -124,20 +126,26 @@ bool sim_run(struct sim *s, uint64_t until)
         s->events++;
         e.happen(s, &e);
         free(e.data);
+        if (sim_hypervisor_breach(s->hypervisor)[0] != '\0')
+            sim_broken(s, "%s", sim_hypervisor_breach(s->hypervisor));
     }
     if (s->broken[0] == '\0')
         s->now = until;
     return s->broken[0] == '\0';
 }
 
+/* At slots 1 to SIM_PCI of bus 0, in all runs; what they are matters to nobody. */
 static void place_devices(struct sim *s)
 {
-    static const struct pci_node node = {.name = "pci_0000_00_02_0",
-                                         .slot = 2,
-                                         .class_code = "030000",
-                                         .vendor_id = "0x8086",
-                                         .product_id = "0x1234"};
-    (void)sim_devices(s->hypervisor, &node, 1);
+    struct pci_node nodes[SIM_PCI] = {0};
+    for (unsigned i = 0; i < SIM_PCI; i++) {
+        nodes[i] = (struct pci_node){
+            .slot = (uint8_t)(i + 1), .class_code = "020000", .vendor_id = "0x8086", .product_id = "0x1234"};
+        snprintf(nodes[i].name, sizeof nodes[i].name, "pci_0000_00_%02x_0", i + 1);
+    }
+    (void)sim_devices(s->hypervisor, nodes, SIM_PCI);
+    sim_sysfs_show(s->hypervisor);
+    devbus_pci_set_xen(s->options.devices);
 }
 
 struct sim *sim_new(const struct sim_options *options)
