@@ -388,7 +388,10 @@ static int do_import_fd(struct pool *p, const struct pool_hand *h, const struct 
 {
     FILES(n, p, h, e);
     (void)ret;
-    return n.f.v->save_on_stop ? disk_copy_fd(h, e->fd, n.f.clean, e->size) : 0;
+    if (!n.f.v->save_on_stop)
+        return 0;
+    r = reflink_drop_incomplete(&n.f); /* of an import whose process was killed */
+    return r < 0 ? r : disk_copy_fd(h, e->fd, n.f.clean, e->size);
 }
 
 static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
@@ -400,7 +403,7 @@ static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool
     (void)ret;
     if (!n.f.v->save_on_stop)
         return 0;
-    if ((r = do_export(p, h, &of_source, &source)) < 0)
+    if ((r = do_export(p, h, &of_source, &source)) < 0 || (r = reflink_drop_incomplete(&n.f)) < 0)
         return r;
     return disk_copy(h, source.path, n.f.clean, (struct disk_copy){0});
 }

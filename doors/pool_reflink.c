@@ -435,6 +435,8 @@ static int do_import_fd(struct pool *p, const struct pool_hand *h, const struct 
     (void)ret;
     if (!f.v->save_on_stop)
         return 0; /* nothing of it would be kept */
+    if ((r = reflink_drop_incomplete(&f)) < 0) /* of an import whose process was killed */
+        return r;
     return end_import(&f, disk_copy_fd(h, e->fd, f.import, e->size));
 }
 
@@ -447,7 +449,7 @@ static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool
     (void)ret;
     if (!f.v->save_on_stop)
         return 0;
-    if ((r = do_export(p, h, &of_source, &source)) < 0)
+    if ((r = do_export(p, h, &of_source, &source)) < 0 || (r = reflink_drop_incomplete(&f)) < 0)
         return r;
     return end_import(&f, disk_copy(h, source.path, f.import, (struct disk_copy){0}));
 }

@@ -98,7 +98,7 @@ struct plan_job *storage_job(struct doing *d, const char *verb, struct span pool
 }
 
 /* The volume of this name, kept for the life of the plan. */
-static int find(struct doing *d, uint32_t qid, struct span name, struct volume_known *v)
+int storage_find(struct doing *d, uint32_t qid, struct span name, struct volume_known *v)
 {
     struct text made = TEXT_WITH_LIMIT(4096);
     int r = volume_known(&d->k, qid, name, &made, v);
@@ -116,7 +116,7 @@ int storage_volume_job(struct doing *d, const char *verb, uint32_t qid, struct s
                        struct plan_job **ret)
 {
     struct volume_known v;
-    int r = find(d, qid, name, &v);
+    int r = storage_find(d, qid, name, &v);
     struct plan_job *job = r >= 0 ? storage_job(d, verb, v.pool) : NULL;
     if (job == NULL)
         return r < 0 ? r : -ERR_NOMEM;
@@ -128,7 +128,7 @@ int storage_volume_job(struct doing *d, const char *verb, uint32_t qid, struct s
     return 0;
 }
 
-static void put(struct doing *d, uint32_t qid, struct span volume, const char *key, struct span value)
+void storage_put(struct doing *d, uint32_t qid, struct span volume, const char *key, struct span value)
 {
     struct span lines = {NULL, 0};
     if (known_item(&d->k, CHANGE_VOLUME, qid, volume, &lines))
@@ -142,7 +142,7 @@ static int check_halted(struct doing *d, uint32_t qid)
     return fault_set(d->why, ERR_VM_NOT_HALTED, "shut the VM down first");
 }
 
-static uint64_t size_of(struct span lines)
+uint64_t storage_size(struct span lines)
 {
     uint64_t size;
     return text_number(storage_attribute(lines, "size"), 0, INT64_MAX, &size) == 0 ? size : 0;
@@ -159,7 +159,7 @@ int plan_volume_resize(const struct known *k, uint32_t qid, struct span volume, 
         r = storage_volume_job(&d, "resize", qid, volume, &job);
     if (r >= 0) {
         job->size = bytes;
-        put(&d, qid, volume, "size", size);
+        storage_put(&d, qid, volume, "size", size);
     }
     return doing_end(&d, r);
 }
@@ -194,56 +194,28 @@ int plan_volume_clear(const struct known *k, uint32_t qid, struct span volume, s
     struct plan_job *job = NULL;
     int r = storage_volume_job(&d, "clear", qid, volume, &job);
     if (r >= 0) {
-        say_begin(&d, qid, volume, size_of(job->lines));
+        say_begin(&d, qid, volume, storage_size(job->lines));
         say_end(&d, qid, volume, true);
     }
     return doing_end(&d, r);
 }
 
-static int read_source(struct doing *d, struct span text, uint32_t *qid, struct volume_known *v,
-                       struct span *name)
-{
-    uint64_t number;
-    struct span first = span_split(text, ' ', name);
-    if (text_number(first, 0, QID_MAX, &number) < 0 || ask_vm(&d->k, (uint32_t)number) == NULL)
-        return fault_set(d->why, ERR_VM_NOT_FOUND, "the VM that is to be cloned from is gone");
-    *qid = (uint32_t)number;
-    return find(d, *qid, *name, v);
-}
-
-static bool in_place(struct span lines)
+bool storage_in_place(struct span lines)
 {
     return span_is(storage_attribute(lines, "revisions_to_keep"), "-1") &&
            storage_is(lines, "save_on_stop") && !storage_is(lines, "snap_on_start");
 }
 
-int plan_volume_clone(const struct known *k, uint32_t qid, struct span volume, struct span source,
-                      struct plan *p, struct fault *why)
+bool storage_has_driver(struct doing *d, struct span lines, const char *driver)
 {
-    struct doing d = doing_begin(k, 0, p, why);
-    struct plan_job *job = NULL;
-    struct volume_known from;
-    struct span name;
-    uint32_t from_qid = 0;
-    int r = read_source(&d, source, &from_qid, &from, &name);
-    if (r >= 0)
-        r = storage_volume_job(&d, "clone", qid, volume, &job);
-    if (r < 0)
-        return doing_end(&d, r);
-    if (in_place(from.lines) && !world_is_halted(k->world, from_qid))
-        return doing_end(&d,
-                         fault_set(why, ERR_STORAGE, "Volume %.*s must be stopped before importing its data",
-                                   (int)storage_attribute(from.lines, "vid").len,
-                                   storage_attribute(from.lines, "vid").at));
-    if (!storage_same(from.pool, job->pool))
-        return doing_end(&d, fault_set(why, ERR_NOT_IMPLEMENTED,
-                                       "volumes are cloned within one pool; import the data instead"));
-    job->source = from.lines;
-    if (size_of(from.lines) > 0)
-        put(&d, qid, volume, "size", storage_attribute(from.lines, "size"));
-    struct plan_pair pair[2] = {{"name", volume}, {"source", name}};
-    plan_event(p, qid, "domain-import-volume", SPAN_LITERAL(""), 2, pair);
-    return doing_end(&d, r);
+    struct span pool;
+    return pool_known(&d->k, storage_attribute(lines, "pool"), &pool) &&
+           span_is(storage_attribute(pool, "driver"), driver);
+}
+
+bool storage_is_kernel(struct doing *d, struct span lines)
+{
+    return storage_has_driver(d, lines, "linux-kernel");
 }
 
 int plan_import_begin(const struct known *k, uint32_t qid, struct span volume, struct span size,
@@ -258,11 +230,11 @@ int plan_import_begin(const struct known *k, uint32_t qid, struct span volume, s
     if (r >= 0)
         r = storage_volume_job(&d, "import_begin", qid, volume, &job);
     if (r >= 0) {
-        job->size = size.len > 0 ? bytes : size_of(job->lines);
+        job->size = size.len > 0 ? bytes : storage_size(job->lines);
         say_begin(&d, qid, volume, job->size);
         p->result = plan_format(p, "%" PRIu64, job->size);
         if (size.len > 0)
-            put(&d, qid, volume, "size", size);
+            storage_put(&d, qid, volume, "size", size);
     }
     return doing_end(&d, r);
 }
@@ -293,24 +265,12 @@ static int check_disposables(struct doing *d, uint32_t qid)
     return r;
 }
 
-static bool has_driver(struct doing *d, struct span lines, const char *driver)
-{
-    struct span pool;
-    return pool_known(&d->k, storage_attribute(lines, "pool"), &pool) &&
-           span_is(storage_attribute(pool, "driver"), driver);
-}
-
-static bool is_kernel(struct doing *d, struct span lines)
-{
-    return has_driver(d, lines, "linux-kernel");
-}
-
 /* A kernel is nobody's to make or to remove. */
 static int job_unless_kernel(struct doing *d, const char *verb, uint32_t qid, struct span name,
                              struct span lines)
 {
     struct plan_job *job;
-    return is_kernel(d, lines) ? 0 : storage_volume_job(d, verb, qid, name, &job);
+    return storage_is_kernel(d, lines) ? 0 : storage_volume_job(d, verb, qid, name, &job);
 }
 
 /* Those of a newborn stand in the plan only. */
@@ -347,18 +307,18 @@ int plan_volume_keep(const struct known *k, uint32_t qid, struct span volume, st
     if (r >= 0 && keep < -1)
         r = fault_set(why, ERR_VALUE, "revisions_to_keep is -1, 0 or more");
     if (r >= 0)
-        r = find(&d, qid, volume, &v);
+        r = storage_find(&d, qid, volume, &v);
     if (r < 0)
         return doing_end(&d, r);
     bool was = span_is(storage_attribute(v.lines, "revisions_to_keep"), "-1");
-    if (is_kernel(&d, v.lines) && keep != 0)
+    if (storage_is_kernel(&d, v.lines) && keep != 0)
         r = fault_set(why, ERR_VALUE, "a kernel volume keeps no revisions");
-    else if (keep > 1 && has_driver(&d, v.lines, "file"))
+    else if (keep > 1 && storage_has_driver(&d, v.lines, "file"))
         r = fault_set(why, ERR_NOT_IMPLEMENTED, "the file driver keeps one revision at most");
     else if (was != (keep == -1))
         r = check_disposables(&d, qid);
     if (r >= 0)
-        put(&d, qid, volume, "revisions_to_keep", number);
+        storage_put(&d, qid, volume, "revisions_to_keep", number);
     return doing_end(&d, r);
 }
 
@@ -372,11 +332,11 @@ int plan_volume_rw(const struct known *k, uint32_t qid, struct span volume, stru
     if (r >= 0)
         r = check_halted(&d, qid);
     if (r >= 0)
-        r = find(&d, qid, volume, &v);
-    if (r >= 0 && rw && is_kernel(&d, v.lines))
+        r = storage_find(&d, qid, volume, &v);
+    if (r >= 0 && rw && storage_is_kernel(&d, v.lines))
         r = fault_set(why, ERR_VALUE, "a kernel volume is read-only");
     if (r >= 0)
-        put(&d, qid, volume, "rw", span_of(rw ? "True" : "False"));
+        storage_put(&d, qid, volume, "rw", span_of(rw ? "True" : "False"));
     return doing_end(&d, r);
 }
 
@@ -388,12 +348,12 @@ int plan_volume_ephemeral(const struct known *k, uint32_t qid, struct span volum
     bool ephemeral = false;
     int r = storage_bool(word, &ephemeral, why);
     if (r >= 0)
-        r = find(&d, qid, volume, &v);
+        r = storage_find(&d, qid, volume, &v);
     if (r >= 0 && ephemeral &&
         (storage_is(v.lines, "snap_on_start") || storage_is(v.lines, "save_on_stop") ||
          !storage_is(v.lines, "rw")))
         r = fault_set(why, ERR_VALUE, "only a volume that is writable and thrown away can be ephemeral");
     if (r >= 0)
-        put(&d, qid, volume, "ephemeral", span_of(ephemeral ? "True" : "False"));
+        storage_put(&d, qid, volume, "ephemeral", span_of(ephemeral ? "True" : "False"));
     return doing_end(&d, r);
 }

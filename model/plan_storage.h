@@ -7,6 +7,9 @@
 #include "model/plan.h"
 #include "model/pool.h"
 
+/* A volume's data for another pool: lent, taken, and given back whatever became of the taking. */
+enum plan_stage { STAGE_LEND, STAGE_TAKE, STAGE_GIVE_BACK };
+
 /* One verb of a volume (or, without one, of the pool). Spans live as long as the plan. */
 struct plan_job {
     struct plan_job *next;
@@ -16,6 +19,8 @@ struct plan_job {
     bool in_place, success;
     bool stays; /* it could not be removed: it stays a leftover */
     uint64_t size;
+    enum plan_stage stage; /* jobs of one stage are done side by side, when those before are done */
+    struct span borrower;  /* the pool that is lent the volume's data, or has been */
 };
 
 /* Items CHANGE_LEFTOVER: volumes that are on the disk and of no VM: made for one that is to come, or not yet

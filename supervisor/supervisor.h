@@ -74,8 +74,17 @@ struct pool_place {
 };
 enum { POOL_PLACES_MAX = 256 };
 
+/* An open volume on its way from one pool's process to another's. */
+struct loan {
+    uint32_t number; /* 0: free */
+    uint32_t from, to;
+    int fd;
+};
+enum { LOANS_MAX = 64, LOANS_OF_ONE = 16 };
+
 struct supervisor {
     struct pool_place pool[POOL_PLACES_MAX];
+    struct loan loan[LOANS_MAX];
     struct settings settings;
     struct run run[RUNS_MAX];
     struct child *children, *router;
@@ -136,6 +145,13 @@ void sockets_remove(struct supervisor *s);
 
 /* supervisor_guest.c: a guest's process asks for a connection to its guest's QubesDB. */
 void guest_hand(struct supervisor *s, const struct child *c, uint32_t what);
+
+/* supervisor_loans.c: a pool's process lends a descriptor to another one, or takes it back; the borrower asks
+ * for it; what a process that has ended had lent is closed. */
+void loans_hear(struct supervisor *s, const struct child *c, const struct control *r,
+                const struct control_fds *files);
+void loans_hand(struct supervisor *s, const struct child *c, uint32_t number);
+void loans_end(struct supervisor *s, const struct child *c);
 
 /* supervisor_userdb.c */
 int userdb_open(struct supervisor *s, struct fault *why);

@@ -191,6 +191,7 @@ void child_reap(struct supervisor *s, struct child *c)
     child_says(s, c); /* a note that was sent before the end counts */
     if (waitid(P_PIDFD, (id_t)c->pidfd, &end, WEXITED) < 0)
         end.si_status = -1;
+    loans_end(s, c);
     c->status = end.si_code == CLD_EXITED ? end.si_status : -end.si_status;
     unwatch_child(s, c);
     close(c->pidfd);

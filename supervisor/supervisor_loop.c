@@ -101,7 +101,13 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
         notes_put(s, c, (struct span){r->text, r->len});
         break;
     case CONTROL_DOOR:
-        guest_hand(s, c, r->value);
+        if (c->key.kind == KIND_STORAGE)
+            loans_hand(s, c, r->value);
+        else
+            guest_hand(s, c, r->value);
+        break;
+    case CONTROL_LEND:
+        loans_hear(s, c, r, files);
         break;
     case CONTROL_TITLE:
         snprintf(c->title, sizeof c->title, "%.*s", (int)(r->len < STATUS_TITLE ? r->len : STATUS_TITLE - 1),

@@ -78,6 +78,8 @@ static bool concern_the_same(const struct plan_job *a, const struct plan_job *b)
     struct span one = {NULL, 0}, other = {NULL, 0};
     ask_attribute(a->lines, "vid", &one);
     ask_attribute(b->lines, "vid", &other);
+    if (a->borrower.len > 0 || b->borrower.len > 0)
+        return false; /* many may read */
     return a->volume.len > 0 && b->volume.len > 0 && a->pool.len == b->pool.len && one.len == other.len &&
            one.len > 0 && memcmp(a->pool.at, b->pool.at, a->pool.len) == 0 &&
            memcmp(one.at, other.at, one.len) == 0;
@@ -110,6 +112,9 @@ static int work_new(struct registry *r, struct pending_operation *o)
     o->work->makes = (o->work->plan.prepare & PREPARE_DISK) != 0;
     for (const struct plan_job *job = o->work->plan.job; job != NULL; job = job->next)
         claims_hold(r, o, job->qid);
+    for (const struct plan_job *job = o->work->plan.job; job != NULL && o->work->loan == 0; job = job->next)
+        if (job->borrower.len > 0)
+            o->work->loan = (uint32_t)operate_new_id(r).low | 1;
     return 0;
 }
 

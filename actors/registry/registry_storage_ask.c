@@ -23,7 +23,9 @@ static int ask(struct registry *r, struct out *out, const struct pending_operati
                               .source = job->source,
                               .in_place = job->in_place,
                               .size = job->size,
-                              .success = job->success};
+                              .success = job->success,
+                              .loan = o->work->loan,
+                              .borrower = job->borrower.len > 0 ? pool_instance(job->borrower) : 0};
     struct context c = {.op = o->op,
                         .caller = o->request.context.caller,
                         .subject = subject_of(r, job),
@@ -33,6 +35,8 @@ static int ask(struct registry *r, struct out *out, const struct pending_operati
         text_copy(m.revision, sizeof m.revision, job->revision) < 0)
         return -ERR_RANGE;
     (void)text_copy(m.verb, sizeof m.verb, span_of(verb));
+    if (job->stage == STAGE_TAKE)
+        m.size = o->work->size;
     if (job->volume.len == 0)
         pool_place_lines(r, job->pool, job->lines);
     return ASK(out, volume_change, ((struct address){KIND_STORAGE, pool_instance(job->pool)}), &c,
@@ -46,6 +50,11 @@ void storage_fail(struct pending_operation *o, struct plan_job *job, int e, cons
         if (job != NULL)
             job->stays = true;
         log_line(LOG_WARN, "a volume is left, and removed at the next start: %s",
+                 why != NULL ? why->text : err_text((enum err) - e));
+        return;
+    }
+    if (job != NULL && job->stage == STAGE_GIVE_BACK) {
+        log_line(LOG_WARN, "a volume that was copied stays exported: %s",
                  why != NULL ? why->text : err_text((enum err) - e));
         return;
     }
@@ -73,6 +82,8 @@ void storage_ask_all(struct registry *r, struct out *out, struct pending_operati
     if (o->asked_by == ASKED_BY_API && !w->answered)
         reply_progress(out, &o->request, out->now + STORAGE_MOST + 5 * SECONDS);
     for (struct plan_job *job = w->plan.job; job != NULL; job = job->next, index++) {
+        if (job->stage != w->stage)
+            continue;
         int e =
             index < JOBS_MOST ? ask(r, out, o, job, index, verb != NULL ? verb : job->verb) : -ERR_TOO_BIG;
         if (e < 0)
@@ -86,10 +97,27 @@ void storage_ask_all(struct registry *r, struct out *out, struct pending_operati
 
 /* ---- answers ---- */
 
+/* What was lent is given back whatever became of it; what was not lent is not asked for. */
+static bool next_stage(struct storage_work *w)
+{
+    const struct plan_job *job = w->plan.job;
+    if (w->failed && w->stage == STAGE_LEND)
+        return false;
+    enum plan_stage next = w->failed ? STAGE_GIVE_BACK : (enum plan_stage)(w->stage + 1);
+    while (job != NULL && job->stage != next)
+        job = job->next;
+    if (job == NULL || w->stage >= next)
+        return false;
+    w->stage = next;
+    return true;
+}
+
 static void jobs_answered(struct registry *r, struct out *out, struct pending_operation *o)
 {
     struct storage_work *w = o->work;
-    if (w->failed && w->makes) {
+    if (next_stage(w)) {
+        storage_ask_all(r, out, o, PHASE_JOBS, NULL);
+    } else if (w->failed && w->makes) {
         (void)storage_undo(r, out, o);
     } else if (w->failed) {
         operate_done_with(r, out, o, w->r);
@@ -144,6 +172,8 @@ static int take_reply(struct storage_work *w, const struct answer *a, struct fau
     if (volume_change_reply_decode(&m, a->e->body) < 0)
         return fault_set(why, ERR_BAD, "storage's answer does not decode");
     memcpy(w->path, m.path, sizeof m.path);
+    if (w->stage == STAGE_LEND)
+        w->size = m.size;
     return 0;
 }
 

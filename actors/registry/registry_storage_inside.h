@@ -25,7 +25,10 @@ struct storage_work {
     unsigned asked;
     uint8_t tries[JOBS_MOST];
     bool failed, makes, answered;
-    int r; /* of the first job that failed, with the operation's why */
+    enum plan_stage stage;
+    uint32_t loan; /* drawn anew by each operation: no other pool can ask for it */
+    uint64_t size; /* what was lent has */
+    int r;         /* of the first job that failed, with the operation's why */
     char path[1024];
 };
 

@@ -45,6 +45,8 @@ struct storage_task {
     struct volume volume, source;
     uint64_t size;
     char revision[64];
+    char path[POOL_PATH_MAX + 1]; /* export_end */
+    int fd;                       /* import_fd: it owns it; export: made by it, then the core's */
     struct storage_watch *watch;  /* the job's, which outlives the task */
     struct storage_volumes known; /* RECOVER: it owns them */
     struct text found;
@@ -63,7 +65,21 @@ bool storage_watch_on(void *self, uint64_t done, uint64_t total);
 /* What the outcome holds; the task itself is its shell's. */
 void storage_task_free_content(struct storage_task *t);
 
-enum job_state { JOB_ASKS, JOB_WAITS, JOB_WORKS };
+enum job_state {
+    JOB_ASKS, /* registry what its volume is, or the supervisor for what was lent */
+    JOB_WAITS,
+    JOB_WORKS,
+    JOB_LENDS, /* done; the supervisor is being given what it lends */
+};
+
+/* A volume that another pool reads: until it is given back, or nobody can be reading it any more. */
+enum { STORAGE_LOANS = 16 };
+struct storage_loan {
+    uint32_t number; /* 0: free */
+    uint64_t since;
+    struct volume volume;
+    char path[POOL_PATH_MAX + 1];
+};
 
 struct volume_job {
     struct volume_job *prev, *next;
@@ -75,6 +91,8 @@ struct volume_job {
     struct volume volume, source;
     uint64_t size;
     char revision[64];
+    uint32_t loan, borrower;
+    int fd;           /* what was lent to it, or what it lends; -1: none */
     uint64_t since;   /* when it came */
     uint64_t told_at; /* when its asker last heard of it */
     uint64_t bytes;   /* what it then heard */
@@ -107,7 +125,15 @@ struct storage {
     uint64_t ask_at;         /* when registry is asked again; 0: not */
     char note[STORAGE_NOTE]; /* of the incarnation before: the pool that was recovered in this boot */
     struct storage_recovery recovery;
+    struct storage_loan loan[STORAGE_LOANS];
+    /* Gives the supervisor a descriptor for that storage process; -1: it is given back. NULL: nothing is
+     * lent (simulator). */
+    void (*lend)(void *arg, uint32_t loan, uint32_t borrower, int fd);
+    void *lend_arg;
 };
+/* The supervisor has answered: what was lent to us (the callee owns it), or, -1, that it has what we lend or
+ * that there is no such loan. */
+void storage_handed(void *self, struct out *out, uint32_t loan, int fd);
 
 enum storage_timer { STORAGE_TIMER_REST = 1, STORAGE_TIMER_TICK };
 
@@ -140,6 +166,18 @@ void recover_tick(struct storage *s, struct out *out);
 void recover_forget(struct storage *s);
 /* On the worker's thread. */
 int recover_perform(struct pool *p, struct storage_task *t);
+
+/* ---- storage_loan.c: volumes that are cloned between pools ---- */
+/* import_fd, export_end: what the verb needs of a loan; false: it was answered. */
+bool loan_begin(struct storage *s, struct out *out, struct volume_job *job);
+/* export has ended well: it is answered when the supervisor has the file. */
+void loan_exported(struct storage *s, struct out *out, struct volume_job *job, struct storage_task *t);
+bool loans_are_out(struct storage *s, uint64_t now);
+/* On the worker's thread: the volume's data opened; what was lent is fit to be read. */
+int loan_open(struct pool *p, const struct pool_errand *e, struct storage_task *t);
+int loan_check(const struct storage_task *t, struct fault *why);
+/* What export_end is to be told of the volume. */
+void loan_take_path(struct storage *s, const struct volume_job *job, struct storage_task *t);
 
 /* ---- storage_answer.c: the replies ---- */
 void storage_answer(struct out *out, const struct volume_job *job, const struct storage_task *t);

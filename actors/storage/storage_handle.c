@@ -171,8 +171,12 @@ static void on_volume_change(struct storage *s, struct out *out, const struct en
     job->size = m->size;
     job->success = m->success != 0;
     memcpy(job->revision, m->revision, sizeof job->revision);
+    job->loan = m->loan;
+    job->borrower = m->borrower;
     if (r < 0)
         job_refuse(s, out, job, r, &why);
+    else
+        loan_begin(s, out, job);
     jobs_go_on(s, out);
 }
 
@@ -284,10 +288,13 @@ static void done(void *self, struct out *out, const struct done *d)
     struct volume_job *job = t->verb != STORAGE_OPEN ? job_find(s, t->job) : NULL;
     if (t->verb == STORAGE_RECOVER)
         recover_done(s, out, t);
-    else if (job != NULL)
-        storage_answer(out, job, t);
-    if (job != NULL)
+    if (job != NULL && t->verb == POOL_export && t->task.r >= 0) {
+        loan_exported(s, out, job, t);
+    } else if (job != NULL) {
+        if (t->verb != STORAGE_RECOVER)
+            storage_answer(out, job, t);
         job_end(s, job);
+    }
     if (t->verb == STORAGE_OPEN && s->state == STORAGE_OPENS)
         opened(s, out, t);
     open_when_idle(s, out);
@@ -304,7 +311,7 @@ static void timer(void *self, struct out *out, uint64_t number)
         jobs_tick(s, out);
         return;
     }
-    if (s->count == 0 && s->state != STORAGE_OPENS)
+    if (s->count == 0 && s->state != STORAGE_OPENS && !loans_are_out(s, out->now))
         out_retire(out);
     out_timer(out, STORAGE_TIMER_REST, out->now + LINGER);
 }

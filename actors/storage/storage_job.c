@@ -9,6 +9,7 @@
 
 #include "actors/storage/storage.h"
 #include "base/log.h"
+#include "base/own.h"
 
 /* How often askers hear of bytes that were moved, and how long that lets them wait. */
 #define TICK          SECONDS
@@ -30,6 +31,7 @@ struct volume_job *job_add(struct storage *s, struct out *out, const struct enve
     job->verb = verb;
     job->since = job->told_at = out->now;
     job->watch = watch;
+    job->fd = -1;
     job->state = JOB_WAITS;
     DL_APPEND(s->jobs, job);
     s->count++;
@@ -50,6 +52,7 @@ struct volume_job *job_add_first(struct storage *s, struct out *out, unsigned ve
     job->verb = verb;
     job->since = out->now;
     job->watch = watch;
+    job->fd = -1;
     DL_PREPEND(s->jobs, job);
     s->count++;
     if (s->count == 1)
@@ -69,6 +72,7 @@ void job_end(struct storage *s, struct volume_job *job)
     s->working -= job->state == JOB_WORKS;
     s->count--;
     DL_DELETE(s->jobs, job);
+    close_file(&job->fd);
     free(job->watch);
     free(job);
 }
@@ -118,7 +122,7 @@ static bool meet(const struct storage *s, const struct volume_job *a, const stru
 static bool may_begin(const struct storage *s, const struct volume_job *job)
 {
     for (const struct volume_job *before = s->jobs; before != job; before = before->next)
-        if (before->state == JOB_ASKS || meet(s, job, before))
+        if (before->state != JOB_LENDS && (before->state == JOB_ASKS || meet(s, job, before)))
             return false;
     return job->state == JOB_WAITS;
 }
@@ -144,6 +148,9 @@ static void begin(struct storage *s, struct out *out, struct volume_job *job)
         t->known = s->recovery.known;
         s->recovery.known = (struct storage_volumes){0};
     }
+    t->fd = job->fd;
+    job->fd = -1;
+    loan_take_path(s, job, t);
     job->state = JOB_WORKS;
     s->working++;
     out_task(out, &t->task);

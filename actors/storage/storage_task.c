@@ -6,6 +6,7 @@
 
 #include "actors/storage/storage.h"
 #include "base/log.h"
+#include "base/own.h"
 
 static const char *const names[STORAGE_VERBS] = {
 #define POOL_VERB(name, flags, help) #name,
@@ -33,6 +34,8 @@ void storage_task_free_content(struct storage_task *t)
     pool_outcome_free(&t->outcome);
     text_free(&t->found);
     free(t->known.at);
+    if (t->verb == POOL_import_fd || t->verb == POOL_export)
+        close_file(&t->fd);
 }
 
 bool storage_watch_on(void *self, uint64_t done, uint64_t total)
@@ -49,8 +52,9 @@ static struct pool_errand errand_of(struct storage_task *t)
         .volume = t->has_volume ? &t->volume : NULL,
         .source = t->has_source ? &t->source : NULL,
         .size = t->size,
-        .fd = -1,
+        .fd = t->fd,
         .success = t->success,
+        .path = t->path[0] != '\0' ? t->path : NULL,
         .revision = {t->revision[0] != '\0' ? t->revision : NULL, strlen(t->revision)},
         .watch = {storage_watch_on, t->watch},
     };
@@ -108,6 +112,10 @@ void storage_perform(void *doors, struct task *task)
         task->r = recover_perform(d->pool, t);
     else if (t->verb == STORAGE_CLEAR)
         task->r = clear(d->pool, &e, t);
+    else if (t->verb == POOL_export)
+        task->r = loan_open(d->pool, &e, t);
+    else if (t->verb == POOL_import_fd && loan_check(t, &task->why) < 0)
+        task->r = -(int)task->why.code;
     else if (t->verb == POOL_start)
         task->r = start(d->pool, &e, t);
     else
