@@ -91,7 +91,8 @@ static void add_hvm(struct registry *r, uint32_t qid, struct vm_view *view, stru
     view_hvm_add(&view->hvm, &memory->hvm, &hvm);
 }
 
-/* A living VM whose windows or sound this one has: until it has ended this one is not shut down. */
+/* A living VM whose windows or sound this one has: until it has ended this one is not shut down. One that is
+ * preloaded makes no sound. */
 void view_users(struct registry *r, uint32_t qid, struct vm_view *view)
 {
     for (size_t i = 0; i < model_vm_count(r->model); i++) {
@@ -103,7 +104,8 @@ void view_users(struct registry *r, uint32_t qid, struct vm_view *view)
         const struct vm *audio = property_vm(&r->known, by, PROPERTY_audiovm);
         if (gui != NULL && vm_qid(gui) == qid)
             (void)text_copy(view->gui_user, sizeof view->gui_user, span_of(vm_name(user)));
-        if (audio != NULL && vm_qid(audio) == qid)
+        bool is_preload = vm_class(user) == CLASS_DispVM && property_true(&r->known, by, PROPERTY_is_preload);
+        if (audio != NULL && vm_qid(audio) == qid && !is_preload)
             (void)text_copy(view->audio_user, sizeof view->audio_user, span_of(vm_name(user)));
     }
 }

@@ -21,7 +21,7 @@ static int ask(struct registry *r, struct out *out, const struct pending_operati
                const struct plan_event *e)
 {
     const struct vm *vm = model_vm(r->model, e->subject);
-    struct finish m = {.property = "netvm"};
+    struct finish m = {.property = "netvm", .deferred = o->operation == OPERATION_netvm_apply};
     struct context c = {.op = o->op,
                         .caller = o->request.context.caller,
                         .subject = {KIND_VM, e->subject, vm_generation(vm)},

@@ -217,7 +217,7 @@ bool preload_answered(struct registry *r, struct out *out, const struct answer *
     if (a->r < 0) {
         log_line(LOG_WARN, "VM %u was not preloaded: %s", p->qid,
                  a->why.text[0] != '\0' ? a->why.text : err_text((enum err) - a->r));
-        if (p->pauses) /* one whose start has failed ends by itself */
+        if (r->claims[p->qid].living) /* one whose start has failed ends by itself */
             end_unused(r, out, p->qid);
     } else if (p->pauses) {
         operate_own(r, out, OPERATION_preload_complete, p->qid, "", NULL);

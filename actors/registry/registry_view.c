@@ -8,6 +8,7 @@
 
 #include "model/ask.h"
 #include "model/plan_netvm.h"
+#include "model/preload.h"
 #include "model/pool.h"
 
 enum { CLIENTS_BYTES = 1 << 20 };
@@ -40,7 +41,8 @@ static uint32_t number(struct registry *r, uint32_t qid, enum property p, uint32
 static void add_peer(struct registry *r, struct wire_list *list, struct text *elements, const struct vm *vm)
 {
     struct view_peer peer = {.qid = vm_qid(vm), .generation = vm_generation(vm)};
-    peer.living = peer.qid == 0 || r->claims[peer.qid].living;
+    bool is_preload = vm_class(vm) == CLASS_DispVM && property_true(&r->known, peer.qid, PROPERTY_is_preload);
+    peer.living = peer.qid == 0 || (r->claims[peer.qid].living && !is_preload);
     (void)text_copy(peer.name, sizeof peer.name, span_of(vm_name(vm)));
     view_peer_add(list, elements, &peer);
 }
@@ -157,6 +159,20 @@ static void add_kernel(struct registry *r, uint32_t qid, struct vm_view *view)
     }
 }
 
+/* What the guest of a disposable that is started ahead of its use is waited for (vm-model 8.7): bit 0 that
+ * its system runs, bit 1 that its session does. */
+static void add_preload(struct registry *r, const struct vm *vm, struct vm_view *view)
+{
+    uint32_t qid = vm_qid(vm);
+    view->is_preload = vm_class(vm) == CLASS_DispVM && property_true(&r->known, qid, PROPERTY_is_preload);
+    if (!view->is_preload || preload_is_complete(&r->known, qid))
+        return;
+    bool session = property_vm(&r->known, qid, PROPERTY_guivm) != NULL &&
+                   ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "gui") &&
+                   ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "supported-feature.late-gui-daemon");
+    view->preload_waits = session ? 3 : 1;
+}
+
 int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory,
               struct fault *why)
 {
@@ -181,6 +197,8 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     view->calls_scarce = r->calls_scarce;
     view->netvm_put_off = netvm_put_off(&r->known, qid);
     view->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
+    view->qrexec_timeout = number(r, qid, PROPERTY_qrexec_timeout, 60);
+    add_preload(r, vm, view);
     add_relations(r, qid, view, memory);
     add_volumes(r, qid, view, memory);
     add_refusal(r, vm, view);

@@ -43,6 +43,7 @@ enum vm_errand {
     ERRAND_DETACH,
     ERRAND_DEVICES,
     ERRAND_HOST,
+    ERRAND_PRELOAD,
     ERRANDS
 };
 
@@ -70,6 +71,7 @@ struct vm_request {
     bool owed, force, wait;
     bool detach, attach, fill; /* NET: what it is for */
     bool put_off;              /* NET: it was planned for a VM that is paused */
+    bool deferred;             /* NET: and is made up for */
     enum host_phase phase;     /* HOST */
     struct vm_plug *plug;      /* of an attachment or detachment: whose answer frees it */
     uint64_t deadline;         /* until when its asker waits, as far as we told it to; 0: not said */
@@ -193,6 +195,7 @@ void vm_attach_step(struct vm *vm, struct out *out, const struct vm_result *resu
 void vm_detach_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_host_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_preload_step(struct vm *vm, struct out *out, const struct vm_result *result);
 
 /* ---- vm_service.c ---- */
 /* Calls it; the errand's step hears its end. False: it cannot be called, and nothing was said. */
@@ -220,7 +223,8 @@ void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *w
 
 /* The domain runs, and an earlier incarnation has not finished its start: this one does. */
 void vm_start_finish(struct vm *vm, struct out *out);
-/* While the start waits for qrexec, host says that the domain is no more: it is looked at; what was seen. */
+/* While the start waits for the guest, host says that the domain is no more: it is looked at; what was seen.
+ */
 void vm_start_peek(struct vm *vm, struct out *out);
 void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task);
 /* What it needs of devices is ready: the start goes on. */

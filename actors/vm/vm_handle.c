@@ -162,7 +162,8 @@ static void on_prepare(struct vm *vm, struct out *out, const struct envelope *e,
 
 static void on_finish(struct vm *vm, struct out *out, const struct envelope *e, const struct finish *m)
 {
-    net(vm, out, e, (struct vm_request){.fill = true, .attach = m->becomes[0] != '\0'});
+    net(vm, out, e,
+        (struct vm_request){.fill = true, .attach = m->becomes[0] != '\0', .deferred = m->deferred != 0});
 }
 
 /* Nobody but the netvm says so. */

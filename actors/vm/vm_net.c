@@ -5,8 +5,10 @@
 #include "actors/vm/vm.h"
 #include "base/log.h"
 
-enum { NET_BEGIN, NET_DETACH, NET_FILL, NET_SERVE, NET_ATTACH };
-enum { FILL_SECONDS = 30 };
+enum { NET_BEGIN, NET_DETACH, NET_FILL, NET_SERVE, NET_ATTACH, NET_UPLINK };
+enum { FILL_SECONDS = 30, UPLINK_SECONDS = 10 };
+
+static const struct vm_call wait_for_uplink = {"qubes.WaitForNetworkUplink", "root", UPLINK_SECONDS, 0};
 
 bool vm_has_netvm(const struct vm *vm, struct view_peer *netvm)
 {
@@ -124,6 +126,14 @@ static void first(struct vm *vm, struct out *out)
         fill(vm, out);
 }
 
+/* What it had been promised while it was paused is there. */
+static void uplink(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct fault why;
+    int r = vm_service_end(vm, &wait_for_uplink, result, &why);
+    end(vm, out, r, &why);
+}
+
 void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     if (result == NULL) {
@@ -132,8 +142,8 @@ void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result)
     }
     if (result->task != NULL && result->task->is_seen && result->task->seen.active)
         vm_takes_seen(vm, out, &result->task->seen);
-    vm->look_wanted = vm->look_wanted || (result->e == NULL && result->r < 0);
-    if (result->r < 0) {
+    vm->look_wanted = vm->look_wanted || (result->e == NULL && result->r < 0 && vm->step != NET_UPLINK);
+    if (result->r < 0 && vm->step != NET_UPLINK) {
         end(vm, out, result->r, &result->why);
         return;
     }
@@ -147,8 +157,13 @@ void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result)
     case NET_SERVE:
         task(vm, out, VM_NET_ATTACH_TASK, NET_ATTACH);
         break;
-    default:
-        end(vm, out, 0, NULL);
+    case NET_ATTACH:
+        vm->step = NET_UPLINK;
+        if (!vm->job.deferred || !vm_service(vm, out, &wait_for_uplink))
+            end(vm, out, 0, NULL);
+        break;
+    case NET_UPLINK:
+        uplink(vm, out, result);
         break;
     }
 }

@@ -112,7 +112,7 @@ void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
         hears_living(vm, out, m);
     else if (is_news)
         vm->look_wanted = true;
-    if (vm->life == VM_STARTING && is_news)
+    if ((vm->life == VM_STARTING && is_news) || (vm->errand == ERRAND_PRELOAD && m->active == 0))
         vm_start_peek(vm, out);
     if (unknown)
         vm->again_at = 0;

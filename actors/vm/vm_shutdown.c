@@ -14,7 +14,7 @@ static void fails(struct vm *vm, struct out *out, int r, const struct fault *why
 static void ask_guest(struct vm *vm, struct out *out)
 {
     struct fault why;
-    if (vm->seen.state == VIRT_PAUSED && !vm->job.force) {
+    if (vm->seen.state == VIRT_PAUSED && !vm->job.force && !vm->view.is_preload) {
         int r = fault_set(&why, ERR_VM_NOT_RUNNING, "%s is paused: unpause it first, or force the shutdown",
                           vm->view.name);
         fails(vm, out, r, &why);

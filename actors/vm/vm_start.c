@@ -320,13 +320,22 @@ static void qrexec_serves(struct vm *vm, struct out *out, const struct vm_result
     vm_note_step(vm, out, STEP_LIVING);
     vm_net_tell(vm, out, true);
     vm->devices.tell_wanted = vm->devices.tell_wanted || vm->devices.boots > 0;
-    vm_errand_end(vm, out, 0, NULL);
+    if (vm->view.preload_waits != 0)
+        vm_errand_become(vm, out, ERRAND_PRELOAD);
+    else
+        vm_errand_end(vm, out, 0, NULL);
+}
+
+static bool waits_for_guest(const struct vm *vm)
+{
+    bool starts = (vm->errand == ERRAND_START && vm->step == QREXEC) || vm->errand == ERRAND_PRELOAD;
+    return starts && vm->asked != 0;
 }
 
 void vm_start_peek(struct vm *vm, struct out *out)
 {
     struct fault ignored;
-    if (vm->errand != ERRAND_START || vm->step != QREXEC || vm->asked == 0 || vm->peeking)
+    if (!waits_for_guest(vm) || vm->peeking)
         return;
     vm->peeking = vm_task_begin(vm, out, VM_LOOK_TASK, &ignored) == 0;
 }
@@ -335,7 +344,7 @@ void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task)
 {
     struct fault why;
     bool gone = task->is_seen && !task->seen.active;
-    if (vm->errand != ERRAND_START || vm->step != QREXEC || vm->asked == 0 || !gone)
+    if (!waits_for_guest(vm) || !gone)
         return;
     int r = fault_set(&why, ERR_HYPERVISOR, "the domain ended while it was starting");
     vm->asked = 0;

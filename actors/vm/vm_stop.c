@@ -320,7 +320,7 @@ void vm_kill(struct vm *vm, struct out *out)
 {
     struct fault why;
     vm->kill_wanted = true;
-    if (vm->errand == ERRAND_START && vm->asked != 0) {
+    if ((vm->errand == ERRAND_START || vm->errand == ERRAND_PRELOAD) && vm->asked != 0) {
         int r = fault_set(&why, ERR_CANCELLED, "the VM was killed while it was starting");
         vm->asked = 0;
         vm_start_fails(vm, out, r, &why, false);

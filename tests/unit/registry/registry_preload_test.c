@@ -297,6 +297,61 @@ static void the_hosts_sleep_ends_them_and_its_waking_makes_them_again(void **sta
     bench_down(&b);
 }
 
+static struct vm_view view_of(struct bench *b, uint32_t qid)
+{
+    struct claim_reply m;
+    bench_forget(b);
+    bench_vm_says(b, qid, MESSAGE_claim, 1);
+    assert_int_equal(claim_reply_decode(&m, b->said[bench_find(b, MESSAGE_claim, 0)].e.body), 0);
+    return m.view;
+}
+
+static void until_it_is_complete_its_process_waits_for_its_guest(void **state)
+{
+    struct bench b;
+    (void)state;
+    up(&b);
+    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
+    operate(&b, OPERATION_property_set, BASE, "qrexec_timeout", "77");
+    time_passes(&b, 4 * SECONDS);
+    uint32_t qid = b.said[bench_find(&b, MESSAGE_vm_start, 0)].e.to_instance;
+    struct answer started = {.tag = b.said[bench_find(&b, MESSAGE_vm_start, 0)].tag};
+    struct vm_view view = view_of(&b, qid);
+    assert_int_equal(view.is_preload, 1);
+    assert_int_equal(view.preload_waits, 1); /* dom0 shows its windows, and nobody says how late */
+    assert_int_equal(view.qrexec_timeout, 77);
+    operate(&b, OPERATION_feature_set, TEMPLATE, "gui", "1");
+    operate(&b, OPERATION_feature_set, TEMPLATE, "supported-feature.late-gui-daemon", "1");
+    assert_int_equal(view_of(&b, qid).preload_waits, 3);
+    assert_int_equal(view_of(&b, BASE).preload_waits, 0);
+    bench_vm_says(&b, qid, MESSAGE_claim, 0);
+    registry_actor.answered(b.core, &b.out, &started);
+    bench_work(&b);
+    (void)answer(&b, MESSAGE_vm_pause, 0);
+    assert_true(preload_is_complete(&b.core->known, qid));
+    view = view_of(&b, qid);
+    assert_int_equal(view.is_preload, 1);
+    assert_int_equal(view.preload_waits, 0);
+    bench_down(&b);
+}
+
+static void one_whose_process_died_while_it_started_is_ended(void **state)
+{
+    struct bench b;
+    (void)state;
+    up(&b);
+    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
+    bench_forget(&b);
+    time_passes(&b, 4 * SECONDS);
+    uint32_t qid = b.said[bench_find(&b, MESSAGE_vm_start, 0)].e.to_instance;
+    bench_vm_says(&b, qid, MESSAGE_claim, 0);
+    assert_int_equal(answer(&b, MESSAGE_vm_start, -ERR_GONE), qid);
+    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    its_life_ends(&b, qid);
+    assert_int_equal(listed(&b), 0);
+    bench_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +366,8 @@ int main(void)
         cmocka_unit_test(killed_meanwhile_it_drops_what_was_not_complete),
         cmocka_unit_test(no_more_are_made_at_once_than_there_are_places),
         cmocka_unit_test(the_hosts_sleep_ends_them_and_its_waking_makes_them_again),
+        cmocka_unit_test(until_it_is_complete_its_process_waits_for_its_guest),
+        cmocka_unit_test(one_whose_process_died_while_it_started_is_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,8 @@ struct bench {
     unsigned hanging; /* as registry was told last */
     const char *gui_user, *audio_user;
     bool scarce; /* as registry says in its views */
+    bool is_preload;
+    uint32_t preload_waits;
     const char *refusal, *refusal_class;
     struct daemon_reply daemon[OUTSIDE_PROGRAMS]; /* how they end */
     struct daemon last_daemon;                    /* as it was asked for last */
@@ -568,7 +570,10 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
                           .vcpus = 2,
                           .qrexec = b->qrexec,
                           .calls_scarce = b->scarce,
-                          .shutdown_timeout = 60};
+                          .shutdown_timeout = 60,
+                          .is_preload = b->is_preload,
+                          .preload_waits = b->preload_waits,
+                          .qrexec_timeout = 90};
     if (b->gui_user != NULL)
         strcpy(v->gui_user, b->gui_user);
     if (b->audio_user != NULL)

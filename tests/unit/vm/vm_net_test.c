@@ -34,15 +34,20 @@ static int prepare(struct bench *b, bool paused)
     return bench_answer(b, asked);
 }
 
-static int finish(struct bench *b, const char *becomes)
+static int finish_when(struct bench *b, const char *becomes, bool deferred)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(1024);
-    struct finish m = {.property = "netvm"};
+    struct finish m = {.property = "netvm", .deferred = deferred};
     snprintf(m.becomes, sizeof m.becomes, "%s", becomes);
     finish_encode(&body, &m);
     uint64_t asked = bench_hear_from(b, registry, MESSAGE_finish, &body);
     bench_run(b);
     return bench_answer(b, asked);
+}
+
+static int finish(struct bench *b, const char *becomes)
+{
+    return finish_when(b, becomes, false);
 }
 
 static void before_a_change_the_interface_goes_as_it_stands(void **state)
@@ -162,6 +167,31 @@ static void a_vm_that_rests_stands_in_no_ones_way(void **state)
     bench_end(&b);
 }
 
+static void after_a_change_that_was_put_off_the_guest_says_when_it_has_its_uplink(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    b.qrexec = b.has_netvm = true;
+    b.world.door.can = &bench_xen;
+    b.world.live_xml = bare;
+    bench_run(&b);
+    BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(finish(&b, "net"), 0);
+    assert_int_equal(b.services, 0);
+    assert_int_equal(finish_when(&b, "net", true), 0);
+    assert_int_equal(b.services, 1);
+    assert_string_equal(b.called, "qubes.WaitForNetworkUplink root");
+    assert_non_null(strstr(b.world.interface, "\"net\""));
+    b.service.status = 1;
+    assert_int_equal(finish_when(&b, "net", true), -ERR_QUBES);
+    assert_int_equal(finish_when(&b, "", true), 0); /* no uplink is to come */
+    assert_int_equal(b.services, 2);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +202,7 @@ int main(void)
         cmocka_unit_test(while_it_is_paused_nothing_is_touched),
         cmocka_unit_test(only_its_netvm_says_that_the_netvm_has_started),
         cmocka_unit_test(a_process_that_comes_after_a_crash_looks_after_the_interface),
+        cmocka_unit_test(after_a_change_that_was_put_off_the_guest_says_when_it_has_its_uplink),
         cmocka_unit_test(a_vm_that_rests_stands_in_no_ones_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

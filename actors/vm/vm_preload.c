@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * A disposable that is started ahead of its use: its start has succeeded when its guest says that its system,
+ * and where windows are shown, its session, runs (spec vm-model 8.7). */
+#include "actors/vm/vm.h"
+
+static const char *const services[] = {"qubes.WaitForRunningSystem", "qubes.WaitForSession"};
+
+/* As the step says, counted from 1. */
+static struct vm_call waited_for(const struct vm *vm)
+{
+    return (struct vm_call){services[vm->step - 1], "",
+                            vm->view.qrexec_timeout > 0 ? vm->view.qrexec_timeout : 1, 0};
+}
+
+static void wait_for_next(struct vm *vm, struct out *out)
+{
+    while (vm->step++ < COUNT(services)) {
+        struct vm_call call = waited_for(vm);
+        if ((vm->view.preload_waits & 1u << (vm->step - 1)) != 0 && vm_service(vm, out, &call))
+            return;
+    }
+    vm_errand_end(vm, out, 0, NULL);
+}
+
+void vm_preload_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct fault why;
+    struct vm_call call = {0};
+    int r = 0;
+    if (result != NULL) {
+        call = waited_for(vm);
+        r = vm_service_end(vm, &call, result, &why);
+    }
+    if (r < 0)
+        vm_start_fails(vm, out, r, &why, false);
+    else
+        wait_for_next(vm, out);
+}
