@@ -12,14 +12,16 @@
 #include "doors/pool_names.h"
 
 enum { SIDE_BY_SIDE = 1, ONE_BY_ONE = 0 };
+enum { NO_TOOLS = 0, TOOLS = 1 };
 enum { VOLUME = 1, CHANGES = 2 };
 
 static const struct pool_driver_row rows[] = {
-#define POOL_DRIVER(symbol, name, required, optional, together) {name, required, optional, together},
+#define POOL_DRIVER(symbol, name, required, optional, together, tools)                                       \
+    {name, required, optional, together, tools},
 #include "doors/pool_driver.def"
 };
 static const struct pool_driver *const drivers[] = {
-#define POOL_DRIVER(symbol, name, required, optional, together) &pool_##symbol,
+#define POOL_DRIVER(symbol, name, required, optional, together, tools) &pool_##symbol,
 #include "doors/pool_driver.def"
 };
 static const struct {

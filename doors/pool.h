@@ -34,6 +34,7 @@ enum pool_verb {
 struct pool_driver_row {
     const char *name, *required, *optional; /* parameters with a blank between */
     bool side_by_side;
+    bool tools; /* it runs programs of the host */
 };
 size_t pool_drivers(const struct pool_driver_row **ret);
 

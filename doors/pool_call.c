@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/loop.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -40,11 +39,6 @@ static int real_reflink(int to, int from)
 static ssize_t real_copy(int from, off_t from_at, int to, off_t to_at, size_t len)
 {
     return copy_file_range(from, &from_at, to, &to_at, len, 0);
-}
-
-static int real_capacity(int loop)
-{
-    return ioctl(loop, LOOP_SET_CAPACITY);
 }
 
 static int real_entries(const char *directory, pool_entry *each, void *self)
@@ -97,7 +91,6 @@ const struct pool_calls pool_calls_real = {
     .rmdir = rmdir,
     .reflink = real_reflink,
     .copy = real_copy,
-    .capacity = real_capacity,
     .entries = real_entries,
     .run = pool_run,
     .now = real_now,

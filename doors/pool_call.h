@@ -44,4 +44,8 @@ extern const struct pool_calls pool_calls_real;
  * ETIMEDOUT, ECANCELED, EFBIG it says too much. */
 int pool_run(const struct pool_program *program, struct pool_output *ret);
 
+/* One read of what a program says: 1, 0 at its end, -1 with errno. Of a complaint what exceeds the limit of
+ * `into` is thrown away; of anything else it is EFBIG. */
+int pool_hear(int fd, struct text *into, bool complaint);
+
 #endif

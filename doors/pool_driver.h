@@ -36,7 +36,8 @@ struct pool {
     bool ephemeral_volatile;
 };
 
-#define POOL_DRIVER(symbol, name, required, optional, together) extern const struct pool_driver pool_##symbol;
+#define POOL_DRIVER(symbol, name, required, optional, together, tools)                                       \
+    extern const struct pool_driver pool_##symbol;
 #include "doors/pool_driver.def"
 
 /* A parameter's text into `to`, which is `size` bytes: 0, or -ERR_QUBES when it is missing or too long. */

@@ -7,6 +7,7 @@
 
 #include "base/own.h"
 #include "doors/pool_reflink_inside.h"
+#include "doors/pool_tool.h"
 
 enum { VOLUMES_MOST = 65536 };
 
@@ -118,44 +119,18 @@ int reflink_list(struct pool *pool, const struct pool_hand *h, const struct pool
 
 /* ---- loop devices ---- */
 
-struct loops {
-    const struct pool_hand *h;
-    struct stat file;
-};
-
-static int each_block_device(void *self, const char *entry)
-{
-    struct loops *l = self;
-    char path[300], backing[POOL_PATH_MAX + 2];
-    struct stat st;
-    if (strncmp(entry, "loop", 4) != 0)
-        return 0;
-    snprintf(path, sizeof path, "/sys/block/%s/loop/backing_file", entry);
-    int fd = l->h->call->open(path, O_RDONLY, 0);
-    if (fd < 0)
-        return 0; /* not in use */
-    ssize_t n = l->h->call->pread(fd, backing, sizeof backing - 1, 0);
-    l->h->call->close(fd);
-    if (n <= 1)
-        return 0;
-    backing[n - (backing[n - 1] == '\n')] = '\0';
-    if (l->h->call->stat(backing, &st) < 0 || st.st_ino != l->file.st_ino || st.st_dev != l->file.st_dev)
-        return 0;
-    snprintf(path, sizeof path, "/dev/%s", entry);
-    fd = l->h->call->open(path, O_RDWR, 0);
-    int r = fd < 0 || l->h->call->capacity(fd) < 0 ? pool_broken(l->h, "resize the loop device", path) : 0;
-    if (fd >= 0)
-        l->h->call->close(fd);
-    return r;
-}
-
 int reflink_resize_loops(const struct pool_hand *h, const char *path)
 {
-    struct loops l = {.h = h};
-    int r = disk_stat(h, path, &l.file);
-    if (r != 1)
-        return r;
-    h->why->code = ERR_NONE;
-    r = h->call->entries("/sys/block", each_block_device, &l);
-    return r < 0 && h->why->code == ERR_NONE && errno == ENOENT ? 0 : r;
+    char of[POOL_PATH_MAX + 20], name[64];
+    AUTO_TEXT said = {0};
+    snprintf(of, sizeof of, "--associated=%s", path);
+    const char *list[] = {"losetup", "--noheadings", "--output=NAME", of, NULL},
+               *grow[] = {"losetup", "--set-capacity", name, NULL};
+    int r = tool_run(h, list, NULL, &said);
+    for (struct span rest = text_span(&said), line; r >= 0 && rest.len > 0;) {
+        line = span_trim(span_split(rest, '\n', &rest));
+        if (line.len > 0 && (r = text_copy(name, sizeof name, line)) >= 0)
+            r = tool_run(h, grow, NULL, NULL);
+    }
+    return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Runs one program to its end, bounded in time and in what it may say; in storage, on its worker thread. */
+ * Runs one program to its end as a child of this process, bounded in time and in what it may say. A jailed
+ * pool's process cannot: its calls go to its runner (actors/storage/storage_tools.c). */
 #include "doors/pool_call.h"
 
 #include <errno.h>
@@ -64,8 +65,7 @@ static int spawn(const struct pool_program *program, int in, int out, int err, p
     return r == 0 ? 0 : -1;
 }
 
-/* Reads what is there: 1, 0 at the end, -1 with errno. What exceeds `most` of a complaint is thrown away. */
-static int take(int fd, struct text *into, bool complaint)
+int pool_hear(int fd, struct text *into, bool complaint)
 {
     char bytes[16384];
     ssize_t n = read(fd, bytes, sizeof bytes);
@@ -95,7 +95,7 @@ static int listen_to(const struct pool_program *program, int out, int err, struc
         for (int i = 0; i < 2; i++) {
             int more = 1;
             if (ears[i].fd >= 0 && ears[i].revents != 0)
-                more = take(ears[i].fd, i == 0 ? &ret->out : &ret->err, i == 1);
+                more = pool_hear(ears[i].fd, i == 0 ? &ret->out : &ret->err, i == 1);
             if (more < 0)
                 return -1;
             if (more == 0)

@@ -40,7 +40,9 @@ int tool_run(const struct pool_hand *h, const char *const *argv, const char *noi
     tool_words(words, sizeof words, text_span(&said.err), noise);
     if (r < 0)
         r = fault_set(h->why, ERR_STORAGE, "%s could not be run: %s%s", argv[0], strerror(errno),
-                      errno == ENOENT ? "; install its package" : "");
+                      errno == ENOENT  ? "; install its package"
+                      : errno == EPIPE ? ": what runs the pool's tools has ended; try again"
+                                       : "");
     else if (said.status != 0)
         r = fault_set(h->why, ERR_STORAGE, "%s failed with status %d: %s", argv[0], said.status,
                       words[0] != '\0' ? words : "it did not say why");

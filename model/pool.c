@@ -2,6 +2,7 @@
  * See pool.h. */
 #include "model/pool.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -52,6 +53,24 @@ struct span pool_directory(struct span lines, bool *reads)
     while (directory.len > 1 && directory.at[directory.len - 1] == '/')
         directory.len--;
     return directory;
+}
+
+int pool_whereabouts(struct span lines, char to[POOL_WHEREABOUTS + 1])
+{
+    bool reads;
+    struct span driver = attribute(lines, "driver"), what = pool_directory(lines, &reads),
+                thin = attribute(lines, "thin_pool");
+    if (what.len == 0)
+        what = attribute(lines, "conf_id");
+    if (what.len == 0)
+        what = attribute(lines, "volume_group");
+    int len = snprintf(to, POOL_WHEREABOUTS + 1, "%.*s%s%.*s%s%.*s", (int)driver.len, driver.at,
+                       driver.len > 0 ? " " : "", (int)what.len, what.at, thin.len > 0 ? "/" : "",
+                       (int)thin.len, thin.at);
+    if (len >= 0 && len <= POOL_WHEREABOUTS)
+        return 0;
+    to[0] = '\0';
+    return -ERR_RANGE;
 }
 
 /* Spec storage 10: the volume is of the kernel that the VM has at this moment. */

@@ -66,11 +66,12 @@ struct run {
 };
 enum { RUNS_MAX = 512 };
 
-/* The directory of a pool, as registry has named it. */
+/* A pool, as registry has named it: its driver, and its directory or what else it is made of. */
 struct pool_place {
     uint32_t number;
     bool used, reads;
-    char path[CONTROL_TEXT + 1];
+    char text[CONTROL_TEXT + 1]; /* "driver what" */
+    const char *path;            /* in it; "" for a pool without directory */
 };
 enum { POOL_PLACES_MAX = 256 };
 
@@ -117,8 +118,11 @@ bool child_crashed(const struct child *c);
 
 /* supervisor_pools.c: where pools lie. */
 void pools_hear(struct supervisor *s, const struct child *asker, const struct control *r);
-/* Makes its directory if it is missing. 1 with the argument "place...=path"; 0: it has no directory. */
-int pools_argument(struct supervisor *s, const struct child *c, char argument[PATH_ROOM + 16]);
+/* What its process is told of its pool: as many arguments as it returns, "option.pool=..." and, if it has a
+ * directory, "place...=path". The directory is made if it is missing. */
+enum { POOL_ARGUMENTS = 2 };
+int pools_arguments(struct supervisor *s, const struct child *c,
+                    char argument[POOL_ARGUMENTS][PATH_ROOM + 16]);
 
 /* supervisor_life.c */
 void life_event(struct supervisor *s, struct child *c, enum life_event event);

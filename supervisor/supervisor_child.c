@@ -119,7 +119,7 @@ static int make_bus_directory(struct supervisor *s, const struct child *c, struc
 static int run(struct supervisor *s, struct child *c, int control, struct fault *why)
 {
     char program[PATH_ROOM + 32], instance[16], generation[16], incarnation[24], bus[PATH_ROOM + 16];
-    char place[PATH_ROOM], pool[PATH_ROOM + 16];
+    char place[PATH_ROOM], pool[POOL_ARGUMENTS][PATH_ROOM + 16];
     char *argv[OPTIONS_MAX + 8];
     int count = 0;
     bus_directory(s, c, place);
@@ -133,8 +133,9 @@ static int run(struct supervisor *s, struct child *c, int control, struct fault 
         argv[count++] = first[i];
     for (int i = 0; i < s->settings.options; i++)
         argv[count++] = s->settings.option[i];
-    if (c->key.kind == KIND_STORAGE && pools_argument(s, c, pool) == 1)
-        argv[count++] = pool;
+    int more = c->key.kind == KIND_STORAGE ? pools_arguments(s, c, pool) : 0;
+    for (int i = 0; i < more; i++)
+        argv[count++] = pool[i];
     argv[count] = NULL;
     return spawn(c, argv, control, why);
 }

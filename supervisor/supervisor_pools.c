@@ -40,20 +40,23 @@ static bool is_plain(const char *path)
 void pools_hear(struct supervisor *s, const struct child *asker, const struct control *r)
 {
     struct pool_place *p = find(s, (uint32_t)r->number);
-    char path[CONTROL_TEXT + 1];
-    snprintf(path, sizeof path, "%.*s", (int)r->len, r->text);
+    char text[CONTROL_TEXT + 1];
+    snprintf(text, sizeof text, "%.*s", (int)r->len, r->text);
+    const char *what = strchr(text, ' ');
+    bool directory = what != NULL && what[1] == '/';
     if (asker->key.kind != KIND_REGISTRY)
         return;
     if (p == NULL)
         p = find_free(s);
-    if (r->number >= kind_most(KIND_STORAGE) || (path[0] != '\0' && !is_plain(path)) || p == NULL) {
-        log_line(LOG_ERROR, "the pool at %s cannot be served: too many pools, or no absolute path", path);
+    if (r->number >= kind_most(KIND_STORAGE) || (directory && !is_plain(what + 1)) || p == NULL) {
+        log_line(LOG_ERROR, "pool %s cannot be served: too many pools, or no plain path", text);
         return;
     }
     p->number = (uint32_t)r->number;
-    p->used = path[0] != '\0';
+    p->used = text[0] != '\0';
     p->reads = r->value == 1;
-    memcpy(p->path, path, sizeof path);
+    memcpy(p->text, text, sizeof text);
+    p->path = directory ? p->text + (what + 1 - text) : "";
 }
 
 /* Whether the VMs' own folders are in this pool's directory. */
@@ -99,18 +102,22 @@ static void share_folders(const char *pool)
     }
 }
 
-int pools_argument(struct supervisor *s, const struct child *c, char argument[PATH_ROOM + 16])
+int pools_arguments(struct supervisor *s, const struct child *c,
+                    char argument[POOL_ARGUMENTS][PATH_ROOM + 16])
 {
     struct stat found;
     const struct pool_place *p = find(s, c->key.instance);
     if (p == NULL)
         return 0;
+    snprintf(argument[0], PATH_ROOM + 16, "option.pool=%s", p->text);
+    if (p->path[0] == '\0')
+        return 1;
     if (!p->reads && mkdir(p->path, 0770) < 0 && errno != EEXIST)
         log_line(LOG_WARN, "cannot make %s: %s", p->path, strerror(errno));
     if (stat(p->path, &found) < 0 || !S_ISDIR(found.st_mode))
-        return 0; /* its process says what is missing */
+        return 1; /* its process says what is missing */
     if (!p->reads && geteuid() == 0 && holds_folders(s, p->path))
         share_folders(p->path);
-    snprintf(argument, PATH_ROOM + 16, "place.%s=%s", p->reads ? "pool-ro" : "pool", p->path);
-    return 1;
+    snprintf(argument[1], PATH_ROOM + 16, "place.%s=%s", p->reads ? "pool-ro" : "pool", p->path);
+    return 2;
 }

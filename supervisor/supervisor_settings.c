@@ -32,8 +32,9 @@ static const struct option_row {
     {"--more-devices", "option.more-devices", NULL,
      "classes of devices served besides block and pci: usb,mic"},
     {"--old-devices", "option.old-devices", "no", "yes: device calls in the form of before 4.3"},
-    {"--pool-tools", "option.pool-tools", "none",
-     "pretend (tests, try-outs): tools of pools succeed and do nothing"},
+    {"--pool-tools", "place.tools", NULL,
+     "tests and try-outs: stand-ins for the tools of pools, in a directory"},
+    {"--tool-seconds", "option.tool-seconds", "120", "how long a tool of a pool may take"},
     {"--pool-dir", "option.pool-dir", "/var/lib/qubes", "directory of the pool that a new store begins with"},
 };
 

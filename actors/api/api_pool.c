@@ -14,7 +14,7 @@ enum { PARAMETERS_MOST = 8, NAME_MOST = 64 };
 static const struct driver_row {
     const char *name, *required, *optional;
 } drivers[] = {
-#define POOL_DRIVER(symbol, name, required, optional, together) {name, required, optional},
+#define POOL_DRIVER(symbol, name, required, optional, together, tools) {name, required, optional},
 #include "doors/pool_driver.def"
 };
 

@@ -141,7 +141,7 @@ struct registry {
     bool again; /* operations were added while the list was gone through */
     /* The supervisor is told where a pool lies, at NULL: there is none. NULL: nobody asks (tests, simulator).
      */
-    void (*pool_place)(void *arg, uint32_t number, struct span directory, bool reads);
+    void (*pool_place)(void *arg, uint32_t number, struct span what, bool reads);
     void *pool_place_arg;
 };
 

@@ -74,9 +74,9 @@ static void read_timezone(void)
         zone_name[0] = '\0';
 }
 
-static void pool_place(void *arg, uint32_t number, struct span directory, bool reads)
+static void pool_place(void *arg, uint32_t number, struct span what, bool reads)
 {
-    struct control record = control_text(CONTROL_POOL, directory);
+    struct control record = control_text(CONTROL_POOL, what);
     record.number = number;
     record.value = reads ? 1 : 0;
     (void)shell_tell(arg, &record, NULL);

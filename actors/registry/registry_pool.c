@@ -9,9 +9,12 @@
 void pool_place_lines(struct registry *r, struct span name, struct span lines)
 {
     bool reads;
-    struct span directory = pool_directory(lines, &reads);
+    char what[POOL_WHEREABOUTS + 1];
+    (void)pool_directory(lines, &reads);
+    if (pool_whereabouts(lines, what) < 0)
+        log_line(LOG_ERROR, "pool %.*s cannot be served: its names are too long", (int)name.len, name.at);
     if (r->pool_place != NULL)
-        r->pool_place(r->pool_place_arg, pool_instance(name), directory, reads);
+        r->pool_place(r->pool_place_arg, pool_instance(name), span_of(what), reads);
 }
 
 void pools_place_all(struct registry *r)

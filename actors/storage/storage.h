@@ -50,6 +50,7 @@ struct storage_task {
     struct storage_watch *watch;  /* the job's, which outlives the task */
     struct storage_volumes known; /* RECOVER: it owns them */
     struct text found;
+    bool lost;                    /* there is no runner of tools any more */
     struct pool_outcome outcome;
 };
 
@@ -57,6 +58,7 @@ struct storage_task {
 struct storage_doors {
     struct pool *pool;
     const struct pool_calls *calls; /* NULL: really */
+    bool (*lost)(void);             /* storage_runner.h; NULL: there is none to lose */
 };
 /* `doors` is a struct storage_doors. */
 void storage_perform(void *doors, struct task *task);

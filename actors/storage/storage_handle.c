@@ -297,6 +297,8 @@ static void done(void *self, struct out *out, const struct done *d)
     }
     if (t->verb == STORAGE_OPEN && s->state == STORAGE_OPENS)
         opened(s, out, t);
+    if (t->lost)
+        out_leave(out); /* the next incarnation has another runner; who waits asks that one */
     open_when_idle(s, out);
     jobs_go_on(s, out);
     storage_task_free_content(t);

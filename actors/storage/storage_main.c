@@ -1,31 +1,59 @@
 /* SPDX-License-Identifier: MIT
- * The program storage/<pool>: the core with the drivers. It has no way to run a tool: pools that need some
- * say so when a verb needs one. */
-#include <errno.h>
+ * The program storage/<pool>: the core with the drivers, and before its jail closes the runner of their
+ * tools. */
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "actors/storage/storage.h"
-#include "doors/pool_call.h"
+#include "actors/storage/storage_runner.h"
+#include "base/log.h"
 #include "runtime/program.h"
 
 static struct pool_calls calls;
-static struct storage_doors storage_doors = {.calls = &calls};
+static struct storage_doors storage_doors = {.calls = &calls, .lost = tools_lost};
+static int line = -1; /* to the runner */
 
-static int run_nothing(const struct pool_program *program, struct pool_output *ret)
+static bool needs_tools(struct span driver)
 {
-    (void)program, (void)ret;
-    errno = EPERM;
-    return -1;
+    const struct pool_driver_row *row;
+    size_t count = pool_drivers(&row);
+    for (size_t i = 0; i < count; i++)
+        if (span_is(driver, row[i].name))
+            return row[i].tools;
+    return false;
 }
 
-/* Tests and try-outs without a device mapper: a device is named, and never made. */
-static int pretend(const struct pool_program *program, struct pool_output *ret)
+static int read_pool(struct tool_pool *pool, struct span what)
 {
-    (void)program;
-    *ret = (struct pool_output){.status = 0};
-    return 0;
+    struct span thin, group;
+    if (what.len > 0 && what.at[0] == '/')
+        return text_copy(pool->directory, sizeof pool->directory, what);
+    group = span_split(what, '/', &thin);
+    int r = text_copy(pool->group, sizeof pool->group, group);
+    return r < 0 ? r : text_copy(pool->thin, sizeof pool->thin, thin);
+}
+
+/* The supervisor has from registry which pool this is; nobody in the jail is asked. */
+static int begin_runner(const struct program *p)
+{
+    struct runner_order order = {
+        .stand_ins = program_place(p, PLACE_TOOLS),
+        .jail = {.kind = RUNNER_KIND,
+                 .instance = p->self.instance,
+                 .mode = p->jail_required ? JAIL_REQUIRE : JAIL_BEST},
+    };
+    uint64_t seconds = 0;
+    struct span what, driver = span_split(span_of(program_option(p, "pool", "")), ' ', &what);
+    memcpy(order.jail.places, p->place, sizeof order.jail.places);
+    if (text_number(span_of(program_option(p, "tool-seconds", "120")), 1, 86400, &seconds) < 0)
+        seconds = 120;
+    order.seconds = (unsigned)seconds;
+    if (!needs_tools(driver))
+        return -1;
+    if (read_pool(&order.pool, what) < 0 || (line = runner_begin(&order)) < 0)
+        log_line(LOG_ERROR, "no tools can be run for this pool");
+    return line;
 }
 
 static void lend(void *arg, uint32_t loan, uint32_t borrower, int fd)
@@ -50,7 +78,7 @@ static int open_storage(const struct program *p, struct shell *shell, struct fau
     s->lend_arg = shell;
     umask(0); /* drivers say each mode themselves */
     calls = pool_calls_real;
-    calls.run = strcmp(program_option(p, "pool-tools", ""), "pretend") == 0 ? pretend : run_nothing;
+    tools_use(line, &calls);
     return 0;
 }
 
@@ -58,6 +86,6 @@ int main(int argc, char **argv)
 {
     static const struct worker_doors doors = {.arg = &storage_doors};
     static const struct program_parts parts = {
-        .actor = &storage_actor, .open = open_storage, .doors = &doors, .handed = handed};
+        .actor = &storage_actor, .early = begin_runner, .open = open_storage, .doors = &doors, .handed = handed};
     return program_run(&parts, argc, argv);
 }

@@ -120,4 +120,5 @@ void storage_perform(void *doors, struct task *task)
         task->r = start(d->pool, &e, t);
     else
         task->r = pool_do(d->pool, (enum pool_verb)t->verb, &e, &t->outcome, &task->why);
+    t->lost = d->lost != NULL && d->lost();
 }

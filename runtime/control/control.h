@@ -11,7 +11,7 @@
 /* The descriptor at which a child finds its end. */
 enum { CONTROL_FD = 3 };
 
-enum { CONTROL_TEXT = 240, CONTROL_FDS = 8 };
+enum { CONTROL_TEXT = 280, CONTROL_FDS = 8 };
 
 enum control_what {
 #define CONTROL(name, direction, meaning) CONTROL_##name,

@@ -18,6 +18,7 @@
 #define MAY_CONNECT(family)      EFFECT_MAY_CONNECT, AF_##family, 0
 #define MAY_CAP(capability)      EFFECT_MAY_CAP, capability, 0
 #define MAY_RUN(program)         EFFECT_MAY_RUN, PROGRAM_##program, 0
+#define MAY_REACH(access, path)  EFFECT_MAY_REACH, HOST_##path, ACCESS_##access
 #define NAMESPACE(layer)         EFFECT_NAMESPACE, LAYER_##layer, 0
 #define LIMIT(resource, value)   EFFECT_LIMIT, RLIMIT_##resource, value
 
@@ -31,6 +32,11 @@ static const struct {
 } places[PLACE_COUNT] = {
 #define PLACE(name, text, what) [PLACE_##name] = {text, what},
 #include "runtime/effects/places.def"
+};
+
+static const char *const host_paths[HOST_PATHS] = {
+#define PATH(name, path, what) [HOST_##name] = path,
+#include "runtime/effects/paths.def"
 };
 
 #define MUST          true
@@ -61,7 +67,7 @@ struct effects effects_table(void)
 
 bool effect_is_for(const struct effect *e, const char *kind)
 {
-    return strcmp(e->kind, "*") == 0 || strcmp(e->kind, kind) == 0;
+    return (strcmp(e->kind, "*") == 0 && strchr(kind, ':') == NULL) || strcmp(e->kind, kind) == 0;
 }
 
 const struct effect *effects_next(struct effects table, const char *kind, enum effect_what what, size_t *at)
@@ -143,4 +149,17 @@ bool layer_is_wanted(const char *kind, enum layer layer)
 {
     bool asked = layer != LAYER_PIDNS || effects_have(effects_table(), kind, EFFECT_NAMESPACE, LAYER_PIDNS);
     return layer_is_mandatory(layer) && asked;
+}
+
+const char *host_path(enum host_path path)
+{
+    return (unsigned)path < HOST_PATHS ? host_paths[path] : "?";
+}
+
+bool effects_know(struct effects table, const char *kind)
+{
+    for (size_t i = 0; i < table.count; i++)
+        if (strcmp(table.row[i].kind, kind) == 0)
+            return true;
+    return false;
 }

@@ -17,6 +17,12 @@ enum place {
     PLACE_COUNT
 };
 
+enum host_path {
+#define PATH(name, path, what) HOST_##name,
+#include "runtime/effects/paths.def"
+    HOST_PATHS
+};
+
 enum layer {
 #define LAYER(name, text, need, what) LAYER_##name,
 #include "runtime/effects/layers.def"
@@ -41,15 +47,17 @@ enum effect_what {
     EFFECT_MAY_CONNECT, /* subject: AF_*                                          */
     EFFECT_MAY_CAP,     /* subject: CAP_*                                           */
     EFFECT_NAMESPACE,   /* subject: enum layer                                      */
-    EFFECT_MAY_RUN,     /* subject: enum outside_program; by the supervisor's hand      */
+    EFFECT_MAY_RUN,     /* subject: enum outside_program; by the supervisor's hand, or a runner's */
+    EFFECT_MAY_REACH,   /* subject: enum host_path; amount: enum effect_access      */
     EFFECT_LIMIT,       /* subject: RLIMIT_*; amount: both limits                   */
 };
 
-enum effect_access { ACCESS_RO, ACCESS_RW };
+/* RX: reads and starts; ALL: devices, too. Both are for paths of the host, not for what a jail binds. */
+enum effect_access { ACCESS_RO, ACCESS_RW, ACCESS_RX, ACCESS_ALL };
 
 /* One row. All texts are literals. */
 struct effect {
-    const char *kind; /* "vm"; "*": every kind */
+    const char *kind; /* "vm"; "*": every kind of actor; "storage:tools": what an actor's own runner starts */
     enum effect_what what;
     uint64_t subject, amount;
     const char *shown; /* the grant as the row spells it: "MAY_BIND(RO, BUS)" */
@@ -77,9 +85,13 @@ const char *effects_kind(struct effects table, size_t n);
  * -ERR_RANGE: the kind has fewer instances. */
 int effects_uid(struct effects table, const char *kind, unsigned instance, uint32_t *uid, struct fault *why);
 
+/* Whether any row is of this kind by its name. */
+bool effects_know(struct effects table, const char *kind);
+
 /* Columns of the other tables; any value is accepted, unknown ones read as "?". */
 const char *place_name(enum place place);
 const char *place_text(enum place place);
+const char *host_path(enum host_path path);
 const char *layer_name(enum layer layer);
 const char *layer_text(enum layer layer);
 bool layer_is_mandatory(enum layer layer);

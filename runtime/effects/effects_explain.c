@@ -56,19 +56,35 @@ static void say_row(const struct speech *to, const struct effect *e)
         say_calls(to, (enum call_set)e->subject);
 }
 
+static void say_rows(const struct speech *to, struct effects table, const char *kind)
+{
+    to->emit(to->self, kind);
+    for (size_t i = 0; i < table.count; i++)
+        if (effect_is_for(&table.row[i], kind))
+            say_row(to, &table.row[i]);
+}
+
+/* "storage:tools" after "storage": what its runner starts. */
+static void say_runners(const struct speech *to, struct effects table, const char *kind)
+{
+    const char *said = "";
+    size_t len = strlen(kind);
+    for (size_t i = 0; i < table.count; i++) {
+        const char *runner = table.row[i].kind;
+        if (strncmp(runner, kind, len) == 0 && runner[len] == ':' && strcmp(runner, said) != 0)
+            say_rows(to, table, said = runner);
+    }
+}
+
 int effects_explain(const char *kind, void (*emit)(void *self, const char *line), void *self,
                     struct fault *why)
 {
     const struct effects table = effects_table();
     const struct speech to = {emit, self};
-    uint32_t uid;
-    int r = effects_uid(table, kind, 0, &uid, why);
-    if (r < 0)
-        return r;
-    emit(self, kind);
-    for (size_t i = 0; i < table.count; i++)
-        if (effect_is_for(&table.row[i], kind))
-            say_row(&to, &table.row[i]);
+    if (!effects_know(table, kind) || strcmp(kind, "*") == 0)
+        return fault_set(why, ERR_UNKNOWN, "no kind of process is called %.64s", kind);
+    say_rows(&to, table, kind);
+    say_runners(&to, table, kind);
     emit(self, "  (call*: only with certain arguments; -call: answered with an error)");
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Programs of the host as data: which there are, and the one way from values to a command.
- * Pure: no system call. launcher fills values in, the supervisor makes the command of them. */
+ * Pure: no system call. launcher fills values in, the supervisor makes the command of them. Tools of pools:
+ * tools.h. */
 #ifndef RUNTIME_EFFECTS_PROGRAMS_H
 #define RUNTIME_EFFECTS_PROGRAMS_H
 
@@ -13,7 +14,11 @@
 enum outside_program {
 #define PROGRAM(name, file, seconds, ...) PROGRAM_##name,
 #include "runtime/effects/programs.def"
-    OUTSIDE_PROGRAMS
+    OUTSIDE_PROGRAMS,
+    BEFORE_TOOLS = OUTSIDE_PROGRAMS - 1,
+#define TOOL(name, file, seconds, ...) PROGRAM_##name, /* tools.h */
+#include "runtime/effects/programs.def"
+    OUTSIDE_TOOLS_END
 };
 
 enum program_value {

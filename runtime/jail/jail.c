@@ -72,6 +72,27 @@ static int is_alone(const struct jail *j)
     return 0;
 }
 
+static int take_steps(struct jail *j, int (*const steps[])(struct jail *), size_t count)
+{
+    int r = is_alone(j);
+    if (r >= 0)
+        r = places_exist(j);
+    for (size_t i = 0; r >= 0 && i < count; i++)
+        r = steps[i](j);
+    return r;
+}
+
+int jail_confine(const struct jail_order *order, struct jail_report *report, struct fault *why)
+{
+    static int (*const steps[])(struct jail *) = {jail_limits, jail_powers, jail_flags, jail_landlock};
+    struct jail j = jail_of(order, report, why);
+    int r = take_steps(&j, steps, COUNT(steps));
+    if (r < 0)
+        return r;
+    *report = j.report;
+    return jail_seal(order, report, why);
+}
+
 int jail_enter(const struct jail_order *order, struct jail_report *report, struct fault *why)
 {
     static int (*const steps[])(struct jail *) = {
@@ -80,11 +101,7 @@ int jail_enter(const struct jail_order *order, struct jail_report *report, struc
     struct jail j = jail_of(order, report, why);
     int r = effects_uid(j.table, order->kind, order->instance, &j.report.uid, why);
     if (r >= 0)
-        r = is_alone(&j);
-    if (r >= 0)
-        r = places_exist(&j);
-    for (size_t i = 0; r >= 0 && i < COUNT(steps); i++)
-        r = steps[i](&j);
+        r = take_steps(&j, steps, COUNT(steps));
     if (r < 0)
         return r;
     *report = j.report;

@@ -57,6 +57,11 @@ struct jail_report {
  *   -ERR_IO           the kernel refused what it should grant */
 int jail_enter(const struct jail_order *order, struct jail_report *report, struct fault *why);
 
+/* The same for a process that starts programs of the host ("storage:tools"): it stays what it is, in the
+ * host's mounts and as root, and keeps of that what its rows name: limits, capabilities, Landlock, and no
+ * forbidden call. What it starts keeps no more. One thread. Errors as jail_enter's. */
+int jail_confine(const struct jail_order *order, struct jail_report *report, struct fault *why);
+
 /* The filter of system calls, over every thread that lives and all that will. Any thread.
  * 0 with LAYER_SECCOMP in the report; -ERR_UNSUPPORTED or -ERR_IO. */
 int jail_seal(const struct jail_order *order, struct jail_report *report, struct fault *why);

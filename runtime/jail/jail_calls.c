@@ -47,7 +47,7 @@ static const struct call_row rows[] = {
 static bool is_granted_set(const struct jail *j, enum call_set set)
 {
     if (set == CALLS_SANITIZER)
-        return JAIL_SANITIZED;
+        return JAIL_SANITIZED && !effects_have(j->table, j->order->kind, EFFECT_MAY_CALL, CALLS_FORBIDDEN);
     return effects_have(j->table, j->order->kind, EFFECT_MAY_CALL, set);
 }
 
@@ -141,8 +141,10 @@ static int load(const struct jail *j, scmp_filter_ctx filter)
 int jail_seal(const struct jail_order *order, struct jail_report *report, struct fault *why)
 {
     struct jail j = jail_of(order, report, why);
-    scmp_filter_ctx filter =
-        seccomp_init(order->refusal == JAIL_TELL ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
+    bool forbids = is_granted_set(&j, CALLS_FORBIDDEN);
+    scmp_filter_ctx filter = seccomp_init(forbids                       ? SCMP_ACT_ALLOW
+                                          : order->refusal == JAIL_TELL ? SCMP_ACT_ERRNO(EPERM)
+                                                                        : SCMP_ACT_KILL_PROCESS);
     if (filter == NULL)
         return fault_set(why, ERR_NOMEM, "%s: no memory for its filter of system calls", order->kind);
     int r = load(&j, filter);

@@ -92,6 +92,19 @@ int jail_ids(struct jail *j)
     return holds_only_its_rows(j) ? jail_got(j, LAYER_CAPS) : jail_lacks(j, LAYER_CAPS, EPERM);
 }
 
+/* The bounding set, too, is what its rows name: exec gives root all that is in it. */
+int jail_powers(struct jail *j)
+{
+    if (name_capabilities(j) < 0)
+        return fault_set(j->why, ERR_IO, "%s: its rows name a capability that libcap-ng refuses",
+                         j->order->kind);
+    const struct effect *e;
+    for (size_t at = 0; (e = effects_next(j->table, j->order->kind, EFFECT_MAY_CAP, &at)) != NULL;)
+        if (capng_update(CAPNG_ADD, CAPNG_BOUNDING_SET, (unsigned)e->subject) < 0)
+            return jail_lacks(j, LAYER_CAPS, EPERM);
+    return capng_apply(CAPNG_SELECT_ALL) < 0 ? jail_lacks(j, LAYER_CAPS, EPERM) : jail_got(j, LAYER_CAPS);
+}
+
 /* The change of uid cleared the death signal and may have set the dumpable flag: both come after it. */
 int jail_flags(struct jail *j)
 {

@@ -22,7 +22,8 @@
     (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |        \
      LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |              \
      LANDLOCK_ACCESS_FS_REFER | FS_TRUNCATE)
-#define OF_A_FILE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
+#define OF_A_FILE                                                                                            \
+    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE | FS_TRUNCATE)
 
 /* The kernel's struct, whole: the size passed says how much of it this version knows. */
 struct ruleset {
@@ -50,13 +51,21 @@ static struct ruleset handled_by(int abi, size_t *size)
     return all;
 }
 
+static uint64_t rights_of(enum effect_access access)
+{
+    if (access == ACCESS_ALL)
+        return UINT64_MAX;
+    return READING | (access == ACCESS_RW ? WRITING : 0) |
+           (access == ACCESS_RX ? LANDLOCK_ACCESS_FS_EXECUTE : 0);
+}
+
 static int allow(int ruleset, uint64_t handled, const char *path, enum effect_access access)
 {
     AUTO_FD place = open(path, O_PATH | O_CLOEXEC);
     struct stat found;
     if (place < 0 || fstat(place, &found) < 0)
         return -1;
-    uint64_t rights = READING | (access == ACCESS_RW ? WRITING : 0);
+    uint64_t rights = rights_of(access);
     if (!S_ISDIR(found.st_mode))
         rights &= OF_A_FILE;
     struct landlock_path_beneath_attr rule = {.allowed_access = rights & handled, .parent_fd = place};
@@ -74,6 +83,18 @@ static int allow_places(const struct jail *j, int ruleset, uint64_t handled)
     return 0;
 }
 
+/* What the host lacks (/lib64 on some machines) needs no rule. */
+static int allow_paths(const struct jail *j, int ruleset, uint64_t handled)
+{
+    const struct effect *e;
+    for (size_t at = 0; (e = effects_next(j->table, j->order->kind, EFFECT_MAY_REACH, &at)) != NULL;) {
+        const char *path = host_path((enum host_path)e->subject);
+        if (access(path, F_OK) == 0 && allow(ruleset, handled, path, (enum effect_access)e->amount) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int jail_landlock(struct jail *j)
 {
     size_t size;
@@ -82,7 +103,7 @@ int jail_landlock(struct jail *j)
         return jail_lacks(j, LAYER_LANDLOCK, errno);
     const struct ruleset handled = handled_by(abi, &size);
     AUTO_FD ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, size, 0);
-    if (ruleset < 0 || allow_places(j, ruleset, handled.fs) < 0 ||
+    if (ruleset < 0 || allow_places(j, ruleset, handled.fs) < 0 || allow_paths(j, ruleset, handled.fs) < 0 ||
         syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         return jail_lacks(j, LAYER_LANDLOCK, errno);
     j->report.landlock_abi = abi;

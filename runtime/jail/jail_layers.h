@@ -43,6 +43,7 @@ int jail_files(struct jail *j);    /* FDS                             */
 int jail_root(struct jail *j);     /* ROOT                            */
 int jail_limits(struct jail *j);   /* LIMITS                          */
 int jail_ids(struct jail *j);      /* UID CAPS                        */
+int jail_powers(struct jail *j);   /* CAPS, of who stays root         */
 int jail_flags(struct jail *j);    /* NNP NONDUMPABLE, and PDEATHSIG  */
 int jail_landlock(struct jail *j); /* LANDLOCK                        */
 

@@ -253,7 +253,8 @@ enum depth grant_check(const struct effect *row, int (**act)(const struct inmate
     case EFFECT_LIMIT:
         *act = limit_holds;
         return ENTERED;
-    case EFFECT_MAY_RUN: /* the supervisor's own check, not the kernel's */
+    case EFFECT_MAY_RUN:   /* the supervisor's own check, not the kernel's */
+    case EFFECT_MAY_REACH: /* of runners: runner_test.c */
         break;
     case EFFECT_MAY_CAP:
         *act = row->subject == CAP_FOWNER ? changes_others_files : reaches_others_files;

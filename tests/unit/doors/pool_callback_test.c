@@ -25,6 +25,8 @@ static int bash(const struct pool_program *program, struct pool_output *out)
                                         "post_volume_create", "pre_volume_start",   "post_volume_start",
                                         "post_volume_stop",   "post_volume_remove", "pre_volume_resize"};
     *out = (struct pool_output){.status = status};
+    if (strcmp(program->argv[0], "losetup") == 0)
+        return 0; /* no loop device is on these images */
     assert_string_equal(program->argv[0], "/bin/bash");
     assert_string_equal(program->argv[1], "-c");
     snprintf(last, sizeof last, "%s", program->argv[2]);

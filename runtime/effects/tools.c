@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * The TOOL rows of programs.def: which command fits one. */
+#include "runtime/effects/tools.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/own.h"
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS  "0123456789"
+#define NUMBER  DIGITS ":"
+#define LVM     LETTERS DIGITS "+_.-"
+#define MAPPED  LVM "@:"
+#define PATH    NULL /* whatever can be seen */
+
+static const struct {
+    const char *file;
+    unsigned seconds;
+    const char *word[TOOL_WORDS_MAX];
+} tools[] = {
+#define TOOL(name, file, seconds, ...) {file, seconds, {__VA_ARGS__}},
+#include "runtime/effects/programs.def"
+};
+
+static const struct {
+    const char *name, *charset;
+    size_t most, at;
+} values[] = {
+#define TOOL_VALUE(name, charset, most, what) {#name, charset, most, offsetof(struct tool_values, name)},
+#include "runtime/effects/programs.def"
+};
+
+static size_t index_of(int program)
+{
+    return program > BEFORE_TOOLS ? (size_t)(program - OUTSIDE_PROGRAMS) : COUNT(tools);
+}
+
+const char *tool_file(int program)
+{
+    return index_of(program) < COUNT(tools) ? tools[index_of(program)].file : NULL;
+}
+
+const char *tool_name(int program)
+{
+    const char *file = tool_file(program);
+    return file != NULL ? strrchr(file, '/') + 1 : NULL;
+}
+
+unsigned tool_seconds(int program)
+{
+    return index_of(program) < COUNT(tools) ? tools[index_of(program)].seconds : 0;
+}
+
+/* How many bytes of `text` may stand in a value of this charset. */
+static size_t run_of(const char *text, const char *charset)
+{
+    size_t len = 0;
+    if (charset != NULL)
+        return strspn(text, charset);
+    while ((unsigned char)text[len] >= ' ' && text[len] != 0x7f)
+        len++;
+    return len;
+}
+
+/* Takes the value at the beginning of *text; one that was taken before must be the same. An option in the
+ * place of a value would be read as one: nothing begins with '-'. */
+static bool take_value(struct span name, const char **text, struct tool_values *into)
+{
+    size_t i = 0;
+    while (i < COUNT(values) && !span_is(name, values[i].name))
+        i++;
+    if (i == COUNT(values))
+        return false;
+    char *to = (char *)into + values[i].at;
+    size_t len = run_of(*text, values[i].charset);
+    if (len == 0 || len > values[i].most || (*text)[0] == '-')
+        return false;
+    if (to[0] != '\0' && (strlen(to) != len || memcmp(to, *text, len) != 0))
+        return false;
+    memcpy(to, *text, len);
+    to[len] = '\0';
+    *text += len;
+    return true;
+}
+
+static bool word_fits(const char *pattern, const char *word, struct tool_values *into)
+{
+    while (*pattern != '\0') {
+        if (*pattern != '{') {
+            if (*pattern++ != *word++)
+                return false;
+            continue;
+        }
+        const char *end = strchr(pattern, '}');
+        if (!take_value((struct span){pattern + 1, (size_t)(end - pattern - 1)}, &word, into))
+            return false;
+        pattern = end + 1;
+    }
+    return *word == '\0';
+}
+
+static bool row_fits(size_t row, const char *const *argv, struct tool_values *into)
+{
+    const char *const *word = tools[row].word;
+    size_t i = 0;
+    if (strcmp(argv[0], tools[row].file) != 0 && strcmp(argv[0], strrchr(tools[row].file, '/') + 1) != 0)
+        return false;
+    for (; i < TOOL_WORDS_MAX && word[i] != NULL; i++)
+        if (argv[i + 1] == NULL || !word_fits(word[i], argv[i + 1], into))
+            return false;
+    return argv[i + 1] == NULL;
+}
+
+int tool_match(const char *const *argv, struct tool_values *ret)
+{
+    for (size_t row = 0; argv[0] != NULL && row < COUNT(tools); row++) {
+        struct tool_values got = {0};
+        if (row_fits(row, argv, &got)) {
+            *ret = got;
+            return OUTSIDE_PROGRAMS + (int)row;
+        }
+    }
+    return -ERR_REFUSED;
+}
+
+/* Below the directory, and no way up. */
+static bool is_inside(const char *path, const char *directory)
+{
+    size_t len = strlen(directory);
+    return len > 0 && strncmp(path, directory, len) == 0 && path[len] == '/' &&
+           strstr(path, "/../") == NULL && (strlen(path) < 3 || strcmp(path + strlen(path) - 3, "/..") != 0);
+}
+
+/* "a-b" of group "a-b": "a--b-", with which the names of its mapped volumes begin. */
+static bool is_mapped_in(const char *name, const char *group)
+{
+    for (; *group != '\0'; group++) {
+        if (*name++ != *group || (*group == '-' && *name++ != '-'))
+            return false;
+    }
+    return name[0] == '-' && name[1] != '-' && name[1] != '\0';
+}
+
+/* The names of encrypted devices of files tell the VM and not its pool. */
+static bool is_our_mapping(const struct tool_pool *pool, const char *name)
+{
+    size_t len = strlen(name);
+    if (pool->group[0] != '\0')
+        return is_mapped_in(name, pool->group) && len > 6 && strcmp(name + len - 6, "@crypt") == 0;
+    return pool->directory[0] != '\0' && strncmp(name, "vm-volatile-", 12) == 0 &&
+           strstr(name, "-crypt@") != NULL;
+}
+
+static bool is_our_device(const struct tool_pool *pool, const char *path)
+{
+    if (pool->group[0] != '\0')
+        return strncmp(path, "/dev/mapper/", 12) == 0 && is_mapped_in(path + 12, pool->group) &&
+               strchr(path + 12, '/') == NULL;
+    return is_inside(path, pool->directory);
+}
+
+/* "origin-fd00:123", "snapshot-fd00:1-fd00:2-fd00:3": no other device of the mapper is named so. */
+static bool is_over_files(const char *name)
+{
+    const char *numbers = strncmp(name, "origin-", 7) == 0     ? name + 7
+                          : strncmp(name, "snapshot-", 9) == 0 ? name + 9
+                                                               : "";
+    return numbers[0] != '\0' && numbers[strspn(numbers, "0123456789abcdef:-")] == '\0';
+}
+
+bool tool_is_of(const struct tool_values *v, const struct tool_pool *pool)
+{
+    if (v->group[0] != '\0' && strcmp(v->group, pool->group) != 0)
+        return false;
+    if (v->thin[0] != '\0' && strcmp(v->thin, pool->thin) != 0)
+        return false;
+    if (v->snapshot[0] != '\0' && (pool->directory[0] == '\0' || !is_over_files(v->snapshot)))
+        return false;
+    return (v->device[0] == '\0' || is_our_device(pool, v->device)) &&
+           (v->mapping[0] == '\0' || is_our_mapping(pool, v->mapping)) &&
+           (v->image[0] == '\0' || is_inside(v->image, pool->directory)) &&
+           (v->area[0] == '\0' || is_inside(v->area, pool->directory));
+}
+
+bool tool_owns_node(const struct tool_pool *pool, const char *path, bool opens)
+{
+    struct tool_values v = {0};
+    if (word_fits("/dev/mapper/{mapping}", path, &v))
+        return is_our_mapping(pool, v.mapping) ||
+               (!opens && pool->directory[0] != '\0' && is_over_files(v.mapping));
+    return word_fits("/dev/{group}/{volume}", path, &v) && pool->group[0] != '\0' &&
+           strcmp(v.group, pool->group) == 0 && strcmp(v.volume, ".") != 0 && strcmp(v.volume, "..") != 0;
+}
