@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * A tool's command fits a row word for word or is none, and its values are the pool's own. */
+#include "runtime/effects/tools.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/own.h"
+
+static const struct tool_pool thin = {.group = "vg-1", .thin = "pool"};
+static const struct tool_pool files = {.directory = "/var/lib/qubes"};
+
+static int match(const char *const *argv, struct tool_values *v)
+{
+    memset(v, 0x55, sizeof *v);
+    return tool_match(argv, v);
+}
+
+#define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void commands_fit_their_rows(void **state)
+{
+    static const struct {
+        int program;
+        const char *const argv[TOOL_WORDS_MAX];
+        bool of_thin, of_files;
+    } rows[] = {
+        {PROGRAM_LVCREATE,
+         {"lvm", "lvcreate", "--thin", "--setactivationskip=n", "--activate=y", "--name=vm-a-root",
+          "--virtualsize=4096B", "--", "vg-1/pool"},
+         true,
+         false},
+        {PROGRAM_LVCLONE,
+         {"lvm", "lvcreate", "--setactivationskip=n", "--activate=y", "--snapshot", "--type=thin",
+          "--name=vg-1/vm-a-root-snap", "--", "vg-1/vm-a-root"},
+         true,
+         false},
+        {PROGRAM_LVRENAME, {"/usr/sbin/lvm", "lvrename", "--", "vg-1/a", "vg-1/b"}, true, false},
+        {PROGRAM_BLKDISCARD, {"blkdiscard", "-p", "1G", "/dev/vg-1/vm-a-root"}, true, false},
+        {PROGRAM_CRYPT_OPEN,
+         {"/usr/sbin/cryptsetup", "--key-file=/dev/urandom", "--cipher=aes-xts-plain64", "--type=plain", "--",
+          "open", "/dev/mapper/vg--1-vm--a--volatile", "vg--1-vm--a--volatile@crypt"},
+         true,
+         false},
+        {PROGRAM_CRYPT_OPEN,
+         {"/usr/sbin/cryptsetup", "--key-file=/dev/urandom", "--cipher=aes-xts-plain64", "--type=plain", "--",
+          "open", "/var/lib/qubes/appvms/a/volatile-dirty.img", "vm-volatile-a-crypt@volatile"},
+         false,
+         true},
+        {PROGRAM_CRYPT_CLOSE,
+         {"/usr/sbin/cryptsetup", "--", "close", "vm-volatile-a-crypt@volatile"},
+         false,
+         true},
+        {PROGRAM_SNAPSHOT_MAKE,
+         {"create-snapshot", "origin-fd00:12", "/var/lib/qubes/appvms/a b/private.img",
+          "/var/lib/qubes/appvms/a b/private-cow.img"},
+         false,
+         true},
+        {PROGRAM_DM_LOAD,
+         {"dmsetup", "load", "origin-fd00:12", "--table", "0 64 snapshot-origin 7:0"},
+         false,
+         true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct tool_values v;
+        assert_int_equal(match(rows[i].argv, &v), rows[i].program);
+        assert_int_equal(tool_is_of(&v, &thin), rows[i].of_thin);
+        assert_int_equal(tool_is_of(&v, &files), rows[i].of_files);
+        assert_true(tool_seconds(rows[i].program) > 0 && tool_file(rows[i].program)[0] == '/');
+    }
+}
+
+static void what_fits_no_row_is_none_and_writes_nothing(void **state)
+{
+    static const char *const bad[][TOOL_WORDS_MAX] = {
+        {"lvm"},
+        {"sh", "-c", "id"},
+        {"lvm", "vgremove", "--force", "--", "vg-1"},
+        {"lvm", "lvremove", "--force", "--", "vg-1"},
+        {"lvm", "lvremove", "--force", "--", "vg-1/a", "vg-1/b"},
+        {"lvm", "lvremove", "--force", "--", "vg-1/a/b"},
+        {"lvm", "lvremove", "--force", "--", "vg-1/-a"},
+        {"lvm", "lvremove", "--force", "--", "--config/a"},
+        {"lvm", "lvremove", "--force", "--", "vg-1/"},
+        {"lvm", "lvremove", "--force", "--", "/a"},
+        {"lvm", "lvremove", "--force", "--", "vg-1/a b"},
+        {"lvm", "lvremove", "--force", "vg-1/a"},
+        {"lvm", "lvrename", "--", "vg-1/a", "vg-2/a"}, /* one value, two words */
+        {"lvm", "lvresize", "--size=12", "--", "vg-1/a"},
+        {"lvm", "lvresize", "--size=-12B", "--", "vg-1/a"},
+        {"lvm", "lvresize", "--size=123456789012345678901B", "--", "vg-1/a"},
+        {"/tmp/lvm", "lvresize", "--size=12B", "--", "vg-1/a"},
+        {"create-snapshot", "origin-1:2", "/var/lib/qubes/a\n.img", "/var/lib/qubes/b.img"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct tool_values v, untouched;
+        memset(&untouched, 0x55, sizeof untouched);
+        assert_int_equal(match(bad[i], &v), -ERR_REFUSED);
+        assert_memory_equal(&v, &untouched, sizeof v);
+    }
+}
+
+static void what_is_another_pools_is_refused(void **state)
+{
+    static const struct {
+        const struct tool_pool *pool;
+        const char *const argv[TOOL_WORDS_MAX];
+    } rows[] = {
+        {&thin, {"lvm", "lvremove", "--force", "--", "vg/vm-a-root"}},
+        {&thin, {"blkdiscard", "-p", "1G", "/dev/vg-10/vm-a-root"}},
+        {&thin,
+         {"lvm", "lvcreate", "--thin", "--setactivationskip=n", "--activate=y", "--name=x",
+          "--virtualsize=1B", "--", "vg-1/other"}},
+        {&thin, {"cryptsetup", "--", "close", "vm-volatile-a-crypt@volatile"}},
+        {&thin, {"cryptsetup", "--", "close", "vg--10-a@crypt"}},
+        {&thin, {"cryptsetup", "--", "close", "vg--1--a-b@crypt"}}, /* of the group vg-1-a */
+        {&thin, {"cryptsetup", "--", "close", "vg--1-root"}},
+        {&thin, {"dmsetup", "resume", "origin-fd00:12"}},
+        {&files, {"lvm", "lvremove", "--force", "--", "vg-1/vm-a-root"}},
+        {&files, {"cryptsetup", "--", "close", "luks-root"}},
+        {&files, {"dmsetup", "resume", "qubes_dom0-root"}},
+        {&files, {"dmsetup", "resume", "origin-root"}},
+        {&files, {"create-snapshot", "origin-1:2", "/var/lib/qubesX/a.img", "/var/lib/qubes/b.img"}},
+        {&files, {"create-snapshot", "origin-1:2", "/var/lib/qubes/a.img", "/var/lib/qubes/../b.img"}},
+        {&files, {"create-snapshot", "origin-1:2", "/var/lib/qubes/a.img", "/var/lib/qubes/.."}},
+        {&files, {"losetup", "--noheadings", "--output=NAME", "--associated=/etc/shadow"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct tool_values v;
+        assert_true(match(rows[i].argv, &v) >= 0);
+        if (tool_is_of(&v, rows[i].pool))
+            fail_msg("%zu: %s %s", i, rows[i].argv[0], rows[i].argv[1]);
+    }
+}
+
+static void only_its_own_nodes_are_opened(void **state)
+{
+    static const struct {
+        const char *path;
+        bool thin_opens, files_open, files_look;
+    } rows[] = {
+        {"/dev/vg-1/vm-a-root", true, false, false},
+        {"/dev/vg-1/..", false, false, false},
+        {"/dev/vg/vm-a-root", false, false, false},
+        {"/dev/vg-1/a/b", false, false, false},
+        {"/dev/sda", false, false, false},
+        {"/dev/mapper/vg--1-vm--a@crypt", true, false, false},
+        {"/dev/mapper/vg--1-vm--a", false, false, false},
+        {"/dev/mapper/vm-volatile-a-crypt@volatile", false, true, true},
+        {"/dev/mapper/origin-fd00:12", false, false, true},
+        {"/dev/mapper/control", false, false, false},
+        {"/etc/passwd", false, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(tool_owns_node(&thin, rows[i].path, true), rows[i].thin_opens);
+        assert_int_equal(tool_owns_node(&files, rows[i].path, true), rows[i].files_open);
+        assert_int_equal(tool_owns_node(&files, rows[i].path, false), rows[i].files_look);
+    }
+}
+
+static void a_pool_that_nobody_has_named_owns_nothing(void **state)
+{
+    static const struct tool_pool none;
+    struct tool_values v;
+    (void)state;
+    assert_int_equal(match(ARGV("lvm", "lvremove", "--force", "--", "vg/a"), &v), PROGRAM_LVREMOVE);
+    assert_false(tool_is_of(&v, &none));
+    assert_true(match(ARGV("cryptsetup", "--", "close", "vm-volatile-a-crypt@volatile"), &v) >= 0);
+    assert_false(tool_is_of(&v, &none));
+    assert_false(tool_owns_node(&none, "/dev/mapper/origin-1:2", false));
+    assert_null(tool_file(PROGRAM_QREXEC_DAEMON));
+    assert_null(tool_name(OUTSIDE_TOOLS_END));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commands_fit_their_rows),
+        cmocka_unit_test(what_fits_no_row_is_none_and_writes_nothing),
+        cmocka_unit_test(what_is_another_pools_is_refused),
+        cmocka_unit_test(only_its_own_nodes_are_opened),
+        cmocka_unit_test(a_pool_that_nobody_has_named_owns_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
