@@ -10,9 +10,10 @@
 #include <jansson.h>
 
 #include "base/own.h"
+#include "doors/pool_callback.h"
 #include "doors/pool_tool.h"
 
-#define CONFIGURATION "/etc/qubes_callback.json"
+#define CONFIGURATION CALLBACK_CONFIGURATION
 
 enum { CONFIGURATION_MOST = 1 << 20, COMMAND_MOST = 1 << 20 };
 
@@ -22,6 +23,10 @@ struct callback {
     json_t *conf; /* the object of our conf_id */
     char conf_id[128], driver[64];
     bool awake, signal_back;
+};
+
+struct callback_conf {
+    json_t *conf;
 };
 
 /* Which event stands before and after a verb, and what it tells beside the volume. */
@@ -96,13 +101,13 @@ static const char *text_of(const json_t *conf, const char *key)
     return text != NULL ? text : "";
 }
 
-/* The parameters of the driver below as lines. */
-static int below_lines(const struct callback *p, struct text *lines, struct fault *why)
+/* The driver below and its parameters as lines. */
+static int below_lines(const json_t *conf, struct text *lines, struct fault *why)
 {
     const char *key;
     json_t *value;
-    text_format(lines, "driver=%s", p->driver);
-    json_object_foreach(json_object_get(p->conf, "bdriver_args"), key, value)
+    text_format(lines, "driver=%s", text_of(conf, "bdriver"));
+    json_object_foreach(json_object_get(conf, "bdriver_args"), key, value)
     {
         if (json_is_string(value))
             text_format(lines, "\n%s=%s", key, json_string_value(value));
@@ -111,7 +116,7 @@ static int below_lines(const struct callback *p, struct text *lines, struct faul
         else if (json_is_boolean(value))
             text_format(lines, "\n%s=%s", key, json_is_true(value) ? "True" : "False");
     }
-    return lines->failed != 0 ? fault_set(why, ERR_STORAGE, "bdriver_args of %s are too long", p->conf_id)
+    return lines->failed != 0 ? fault_set(why, ERR_STORAGE, "bdriver_args in " CONFIGURATION " are too long")
                               : 0;
 }
 
@@ -122,7 +127,7 @@ static int open_below(struct callback *p, const struct pool_calls *calls, struct
     if (r < 0 || p->driver[0] == '\0' || strcmp(p->driver, "callback") == 0)
         return fault_set(why, ERR_STORAGE, "%s in " CONFIGURATION " names no bdriver that there is",
                          p->conf_id);
-    if ((r = below_lines(p, &lines, why)) < 0)
+    if ((r = below_lines(p->conf, &lines, why)) < 0)
         return r;
     return pool_open(p->conf_id, text_span(&lines), calls, &p->below, why);
 }
@@ -221,6 +226,70 @@ static int call(struct callback *p, const struct pool_hand *h, const char *event
     if (p->signal_back && says_setup(text_span(&said)))
         r = pool_do(p->below, POOL_setup, NULL, NULL, h->why);
     return r;
+}
+
+/* ---- for who runs them ---- */
+
+/* As add_quoted writes them, any number. */
+static bool are_quoted_words(const char *at)
+{
+    while (at[0] == ' ' && at[1] == '\'') {
+        const char *end = strchr(at + 2, '\'');
+        if (end == NULL)
+            return false;
+        at = end + 1;
+        while (strncmp(at, "\"'\"'", 4) == 0) {
+            end = strchr(at + 4, '\'');
+            if (end == NULL)
+                return false;
+            at = end + 1;
+        }
+    }
+    return at[0] == '\0';
+}
+
+static bool is_event_of(const json_t *conf, const char *event, const char *line)
+{
+    const char *own = event != NULL ? text_of(conf, event) : "";
+    return own[0] != '\0' && strcmp(own, "-") != 0 && strcmp(own, line) == 0;
+}
+
+bool callback_allows(const struct callback_conf *c, const char *line)
+{
+    const char *all = text_of(c->conf, "cmd");
+    size_t len = strlen(all);
+    for (size_t i = 0; i < COUNT(events); i++)
+        if (is_event_of(c->conf, events[i].before, line) || is_event_of(c->conf, events[i].after, line))
+            return true;
+    if (is_event_of(c->conf, "pre_sinit", line))
+        return true;
+    return len > 0 && strcmp(all, "-") != 0 && strncmp(line, all, len) == 0 && are_quoted_words(line + len);
+}
+
+int callback_read(const struct pool_calls *calls, const char *conf_id, struct callback_conf **ret,
+                  struct fault *why)
+{
+    struct callback_conf *c = calloc(1, sizeof *c);
+    int r = c == NULL ? fault_set(why, ERR_NOMEM, "no memory to read " CONFIGURATION)
+                      : read_configuration(calls, conf_id, &c->conf, why);
+    if (r < 0) {
+        free(c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
+int callback_below(const struct callback_conf *c, struct text *lines, struct fault *why)
+{
+    return below_lines(c->conf, lines, why);
+}
+
+void callback_conf_free(struct callback_conf *c)
+{
+    if (c != NULL)
+        json_decref(c->conf);
+    free(c);
 }
 
 /* ---- verbs ---- */

@@ -38,7 +38,12 @@ int tool_run(const struct pool_hand *h, const char *const *argv, const char *noi
     char words[300];
     int r = h->call->run(&program, &said);
     tool_words(words, sizeof words, text_span(&said.err), noise);
-    if (r < 0)
+    if (r < 0 && errno == ETIMEDOUT)
+        r = fault_set(h->why, ERR_STORAGE, "%s %s took too long and was ended; look at what it waits for",
+                      argv[0], argv[1] != NULL ? argv[1] : "");
+    else if (r < 0 && errno == ECANCELED)
+        r = fault_set(h->why, ERR_CANCELLED, "cancelled by the caller while %s ran", argv[0]);
+    else if (r < 0)
         r = fault_set(h->why, ERR_STORAGE, "%s could not be run: %s%s", argv[0], strerror(errno),
                       errno == ENOENT  ? "; install its package"
                       : errno == EPIPE ? ": what runs the pool's tools has ended; try again"

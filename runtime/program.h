@@ -29,8 +29,8 @@ const char *program_place(const struct program *p, enum place place);
 struct program_parts {
     const struct actor *actor;
     /* Before the jail, alone and as root: opens the one thing that only root may open. Its descriptor, which
-     * stays open, or -1 for none. May be NULL. */
-    int (*early)(const struct program *p);
+     * stays open, or -1 for none. It may add a place of p that only root can find. May be NULL. */
+    int (*early)(struct program *p);
     /* After the jail, before the bus: settings for the core and the doors. 0 or -ERR_. May be NULL. */
     int (*open)(const struct program *p, struct shell *shell, struct fault *why);
     const struct worker_doors *doors; /* may be NULL */

@@ -19,7 +19,7 @@ static struct {
 
 /* xenstored's socket is root's alone. What is opened here is all that this process ever has of it: the
  * worker's threads share it, and when it is lost another incarnation opens another. */
-static int open_xenstore(const struct program *p)
+static int open_xenstore(struct program *p)
 {
     const char *place = program_place(p, PLACE_XENSTORE),
                *uri = program_option(p, "nodedev", "xen:///system");

@@ -152,9 +152,21 @@ static int read_volume(struct volume_job *job, struct volume *v, const char *nam
     return r;
 }
 
+/* The pool that this process was told of could not be made, and one of its name is to be made of something
+ * else. */
+static bool is_of_another(const struct storage *s, const struct volume_change *m)
+{
+    return m->volume[0] == '\0' && s->lines.len > 0 &&
+           (m->lines.len != s->lines.len || memcmp(m->lines.at, s->lines.at, m->lines.len) != 0);
+}
+
 static void on_volume_change(struct storage *s, struct out *out, const struct envelope *e,
                              const struct volume_change *m)
 {
+    if (is_of_another(s, m)) {
+        out_leave(out); /* its jail and its runner are the other one's; the asker asks the next incarnation */
+        return;
+    }
     struct fault why;
     int verb = understand(s, out, e, m->pool, m->verb, NULL);
     struct volume_job *job = verb >= 0 ? job_add(s, out, e, (unsigned)verb) : NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The program storage/<pool>: the core with the drivers, and before its jail closes the runner of their
  * tools. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,10 +35,64 @@ static int read_pool(struct tool_pool *pool, struct span what)
     return r < 0 ? r : text_copy(pool->thin, sizeof pool->thin, thin);
 }
 
-/* The supervisor has from registry which pool this is; nobody in the jail is asked. */
-static int begin_runner(const struct program *p)
+/* Tests have another file in its place. */
+static const char *stand_ins;
+
+static int open_configuration(const char *path, int flags, unsigned mode)
 {
-    struct runner_order order = {
+    char other[600];
+    snprintf(other, sizeof other, "%s%s", stand_ins != NULL ? stand_ins : "", path);
+    return pool_calls_real.open(other, flags, mode);
+}
+
+/* "group/thin" or "/directory" of the pool's attributes. */
+static int read_below(struct runner_order *order, struct span lines, struct fault *why)
+{
+    struct span value;
+    if (volume_attribute(lines, "dir_path", &value))
+        return text_copy(order->pool.directory, sizeof order->pool.directory, value);
+    if (!volume_attribute(lines, "volume_group", &value) ||
+        text_copy(order->pool.group, sizeof order->pool.group, value) < 0 ||
+        !volume_attribute(lines, "thin_pool", &value) ||
+        text_copy(order->pool.thin, sizeof order->pool.thin, value) < 0)
+        return fault_set(why, ERR_STORAGE, "the driver below has neither a directory nor a volume group");
+    return 0;
+}
+
+/* What a callback pool is made of stands in a file that the administrator has written and only root may
+ * believe. */
+static int read_callback(struct program *p, struct runner_order *order, struct span conf_id)
+{
+    static struct callback_conf *conf;
+    static char directory[sizeof order->pool.directory];
+    struct pool_calls reading = pool_calls_real;
+    char id[128];
+    struct fault why = {ERR_STORAGE, "its conf_id is too long"};
+    AUTO_TEXT lines = TEXT_WITH_LIMIT(8192);
+    reading.open = open_configuration;
+    stand_ins = order->stand_ins;
+    order->callback = true;
+    int r = text_copy(id, sizeof id, conf_id);
+    if (r < 0 || (r = callback_read(&reading, id, &conf, &why)) < 0 ||
+        (r = callback_below(conf, &lines, &why)) < 0 ||
+        (r = read_below(order, text_span(&lines), &why)) < 0) {
+        log_line(LOG_ERROR, "callback: %s", why.text); /* its driver says so, too */
+        return r == -ERR_STORAGE ? 0 : r;
+    }
+    order->commands = conf;
+    memcpy(directory, order->pool.directory, sizeof directory);
+    if (directory[0] == '/') {
+        (void)mkdir(directory, 0770);
+        p->place[PLACE_POOL] = access(directory, F_OK) == 0 ? directory : NULL;
+    }
+    return 0;
+}
+
+/* The supervisor has from registry which pool this is; nobody in the jail is asked. */
+static int begin_runner(struct program *p)
+{
+    static struct runner_order order;
+    order = (struct runner_order){
         .stand_ins = program_place(p, PLACE_TOOLS),
         .jail = {.kind = RUNNER_KIND,
                  .instance = p->self.instance,
@@ -51,7 +106,8 @@ static int begin_runner(const struct program *p)
     order.seconds = (unsigned)seconds;
     if (!needs_tools(driver))
         return -1;
-    if (read_pool(&order.pool, what) < 0 || (line = runner_begin(&order)) < 0)
+    int r = span_is(driver, "callback") ? read_callback(p, &order, what) : read_pool(&order.pool, what);
+    if (r < 0 || (line = runner_begin(&order)) < 0)
         log_line(LOG_ERROR, "no tools can be run for this pool");
     return line;
 }

@@ -160,10 +160,23 @@ static bool split_words(struct runner_request *m, const char *argv[TOOL_WORDS_MA
     return count > 0 && m->text[m->len - 1] == '\0';
 }
 
+/* bash -c LINE */
+static bool is_command(const struct runner_order *o, const char *const *argv)
+{
+    const char *const two[] = {argv[0], argv[1], NULL};
+    struct tool_values values;
+    return o->commands != NULL && argv[1] != NULL && argv[2] != NULL && argv[3] == NULL &&
+           tool_match(two, &values) == PROGRAM_COMMAND &&
+           effects_have(effects_table(), RUNNER_COMMANDS, EFFECT_MAY_RUN, PROGRAM_COMMAND) &&
+           callback_allows(o->commands, argv[2]);
+}
+
 static int allowed(const struct runner_order *o, const char *const *argv)
 {
     struct tool_values values;
     int program = tool_match(argv, &values);
+    if (is_command(o, argv))
+        return PROGRAM_COMMAND;
     if (program >= 0 && tool_is_of(&values, &o->pool) &&
         effects_have(effects_table(), RUNNER_KIND, EFFECT_MAY_RUN, (uint64_t)program))
         return program;
@@ -194,13 +207,21 @@ static int name_node(const struct runner_order *o, const char *path, char to[PAT
     return len < PATH_ROOM ? 0 : ENAMETOOLONG;
 }
 
+static bool may_have(const struct runner_order *o, const struct runner_request *m)
+{
+    if (m->len == 0 || m->text[m->len - 1] != '\0')
+        return false;
+    if (o->callback && strcmp(m->text, CALLBACK_CONFIGURATION) == 0)
+        return m->what == RUNNER_OPEN && (m->flags & O_ACCMODE) == O_RDONLY;
+    return tool_owns_node(&o->pool, m->text, m->what == RUNNER_OPEN);
+}
+
 static void hear_node(struct runner *r, const struct runner_request *m)
 {
     char path[PATH_ROOM];
     struct stat found;
     bool opens = m->what == RUNNER_OPEN;
-    bool ours = m->len > 0 && m->text[m->len - 1] == '\0' && tool_owns_node(&r->order->pool, m->text, opens);
-    struct runner_answer said = {.error = ours ? name_node(r->order, m->text, path) : EPERM};
+    struct runner_answer said = {.error = may_have(r->order, m) ? name_node(r->order, m->text, path) : EPERM};
     AUTO_FD fd = -1;
     if (said.error == 0 && opens)
         fd = open(path, (int)(m->flags & O_ACCMODE) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -280,7 +301,7 @@ void runner_serve(int line, const struct runner_order *order)
     prctl(PR_SET_NAME, "storage-tools");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     signal(SIGPIPE, SIG_IGN);
-    if (jail_confine(&order->jail, &report, &why) < 0) {
+    if (order->commands == NULL && jail_confine(&order->jail, &report, &why) < 0) {
         log_line(LOG_ERROR, "no tools for this pool: %s", why.text);
         _exit(1);
     }

@@ -11,18 +11,20 @@
 #define ACTORS_STORAGE_STORAGE_RUNNER_H
 
 #include "doors/pool_call.h"
+#include "doors/pool_callback.h"
 #include "runtime/effects/tools.h"
 #include "runtime/jail/jail.h"
 
-#define RUNNER_KIND "storage:tools"
+#define RUNNER_KIND     "storage:tools"
+#define RUNNER_COMMANDS "storage:commands"
 
 /* Tools at a time: those that were killed and hang in the kernel count until they end. */
-enum { RUNNER_TEXT_MAX = 6144, RUNNER_RUNS = 16, RUNNER_FDS = 4 };
+enum { RUNNER_TEXT_MAX = 61440, RUNNER_RUNS = 16, RUNNER_FDS = 4 };
 
 enum runner_ask {
     RUNNER_RUN,  /* text: words; descriptors: its output, its complaints, where its end is told, and maybe its
                     input */
-    RUNNER_OPEN, /* text: a path below /dev; answered with its descriptor */
+    RUNNER_OPEN, /* text: a path below /dev, or callback's configuration; answered with its descriptor */
     RUNNER_LOOK, /* the same; whether it is there */
 };
 
@@ -42,8 +44,11 @@ struct runner_answer {
 
 struct runner_order {
     struct tool_pool pool;
-    const char *stand_ins;  /* a directory with other tools and another dev, for tests; NULL: the host's */
-    unsigned seconds;       /* no tool may take longer */
+    bool callback;                        /* its process may read callback's configuration */
+    const struct callback_conf *commands; /* of a callback pool, whose runner is not confined; else NULL */
+    const char
+        *stand_ins;   /* a directory with other tools, another dev and etc, for tests; NULL: the host's */
+    unsigned seconds; /* no tool may take longer */
     struct jail_order jail; /* its places; kind, mode */
 };
 

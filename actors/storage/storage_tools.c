@@ -159,14 +159,16 @@ static int run(const struct pool_program *program, struct pool_output *ret)
 /* 0 or the descriptor; -1 with errno. */
 static int ask_node(enum runner_ask what, const char *path, int flags)
 {
-    struct runner_request m = {.what = what, .flags = (uint32_t)flags};
     struct runner_answer said = {0};
     int fds[RUNNER_FDS];
     size_t count = 0;
-    if (add_word(&m, path) < 0)
+    AUTO_MEMORY struct runner_request *m = calloc(1, sizeof *m);
+    if (m == NULL || add_word(m, path) < 0)
         return -1;
+    m->what = what;
+    m->flags = (uint32_t)flags;
     pthread_mutex_lock(&runner.one);
-    int r = ask(&m, NULL, 0);
+    int r = ask(m, NULL, 0);
     if (r == 0 && line_receive(runner.line, &said, sizeof said, fds, &count) != sizeof said)
         r = lose();
     int reason = errno;
@@ -179,7 +181,7 @@ static int ask_node(enum runner_ask what, const char *path, int flags)
 
 static bool is_node(const char *path)
 {
-    return strncmp(path, "/dev/", 5) == 0;
+    return strncmp(path, "/dev/", 5) == 0 || strcmp(path, CALLBACK_CONFIGURATION) == 0;
 }
 
 static int open_any(const char *path, int flags, unsigned mode)

@@ -49,12 +49,12 @@ class House:
 
     def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False,
                  programs: pathlib.Path | None = None, host_xml: pathlib.Path | None = None,
-                 new: bool = False):
+                 new: bool = False, tool_seconds: int = 0):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-scenario-'))
         self.dir.chmod(0o755)
         self.state_mount, self.programs = state_mount, programs
         self.qemu = qemu
-        self.host_xml, self.new = host_xml, new
+        self.host_xml, self.new, self.tool_seconds = host_xml, new, tool_seconds
         self.uri = ('qemu+unix:///system' if qemu else 'test+unix:///default') + \
             f'?socket={self.dir}/run/libvirt/libvirt-sock'
         self.environment = dict(os.environ, BULKHEAD_BUILD=str(BUILD))
@@ -85,6 +85,8 @@ class House:
             options += ['--hypervisor', self.uri]
         if self.programs:
             options += ['--programs', str(self.programs)]
+        if self.tool_seconds:
+            options += ['--tool-seconds', str(self.tool_seconds)]
         if self.host_xml:
             options += ['--host-xml', str(self.host_xml)]
         self.tool('up', str(self.dir), *options)

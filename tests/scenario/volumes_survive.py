@@ -5,20 +5,13 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 
 from house import House, Listener, scenario, wait
+from volumes import info, pool_number, xml
 
 EVENTS = ['domain-volume-import-begin', 'domain-volume-import-end', 'domain-import-volume']
-
-
-def pool_number(name):
-    h = 2166136261
-    for c in name.encode():
-        h = ((h ^ c) * 16777619) & 0xffffffff
-    return (h ^ h >> 16) % 3000
 
 
 def is_there(house, name):
@@ -27,16 +20,6 @@ def is_there(house, name):
 
 def files(house, pool, vm):
     return sorted(p.name for p in (house.dir / pool).glob(f'*/{vm}/*'))
-
-
-def info(house, vm, volume):
-    return dict(line.split('=', 1) for line in house.must(f'admin.vm.volume.Info+{volume}', vm).splitlines())
-
-
-def xml(house, name):
-    uri = f'test+unix:///default?socket={house.dir}/run/libvirt/libvirt-sock'
-    return subprocess.run(['virsh', '-q', '-c', uri, 'dumpxml', name], check=True, timeout=20,
-                          stdout=subprocess.PIPE).stdout.decode()
 
 
 def add_pool(house, name):

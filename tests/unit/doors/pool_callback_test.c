@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "base/own.h"
+#include "doors/pool_callback.h"
 #include "tests/unit/doors/pool_bench.h"
 
 static char dir[64], configuration[128], asked[4096], last[4096];
@@ -176,6 +177,43 @@ static void a_configuration_that_makes_no_sense_is_refused(void **state)
     }
 }
 
+/* Who runs them is asked by a process that may be in foreign hands. */
+static void only_the_administrators_commands_are_allowed(void **state)
+{
+    static const char *const good[] = {"own-command", "echo it's", "echo it's 'a' 'b c'",
+                                       "echo it's 'it'\"'\"'s; id'", "echo it's ''"};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "id",
+                                      "own-command 'a'",
+                                      "own-command; id",
+                                      "echo it's; id",
+                                      "echo it's 'a'; id",
+                                      "echo it's 'a' $(id)",
+                                      "echo it's 'a''; id'x",
+                                      "echo it's 'a",
+                                      "echo it's 'a'\"'\"'b",
+                                      "echo it's 'a' ",
+                                      "description"};
+    struct callback_conf *conf = NULL;
+    AUTO_TEXT lines = TEXT_WITH_LIMIT(1000);
+    (void)state;
+    configure("{\"one\": {" BELOW ", \"cmd\": \"echo it's\", \"post_volume_stop\": \"own-command\", "
+              "\"description\": \"description\", \"pre_volume_resize\": \"-\"}}");
+    assert_int_equal(callback_read(&calls, "two", &conf, &why), -ERR_STORAGE);
+    assert_null(conf);
+    assert_int_equal(callback_read(&calls, "one", &conf, &why), 0);
+    for (size_t i = 0; i < COUNT(good); i++)
+        if (!callback_allows(conf, good[i]))
+            fail_msg("%s is refused", good[i]);
+    for (size_t i = 0; i < COUNT(bad); i++)
+        if (callback_allows(conf, bad[i]))
+            fail_msg("%s is allowed", bad[i]);
+    assert_int_equal(callback_below(conf, &lines, &why), 0);
+    assert_non_null(strstr(lines.at, "driver=file-reflink\ndir_path=/"));
+    callback_conf_free(conf);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -184,6 +222,7 @@ int main(void)
         TEST(a_command_that_fails_fails_the_verb),
         TEST(its_word_may_set_the_driver_below_up_again),
         TEST(a_configuration_that_makes_no_sense_is_refused),
+        TEST(only_the_administrators_commands_are_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
