@@ -50,7 +50,7 @@ struct storage_task {
     struct storage_watch *watch;  /* the job's, which outlives the task */
     struct storage_volumes known; /* RECOVER: it owns them */
     struct text found;
-    bool lost;                    /* there is no runner of tools any more */
+    bool lost; /* there is no runner of tools any more */
     struct pool_outcome outcome;
 };
 
@@ -176,7 +176,7 @@ bool loan_begin(struct storage *s, struct out *out, struct volume_job *job);
 void loan_exported(struct storage *s, struct out *out, struct volume_job *job, struct storage_task *t);
 bool loans_are_out(struct storage *s, uint64_t now);
 /* On the worker's thread: the volume's data opened; what was lent is fit to be read. */
-int loan_open(struct pool *p, const struct pool_errand *e, struct storage_task *t);
+int loan_open(const struct storage_doors *d, const struct pool_errand *e, struct storage_task *t);
 int loan_check(const struct storage_task *t, struct fault *why);
 /* What export_end is to be told of the volume. */
 void loan_take_path(struct storage *s, const struct volume_job *job, struct storage_task *t);

@@ -9,6 +9,7 @@
 
 #include "actors/storage/storage.h"
 #include "base/own.h"
+#include "doors/pool_call.h"
 
 /* Who borrowed it has ended, or registry forgot it. */
 #define LENT_MOST (6 * 3600 * SECONDS)
@@ -115,12 +116,14 @@ void loan_take_path(struct storage *s, const struct volume_job *job, struct stor
 
 /* ---- on the worker's thread ---- */
 
-int loan_open(struct pool *p, const struct pool_errand *e, struct storage_task *t)
+int loan_open(const struct storage_doors *d, const struct pool_errand *e, struct storage_task *t)
 {
+    const struct pool_calls *calls = d->calls != NULL ? d->calls : &pool_calls_real;
+    struct pool *p = d->pool;
     int r = pool_do(p, POOL_export, e, &t->outcome, &t->task.why);
     if (r < 0)
         return r;
-    t->fd = open(t->outcome.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    t->fd = calls->open(t->outcome.path, O_RDONLY | O_NONBLOCK, 0);
     if (t->fd >= 0)
         return r;
     r = fault_set(&t->task.why, ERR_STORAGE, "open %s: %s", t->outcome.path, strerror(errno));

@@ -129,7 +129,7 @@ static void handed(void *self, struct shell *shell, uint32_t loan, struct contro
 static int open_storage(const struct program *p, struct shell *shell, struct fault *why)
 {
     struct storage *s = shell_core(shell);
-    (void)why;
+    (void)p, (void)why;
     s->lend = lend;
     s->lend_arg = shell;
     umask(0); /* drivers say each mode themselves */
@@ -141,7 +141,10 @@ static int open_storage(const struct program *p, struct shell *shell, struct fau
 int main(int argc, char **argv)
 {
     static const struct worker_doors doors = {.arg = &storage_doors};
-    static const struct program_parts parts = {
-        .actor = &storage_actor, .early = begin_runner, .open = open_storage, .doors = &doors, .handed = handed};
+    static const struct program_parts parts = {.actor = &storage_actor,
+                                               .early = begin_runner,
+                                               .open = open_storage,
+                                               .doors = &doors,
+                                               .handed = handed};
     return program_run(&parts, argc, argv);
 }

@@ -114,7 +114,7 @@ void storage_perform(void *doors, struct task *task)
     else if (t->verb == STORAGE_CLEAR)
         task->r = clear(d->pool, &e, t);
     else if (t->verb == POOL_export)
-        task->r = loan_open(d->pool, &e, t);
+        task->r = loan_open(d, &e, t);
     else if (t->verb == POOL_import_fd && loan_check(t, &task->why) < 0)
         task->r = -(int)task->why.code;
     else if (t->verb == POOL_start)
