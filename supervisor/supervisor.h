@@ -147,8 +147,16 @@ int sockets_open(struct supervisor *s, struct fault *why);
 void sockets_hand(struct supervisor *s, const struct child *c);
 void sockets_remove(struct supervisor *s);
 
-/* supervisor_guest.c: a guest's process asks for a connection to its guest's QubesDB. */
-void guest_hand(struct supervisor *s, const struct child *c, uint32_t what);
+/* supervisor_hand.c: a process asks for what lies outside its jail; it is answered at once, with it or
+ * without. */
+void hand_down(struct supervisor *s, const struct child *c, uint32_t what);
+
+/* supervisor_guest.c: connected to the QubesDB of that process' guest, or negative. */
+int guest_database(struct supervisor *s, const struct child *c);
+/* Connected, or -errno. Never waits: a daemon that accepts nobody is as one that is not there. */
+int connect_to(const char *path);
+/* Where Qubes' daemons leave their sockets; NULL: nowhere. */
+const char *qubes_run(const struct supervisor *s);
 
 /* supervisor_loans.c: a pool's process lends a descriptor to another one, or takes it back; the borrower asks
  * for it; what a process that has ended had lent is closed. */

@@ -4,6 +4,7 @@
  * process to say: it is that of the VM whose name vm/<qid> has told. */
 #include "supervisor/supervisor.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,7 +21,7 @@ static bool is_plain(const char *name)
     return name[0] != '\0';
 }
 
-static const char *directory(const struct supervisor *s)
+const char *qubes_run(const struct supervisor *s)
 {
     static const char key[] = "place.qubes-run=";
     for (int i = 0; i < s->settings.options; i++)
@@ -29,33 +30,24 @@ static const char *directory(const struct supervisor *s)
     return NULL;
 }
 
-/* Connected, or -1. Never waits: a daemon that accepts nobody is as one that is not there. */
-static int connect_to(const char *path)
+int connect_to(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || text_copy(address.sun_path, sizeof address.sun_path, span_of(path)) < 0 ||
         connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -1;
+        return errno > 0 ? -errno : -EIO;
     return take_fd(&fd);
 }
 
-static int open_database(struct supervisor *s, const struct child *c)
+int guest_database(struct supervisor *s, const struct child *c)
 {
     char path[PATH_ROOM + 64];
     const struct child *vm = child_find(s, (struct address){KIND_VM, c->key.instance});
-    const char *place = directory(s);
+    const char *place = qubes_run(s);
     if (c->key.kind != KIND_GUEST || vm == NULL || vm->generation != c->generation || place == NULL ||
         !is_plain(vm->title))
         return -1;
     snprintf(path, sizeof path, "%s/qubesdb.%s.sock", place, vm->title);
     return connect_to(path);
-}
-
-void guest_hand(struct supervisor *s, const struct child *c, uint32_t what)
-{
-    struct control record = {.what = CONTROL_HAND, .value = what};
-    AUTO_FD fd = open_database(s, c);
-    struct control_fds fds = {fd >= 0, {fd}};
-    (void)control_send(c->control, &record, &fds);
 }

@@ -104,7 +104,7 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
         if (c->key.kind == KIND_STORAGE)
             loans_hand(s, c, r->value);
         else
-            guest_hand(s, c, r->value);
+            hand_down(s, c, r->value);
         break;
     case CONTROL_LEND:
         loans_hear(s, c, r, files);

@@ -118,6 +118,12 @@ struct registry {
         uint64_t tag; /* 0: none */
         bool pauses;  /* else it starts */
     } preloading[REGISTRY_PRELOADS];
+    /* Asks how much memory is free; the answer comes to preload_memory_is. NULL: nobody knows. */
+    void (*ask_free_memory)(void *arg);
+    void *ask_free_memory_arg;
+    bool memory_asked, memory_fresh; /* fresh: while the lists that waited for it are gone through */
+    bool memory_known;
+    uint64_t memory_free;              /* bytes */
     bool end_due[QID_MAX + 1];         /* disposables whose removal the store has not taken yet */
     bool leaves[QID_MAX + 1], leavers; /* preloaded disposables that a commit takes from their list */
     struct registry_sleep {
@@ -223,6 +229,8 @@ void preload_failed(struct registry *r, struct out *out, enum operation operatio
 void preload_timer(struct registry *r, struct out *out);
 bool preload_answered(struct registry *r, struct out *out, const struct answer *a);
 
+/* So much is free; not `known`: this host does not say. */
+void preload_memory_is(struct registry *r, struct out *out, bool known, uint64_t bytes);
 /* Every list is emptied; whether one is not empty yet. */
 void preload_drop_all(struct registry *r, struct out *out);
 bool preload_any(const struct registry *r);

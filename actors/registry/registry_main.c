@@ -11,6 +11,7 @@
 #include "actors/registry/registry_file.h"
 #include "actors/registry/registry_offline.h"
 #include "doors/kernels.h"
+#include "runtime/effects/hand.h"
 #include "runtime/program.h"
 
 /* The one of this process: what the worker and the world's callbacks work with. */
@@ -82,6 +83,28 @@ static void pool_place(void *arg, uint32_t number, struct span what, bool reads)
     (void)shell_tell(arg, &record, NULL);
 }
 
+static void ask_free_memory(void *arg)
+{
+    struct control record = {.what = CONTROL_DOOR, .value = HAND_FREE_MEMORY};
+    (void)shell_tell(arg, &record, NULL);
+}
+
+/* A file of qmemman's: a number of bytes, as text. */
+static void handed(void *self, struct shell *shell, uint32_t what, struct control_fds *fds)
+{
+    char text[32];
+    uint64_t bytes = 0;
+    ssize_t got = what == HAND_FREE_MEMORY && fds->count > 0 ? read(fds->fd[0], text, sizeof text) : -1;
+    for (int i = 0; i < fds->count; i++)
+        close(fds->fd[i]);
+    struct span number = {text, got > 0 ? (size_t)got : 0};
+    while (number.len > 0 && (number.at[number.len - 1] == '\n' || number.at[number.len - 1] == ' '))
+        number.len--;
+    bool known = text_number(number, 0, UINT64_MAX, &bytes) == 0;
+    if (what == HAND_FREE_MEMORY)
+        preload_memory_is(self, shell_out(shell), known, bytes);
+}
+
 static int open_registry(const struct program *p, struct shell *shell, struct fault *why)
 {
     struct registry *r = shell_core(shell);
@@ -96,6 +119,8 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     if (lib != NULL)
         store.qubes_lib = open(lib, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     kernels = kernels_new(program_place(p, PLACE_KERNELS));
+    r->ask_free_memory = ask_free_memory;
+    r->ask_free_memory_arg = shell;
     r->pool_place = pool_place;
     r->pool_place_arg = shell;
     r->world.kernel = kernel;
@@ -111,7 +136,7 @@ int main(int argc, char **argv)
 {
     static const struct worker_doors doors = {.arg = &store};
     static const struct program_parts parts = {
-        .actor = &registry_actor, .open = open_registry, .doors = &doors};
+        .actor = &registry_actor, .open = open_registry, .doors = &doors, .handed = handed};
     if (argc > 1 && strcmp(argv[1], "--offline") == 0)
         return registry_offline(argc, argv);
     store.group = registry_file_group();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Preloaded disposables: their lists are filled, what leaves a list unused is ended. The model's plans say
- * when (the events domain-preload-dispvm-start and -used); starting and pausing is their processes' work.
- * Spec: vm-model 8.7. */
-#include "actors/registry/registry.h"
+ * Preloaded disposables: how one comes to its place on a list, and what leaves a list unused is ended.
+ * Starting and pausing is their processes' work. Spec: vm-model 8.7. */
+#include "actors/registry/registry_preload.h"
 
 #include <string.h>
 
@@ -14,55 +13,15 @@
 #define SHORT_MOST         (30 * SECONDS)
 #define AFTER_A_CHANGE     (30 * SECONDS)
 #define AFTER_ITS_SHUTDOWN (4 * SECONDS)
-#define WHEN_FULL          (1 * SECONDS)
 
 static bool bases_disposables(const struct vm *vm)
 {
     return vm != NULL && (vm_class(vm) == CLASS_AppVM || vm_class(vm) == CLASS_StandaloneVM);
 }
 
-/* ---- when a list is to be looked at ---- */
-
-static void set_timer(struct registry *r, struct out *out)
-{
-    uint64_t first = 0;
-    for (unsigned i = 0; i < REGISTRY_REFILLS; i++)
-        if (r->refill[i].at != 0 && (first == 0 || r->refill[i].at < first))
-            first = r->refill[i].at;
-    out_timer(out, TIMER_REFILL, first);
-}
-
-/* With no place left another look is due soon anyhow: the last place then stands for all. */
-static void look_at(struct registry *r, struct out *out, uint32_t qid, uint64_t after)
-{
-    struct registry_refill *place = NULL;
-    for (unsigned i = 0; i < REGISTRY_REFILLS; i++) {
-        struct registry_refill *at = &r->refill[i];
-        if (at->at != 0 && at->qid == qid) {
-            at->at = at->at < out->now + after ? at->at : out->now + after;
-            set_timer(r, out);
-            return;
-        }
-        place = place == NULL && at->at == 0 ? at : place;
-    }
-    if (place == NULL) {
-        log_line(LOG_WARN, "too many lists of preloaded disposables wait to be filled; VM %u's does not",
-                 qid);
-        return;
-    }
-    *place = (struct registry_refill){qid, out->now + after};
-    set_timer(r, out);
-}
-
-static uint64_t delay_of(const struct registry *r, uint32_t qid)
-{
-    int64_t ms = preload_delay(&r->known, qid);
-    return (uint64_t)(ms < 0 ? -ms : ms) * MILLISECONDS;
-}
-
 /* ---- ending those that nobody will use ---- */
 
-static void end_unused(struct registry *r, struct out *out, uint32_t qid)
+void preload_end_unused(struct registry *r, struct out *out, uint32_t qid)
 {
     const struct vm *vm = model_vm(r->model, qid);
     if (vm == NULL || vm_class(vm) != CLASS_DispVM)
@@ -100,8 +59,6 @@ static struct span next_name(struct span *rest)
     return name;
 }
 
-enum drop_which { DROP_OUTDATED, DROP_UNUSABLE, DROP_ALL };
-
 static bool is_dropped(const struct registry *r, struct span name, enum drop_which which)
 {
     const struct vm *vm = model_named(r->model, name);
@@ -113,8 +70,8 @@ static bool is_dropped(const struct registry *r, struct span name, enum drop_whi
 }
 
 /* Those that are of this kind, and those behind the first `most`: how many. */
-static unsigned drop_some(struct registry *r, struct out *out, uint32_t qid, enum drop_which which,
-                          size_t most)
+unsigned preload_drop_some(struct registry *r, struct out *out, uint32_t qid, enum drop_which which,
+                           size_t most)
 {
     AUTO_TEXT list = list_of(r, qid);
     struct span rest = text_span(&list);
@@ -128,54 +85,6 @@ static unsigned drop_some(struct registry *r, struct out *out, uint32_t qid, enu
         dropped++;
     }
     return dropped;
-}
-
-/* ---- filling a list ---- */
-
-static unsigned free_places(const struct registry *r)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < REGISTRY_PRELOADS; i++)
-        count += r->preloading[i].tag == 0;
-    return count;
-}
-
-static void refill(struct registry *r, struct out *out, uint32_t qid)
-{
-    size_t max = preload_max(&r->known, qid);
-    unsigned places = free_places(r);
-    unsigned dropped = drop_some(r, out, qid, DROP_OUTDATED, max);
-    size_t there = preload_count(preload_list(&r->known, qid));
-    if (dropped > 0)
-        look_at(r, out, qid, WHEN_FULL); /* when they have left the list */
-    if (dropped > 0 || there >= max)
-        return;
-    if (!preload_is_supported(&r->known, qid)) {
-        log_line(LOG_WARN,
-                 "VM %u does not offer the services that preloading waits for; nothing is preloaded", qid);
-        return;
-    }
-    if (max - there > places)
-        look_at(r, out, qid, WHEN_FULL);
-    for (size_t i = 0; i < max - there && i < places; i++)
-        operate_own(r, out, OPERATION_preload_create, qid, "", NULL);
-}
-
-void preload_timer(struct registry *r, struct out *out)
-{
-    for (unsigned i = 0; i < REGISTRY_REFILLS; i++) {
-        uint32_t qid = r->refill[i].qid;
-        if (r->refill[i].at == 0 || r->refill[i].at > out->now)
-            continue;
-        if (sleep_holds_preloads(r)) {
-            r->refill[i].at = out->now + WHEN_FULL;
-            continue;
-        }
-        r->refill[i].at = 0;
-        if (model_vm(r->model, qid) != NULL)
-            refill(r, out, qid);
-    }
-    set_timer(r, out);
 }
 
 /* ---- a new one's way to its place on the list ---- */
@@ -202,7 +111,8 @@ static void begin_to_preload(struct registry *r, struct out *out, const struct p
         ask_next(r, out, &r->preloading[i]);
         return;
     }
-    end_unused(r, out, p->qid); /* more were made than there are places: the next look makes it again */
+    preload_end_unused(r, out,
+                       p->qid); /* more were made than there are places: the next look makes it again */
 }
 
 bool preload_answered(struct registry *r, struct out *out, const struct answer *a)
@@ -218,7 +128,7 @@ bool preload_answered(struct registry *r, struct out *out, const struct answer *
         log_line(LOG_WARN, "VM %u was not preloaded: %s", p->qid,
                  a->why.text[0] != '\0' ? a->why.text : err_text((enum err) - a->r));
         if (r->claims[p->qid].living) /* one whose start has failed ends by itself */
-            end_unused(r, out, p->qid);
+            preload_end_unused(r, out, p->qid);
     } else if (p->pauses) {
         operate_own(r, out, OPERATION_preload_complete, p->qid, "", NULL);
     } else {
@@ -231,9 +141,9 @@ bool preload_answered(struct registry *r, struct out *out, const struct answer *
 void preload_failed(struct registry *r, struct out *out, enum operation operation, uint32_t qid)
 {
     if (operation == OPERATION_preload_complete)
-        end_unused(r, out, qid); /* the next look makes another one */
+        preload_end_unused(r, out, qid); /* the next look makes another one */
     else if (operation == OPERATION_preload_create || operation == OPERATION_preload_drop)
-        look_at(r, out, qid, AFTER_A_CHANGE);
+        preload_look_at(r, out, qid, AFTER_A_CHANGE);
     sleep_dropped(r, out);
 }
 
@@ -276,7 +186,7 @@ static void end_leavers(struct registry *r, struct out *out)
         if (!r->leaves[qid])
             continue;
         r->leaves[qid] = false;
-        end_unused(r, out, qid);
+        preload_end_unused(r, out, qid);
     }
 }
 
@@ -288,7 +198,7 @@ static void look_after_change(struct registry *r, struct out *out, const struct 
         c->kind == CHANGE_PROPERTY && c->qid != QID_GLOBAL ? model_vm(r->model, c->qid) : NULL;
     if (bases_disposables(vm) && property_lookup(c->key, false, &p) == 0 && preload_property_matters(p) &&
         preload_list(&r->known, c->qid).len > 0)
-        look_at(r, out, c->qid, AFTER_A_CHANGE);
+        preload_look_at(r, out, c->qid, AFTER_A_CHANGE);
 }
 
 void preload_after(struct registry *r, struct out *out, enum operation operation, const struct plan *p)
@@ -296,7 +206,7 @@ void preload_after(struct registry *r, struct out *out, enum operation operation
     for (size_t i = 0; i < p->events; i++) {
         const struct plan_event *e = &p->event[i];
         if (span_is(e->name, "domain-preload-dispvm-start") || span_is(e->name, "domain-preload-dispvm-used"))
-            look_at(r, out, e->subject, delay_of(r, e->subject));
+            preload_look_at(r, out, e->subject, preload_delay_of(r, e->subject));
     }
     for (size_t i = 0; i < p->changes; i++)
         look_after_change(r, out, &p->change[i]);
@@ -319,8 +229,8 @@ static void renew(struct registry *r, struct out *out, uint32_t qid)
 {
     if (preload_list(&r->known, qid).len == 0)
         return;
-    drop_some(r, out, qid, DROP_ALL, 0);
-    look_at(r, out, qid, AFTER_ITS_SHUTDOWN);
+    preload_drop_some(r, out, qid, DROP_ALL, 0);
+    preload_look_at(r, out, qid, AFTER_ITS_SHUTDOWN);
 }
 
 void preload_life_ended(struct registry *r, struct out *out, uint32_t qid)
@@ -355,10 +265,10 @@ void preload_host_is_heard(struct registry *r, struct out *out)
          vm = model_vm_from(r->model, vm_qid(vm) + 1)) {
         uint32_t qid = vm_qid(vm);
         if (is_orphan(r, vm))
-            end_unused(r, out, qid);
-        drop_some(r, out, qid, DROP_UNUSABLE, SIZE_MAX);
+            preload_end_unused(r, out, qid);
+        preload_drop_some(r, out, qid, DROP_UNUSABLE, SIZE_MAX);
         if (preload_max(&r->known, qid) > 0)
-            look_at(r, out, qid, delay_of(r, qid));
+            preload_look_at(r, out, qid, preload_delay_of(r, qid));
     }
 }
 
@@ -366,7 +276,7 @@ void preload_drop_all(struct registry *r, struct out *out)
 {
     for (const struct vm *vm = model_vm_from(r->model, 1); vm != NULL;
          vm = model_vm_from(r->model, vm_qid(vm) + 1))
-        (void)drop_some(r, out, vm_qid(vm), DROP_ALL, 0);
+        (void)preload_drop_some(r, out, vm_qid(vm), DROP_ALL, 0);
 }
 
 bool preload_any(const struct registry *r)

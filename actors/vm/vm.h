@@ -81,7 +81,18 @@ struct vm_request {
 /* How much longer than a step its asker should wait. */
 enum { VM_MARGIN_SECONDS = 20 };
 enum { VM_QUEUE = 16, VM_WAITERS = 16 };
-enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE, TIMER_TELL };
+enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE, TIMER_TELL, TIMER_MEMORY };
+
+/* What becomes of a question to the memory balancer. NONE: this host has none. */
+enum vm_memory_word { VM_MEMORY_NONE, VM_MEMORY_GRANTED, VM_MEMORY_REFUSED, VM_MEMORY_DEAD, VM_MEMORY_LATE };
+enum { VM_MEMORY_LINE = 32 };
+
+/* The connection to it, which the program holds: `ask` opens one and sends the line, whose end comes to
+ * vm_memory_said, at most once, not from within; `close` ends it, asked or not. Neither blocks. */
+struct vm_memory_ops {
+    void (*ask)(void *arg, const char *line);
+    void (*close)(void *arg);
+};
 
 struct vm {
     uint32_t qid, generation;
@@ -130,6 +141,9 @@ struct vm {
     bool qrexec_up; /* its qrexec daemon was started */
     bool peeking;   /* a look is under way beside the errand */
     enum vm_host_mark host_mark;
+    const struct vm_memory_ops *memory; /* set by the program; NULL: nobody is asked */
+    void *memory_arg;
+    bool memory_asked; /* and the connection is open */
 
     bool look_wanted, kill_wanted;
     bool owes_last;             /* nothing is left of a start that failed, but what was unwanted then */
@@ -204,6 +218,17 @@ bool vm_service(struct vm *vm, struct out *out, const struct vm_call *call);
 int vm_service_end(const struct vm *vm, const struct vm_call *call, const struct vm_result *result,
                    struct fault *why);
 void vm_service_logged(const struct vm *vm, const struct vm_call *call, const struct vm_result *result);
+
+/* ---- vm_memory.c ---- */
+/* Bytes, as qmemman is asked for them. */
+uint64_t vm_memory_needed(const struct vm_view *view);
+/* Asks for the memory of a start, or that a VM which will wait for its use shrinks; the errand's step hears
+ * the end. False: nobody is to be asked. */
+bool vm_memory_begin(struct vm *vm, struct out *out);
+bool vm_memory_shrink(struct vm *vm, struct out *out);
+/* What was granted is not kept any longer. */
+void vm_memory_release(struct vm *vm, struct out *out);
+void vm_memory_said(struct vm *vm, struct out *out, enum vm_memory_word word);
 
 /* ---- vm_host.c ---- */
 /* It was woken: whoever lets it sleep next is not the host. */

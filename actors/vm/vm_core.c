@@ -128,6 +128,8 @@ static void core_timer(void *self, struct out *out, uint64_t timer)
     struct vm *vm = self;
     if (timer == TIMER_WAITERS)
         vm_waiters_late(vm, out);
+    if (timer == TIMER_MEMORY)
+        vm_memory_said(vm, out, VM_MEMORY_LATE);
     if (timer == TIMER_DEVICE)
         vm_device_timer(vm, out);
     vm->devices.tell_wanted = vm->devices.tell_wanted || timer == TIMER_TELL;

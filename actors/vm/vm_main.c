@@ -3,8 +3,10 @@
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
+#include <unistd.h>
 
 #include "actors/vm/vm_actor.h"
+#include "actors/vm/vm_main_memory.h"
 #include "actors/vm/vm_task.h"
 #include "doors/virt_thread.h"
 #include "runtime/program.h"
@@ -52,7 +54,7 @@ static int open_program(const struct program *p, struct shell *shell, struct fau
 {
     static char uri[512];
     const char *kernels = program_place(p, PLACE_KERNELS);
-    (void)shell;
+    vm_main_memory(shell_core(shell), shell);
     if (text_copy(uri, sizeof uri, span_of(program_option(p, "hypervisor", "xen:///system"))) < 0)
         return fault_set(why, ERR_RANGE, "the hypervisor's URI is longer than %zu bytes", sizeof uri - 1);
     model = (struct vm_doors){.open = open_door,
@@ -63,9 +65,18 @@ static int open_program(const struct program *p, struct shell *shell, struct fau
     return virt_thread_start(why);
 }
 
+static void handed(void *self, struct shell *shell, uint32_t what, struct control_fds *fds)
+{
+    (void)self;
+    for (int i = 1; i < fds->count; i++)
+        close(fds->fd[i]);
+    vm_main_memory_handed(shell, what, fds->count > 0 ? fds->fd[0] : -1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct worker_doors doors = {open_doors, close_doors, &model};
-    static const struct program_parts parts = {.actor = &vm_actor, .open = open_program, .doors = &doors};
+    static const struct program_parts parts = {
+        .actor = &vm_actor, .open = open_program, .doors = &doors, .handed = handed};
     return program_run(&parts, argc, argv);
 }

@@ -2,9 +2,11 @@
  * Pause and unpause (spec lifecycle 5), and what it means when a VM that lives is seen otherwise than it was.
  * The events follow levels: subscribers believe it paused or not, and hear when that changes. */
 #include "actors/vm/vm.h"
+#include "base/log.h"
 
 /* How long after our own resume an older look may still say `paused`, and the other way round. */
 enum { STALE_SECONDS = 5 };
+enum { PAUSE_SHRINKS = 1, PAUSE_SUSPENDS };
 
 static void say_paused(struct vm *vm, struct out *out)
 {
@@ -118,6 +120,24 @@ void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
         vm->again_at = 0;
 }
 
+static void suspend(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    vm->step = PAUSE_SUSPENDS;
+    vm->paused_heard = false;
+    int r = vm_task_begin(vm, out, VM_SUSPEND_TASK, &why);
+    if (r < 0)
+        vm_errand_end(vm, out, r, &why);
+}
+
+static void shrunk(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    vm_memory_release(vm, out);
+    if (result->r < 0)
+        log_line(LOG_WARN, "%s waits with all its memory: %s", vm->view.name, result->why.text);
+    suspend(vm, out);
+}
+
 static void pause_begin(struct vm *vm, struct out *out)
 {
     struct fault why;
@@ -130,12 +150,12 @@ static void pause_begin(struct vm *vm, struct out *out)
             vm_errand_end(vm, out, 0, NULL); /* as it should be already */
             return;
         }
-        vm->step = 1;
-        vm->paused_heard = false;
-        r = vm_task_begin(vm, out, VM_SUSPEND_TASK, &why);
+        vm->step = PAUSE_SHRINKS;
+        if (!vm_memory_shrink(vm, out))
+            suspend(vm, out);
+        return;
     }
-    if (r < 0)
-        vm_errand_end(vm, out, r, &why);
+    vm_errand_end(vm, out, r, &why);
 }
 
 /* The event comes when host has heard the hypervisor's, which may be sooner than the call returns. */
@@ -143,6 +163,10 @@ void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *resul
 {
     if (result == NULL) {
         pause_begin(vm, out);
+        return;
+    }
+    if (vm->step == PAUSE_SHRINKS) {
+        shrunk(vm, out, result);
         return;
     }
     if (result->task != NULL && result->task->is_seen && result->task->seen.active)

@@ -8,7 +8,22 @@
 
 #include "runtime/effects/programs.h"
 
-enum { CLAIM, DEVICES, VERIFY, NETVM, STORAGE, SERVE, DEFINE, CREATE, QUBESDB, GUEST, FILL, RESUME, QREXEC };
+enum {
+    CLAIM,
+    DEVICES,
+    VERIFY,
+    NETVM,
+    MEMORY,
+    STORAGE,
+    SERVE,
+    DEFINE,
+    CREATE,
+    QUBESDB,
+    GUEST,
+    FILL,
+    RESUME,
+    QREXEC
+};
 enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120, GUEST_SECONDS = 10, FILL_SECONDS = 30, DAEMON_SECONDS = 40 };
 
 /* What qrexec-daemon ends with when the agent in the guest did not come. */
@@ -47,6 +62,7 @@ static void give_up(struct vm *vm, int r, const struct fault *why)
 void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain)
 {
     give_up(vm, r, why);
+    vm_memory_release(vm, out);
     vm_note_step(vm, out, STEP_UNDOING);
     (void)VM_SAY(vm, out, {.name = "domain-start-failed", .key = {"reason"}, .value = {vm->failure.text}});
     if (vm->created || uncertain)
@@ -108,13 +124,21 @@ static void stored(struct vm *vm, struct out *out, const struct vm_result *resul
         store(vm, out);
 }
 
+/* What is granted is kept until the domain is there. */
+static void ask_memory(struct vm *vm, struct out *out)
+{
+    vm->step = MEMORY;
+    if (!vm_memory_begin(vm, out))
+        store(vm, out);
+}
+
 /* A netvm that runs already says so at once. */
 static void ask_netvm(struct vm *vm, struct out *out)
 {
     struct view_peer netvm;
     vm_storage_begin(vm);
     if (!vm_has_netvm(vm, &netvm)) {
-        store(vm, out);
+        ask_memory(vm, out);
         return;
     }
     struct context context = vm_context(vm, out, NETVM_SECONDS);
@@ -218,6 +242,7 @@ static void run_daemon(struct vm *vm, struct out *out, enum outside_program prog
 static void created(struct vm *vm, struct out *out, const struct vm_task *task)
 {
     vm->start_time = task->wall;
+    vm_memory_release(vm, out);
     vm_note_step(vm, out, STEP_CREATED);
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "property-reset:xid", .key = {"name"}, .value = {"xid"}},
@@ -375,6 +400,9 @@ static void go_on(struct vm *vm, struct out *out, const struct vm_result *result
         verify(vm, out);
         break;
     case NETVM:
+        ask_memory(vm, out);
+        break;
+    case MEMORY:
         store(vm, out);
         break;
     case STORAGE:

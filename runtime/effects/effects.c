@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/own.h"
+#include "runtime/effects/hand.h"
 #include "runtime/effects/programs.h"
 
 #define GIB (UINT64_C(1) << 30)
@@ -19,6 +20,7 @@
 #define MAY_CAP(capability)      EFFECT_MAY_CAP, capability, 0
 #define MAY_RUN(program)         EFFECT_MAY_RUN, PROGRAM_##program, 0
 #define MAY_REACH(access, path)  EFFECT_MAY_REACH, HOST_##path, ACCESS_##access
+#define MAY_HOLD(hand)           EFFECT_MAY_HOLD, HAND_##hand, 0
 #define NAMESPACE(layer)         EFFECT_NAMESPACE, LAYER_##layer, 0
 #define LIMIT(resource, value)   EFFECT_LIMIT, RLIMIT_##resource, value
 

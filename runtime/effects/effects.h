@@ -49,6 +49,7 @@ enum effect_what {
     EFFECT_NAMESPACE,   /* subject: enum layer                                      */
     EFFECT_MAY_RUN,     /* subject: enum outside_program; by the supervisor's hand, or a runner's */
     EFFECT_MAY_REACH,   /* subject: enum host_path; amount: enum effect_access      */
+    EFFECT_MAY_HOLD,    /* subject: enum hand; opened by the supervisor                 */
     EFFECT_LIMIT,       /* subject: RLIMIT_*; amount: both limits                   */
 };
 

@@ -255,6 +255,7 @@ enum depth grant_check(const struct effect *row, int (**act)(const struct inmate
         return ENTERED;
     case EFFECT_MAY_RUN:   /* the supervisor's own check, not the kernel's */
     case EFFECT_MAY_REACH: /* of runners: runner_test.c */
+    case EFFECT_MAY_HOLD:  /* as the first */
         break;
     case EFFECT_MAY_CAP:
         *act = row->subject == CAP_FOWNER ? changes_others_files : reaches_others_files;

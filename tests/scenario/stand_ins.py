@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import tempfile
+import threading
 
 from house import BUILD, TREE
 
@@ -39,6 +40,42 @@ class Programs:
             with contextlib.suppress(ProcessLookupError, ValueError):
                 os.kill(int(path.read_text()), signal.SIGKILL)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Balancer:
+    """A stand-in for qmemman's socket: it is well, hangs, refuses, lies, floods or ends; one start at a time."""
+
+    ANSWERS = {'well': b'OK\n', 'refuse': b'FAIL\n', 'lie': b'OKAY, have it all\n', 'flood': b'x' * 65536, 'end': b''}
+
+    def __init__(self, house):
+        self.how, self.lines, self.open = 'well', [], 0
+        self.path = house.dir / 'qubes-run/qmemman.sock'
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.path.chmod(0o660)
+        self.listener.listen(64)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        self.open += 1
+        with client, contextlib.suppress(OSError):
+            self.lines.append(client.recv(64).decode())
+            if self.how != 'hang':
+                client.sendall(self.ANSWERS[self.how])
+            while self.how != 'end' and client.recv(64):
+                pass
+        self.open -= 1
+
+    def close(self):
+        """The daemon is gone, its socket stays: as after a crash."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
 
 
 def database(house, vm):

@@ -352,6 +352,41 @@ static void one_whose_process_died_while_it_started_is_ended(void **state)
     bench_down(&b);
 }
 
+static void count(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void no_more_are_made_than_memory_is_free(void **state)
+{
+    struct bench b;
+    unsigned asked = 0;
+    (void)state;
+    up(&b);
+    b.core->ask_free_memory = count;
+    b.core->ask_free_memory_arg = &asked;
+    operate(&b, OPERATION_property_set, BASE, "memory", "400");
+    operate(&b, OPERATION_feature_set, 0, "preload-dispvm-threshold", "1000");
+    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "3");
+    bench_forget(&b);
+    time_passes(&b, 4 * SECONDS);
+    assert_int_equal(asked, 1);
+    assert_int_equal(bench_count(&b, MESSAGE_vm_start), 0); /* until it is said */
+    preload_memory_is(b.core, &b.out, true, UINT64_C(1799) << 20);
+    bench_work(&b);
+    assert_int_equal(bench_count(&b, MESSAGE_vm_start), 1);
+    time_passes(&b, 30 * SECONDS);
+    assert_int_equal(asked, 2);
+    preload_memory_is(b.core, &b.out, true, UINT64_C(900) << 20); /* less than what is kept back */
+    bench_work(&b);
+    assert_int_equal(bench_count(&b, MESSAGE_vm_start), 1);
+    time_passes(&b, 30 * SECONDS);
+    preload_memory_is(b.core, &b.out, false, 0);
+    bench_work(&b);
+    assert_int_equal(bench_count(&b, MESSAGE_vm_start), 3);
+    bench_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +403,7 @@ int main(void)
         cmocka_unit_test(the_hosts_sleep_ends_them_and_its_waking_makes_them_again),
         cmocka_unit_test(until_it_is_complete_its_process_waits_for_its_guest),
         cmocka_unit_test(one_whose_process_died_while_it_started_is_ended),
+        cmocka_unit_test(no_more_are_made_than_memory_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

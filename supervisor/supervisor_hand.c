@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * What lies outside a jail and comes and goes while its process is sealed in is opened here and handed down:
+ * a guest's QubesDB, and, by their MAY_HOLD rows, the memory balancer and what it says. Nothing here waits.
+ */
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "runtime/effects/effects.h"
+#include "runtime/effects/hand.h"
+
+/* Below the directory of Qubes' sockets; -errno: that it is not there is -ENOENT. */
+static int open_below(const struct supervisor *s, const char *name, int (*open_path)(const char *path))
+{
+    char path[PATH_ROOM + 64];
+    const char *place = qubes_run(s);
+    if (place == NULL)
+        return -ENOENT;
+    snprintf(path, sizeof path, "%s/%s", place, name);
+    return open_path(path);
+}
+
+static int open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    return fd >= 0 ? fd : -errno;
+}
+
+static int open_for(struct supervisor *s, const struct child *c, uint32_t *what)
+{
+    const char *kind = kind_name(c->key.kind);
+    if (*what < HAND_QMEMMAN)
+        return guest_database(s, c);
+    if (!effects_have(effects_table(), kind, EFFECT_MAY_HOLD, *what)) {
+        log_line(LOG_WARN, "%s asks for what no row lets it hold", kind);
+        return -EPERM;
+    }
+    if (*what == HAND_FREE_MEMORY)
+        return open_below(s, "qmemman-avail-mem", open_file);
+    int fd = open_below(s, "qmemman.sock", connect_to);
+    if (fd < 0 && fd != -ENOENT)
+        *what = HAND_QMEMMAN_DEAD;
+    return fd;
+}
+
+void hand_down(struct supervisor *s, const struct child *c, uint32_t what)
+{
+    struct control record = {.what = CONTROL_HAND};
+    AUTO_FD fd = open_for(s, c, &what);
+    struct control_fds fds = {fd >= 0, {fd}};
+    record.value = what;
+    (void)control_send(c->control, &record, &fds);
+}
