@@ -29,7 +29,7 @@ void sim_hypervisor_free(struct sim_hypervisor *sim)
 {
     if (sim == NULL)
         return;
-    for (size_t i = 0; i < sim->most; i++) {
+    for (size_t i = 0; i < sim->top; i++) {
         sim_unplug_all(&sim->domains[i]);
         free(sim->domains[i].xml);
     }
@@ -125,7 +125,7 @@ int sim_connect(struct sim_hypervisor *sim, struct sim_link *link, struct fault 
 
 struct sim_domain *sim_find(struct sim_hypervisor *sim, const char *uuid)
 {
-    for (size_t i = 0; i < sim->most; i++)
+    for (size_t i = 0; i < sim->top; i++)
         if (sim->domains[i].xml != NULL && strcmp(sim->domains[i].uuid, uuid) == 0)
             return &sim->domains[i];
     return NULL;

@@ -66,7 +66,7 @@ bool sim_has(const struct sim_domain *domain, const char *sbdf)
 
 struct sim_domain *sim_holder(struct sim_hypervisor *sim, const char *sbdf)
 {
-    for (size_t i = 0; i < sim->most; i++)
+    for (size_t i = 0; i < sim->top; i++)
         if (sim->domains[i].xml != NULL && sim_has(&sim->domains[i], sbdf))
             return &sim->domains[i];
     return NULL;
@@ -82,14 +82,22 @@ unsigned sim_hypervisor_equipped(const struct sim_hypervisor *sim)
     return sim->equipped;
 }
 
-/* libvirt refuses what another domain has: whoever asks for that has not looked. */
+static bool is_shown(const struct sim_domain *domain, const char *sbdf)
+{
+    for (size_t i = 0; i < SIM_ATTACHED_MAX; i++)
+        if (domain->plugged[i].xml != NULL && strcmp(domain->plugged[i].sbdf, sbdf) == 0)
+            return domain->plugged[i].hidden == 0;
+    return false;
+}
+
+/* libvirt refuses what another domain has: whoever asks for that, and could see it, has not looked. */
 static int must_be_free(struct sim_hypervisor *sim, const struct sim_domain *domain, const char *sbdf,
                         struct fault *why)
 {
     const struct sim_domain *holder = sim_holder(sim, sbdf);
     if (holder == NULL)
         return 0;
-    if (sim->breach[0] == '\0')
+    if (sim->breach[0] == '\0' && is_shown(holder, sbdf))
         snprintf(sim->breach, sizeof sim->breach, "%.12s was to come to %.60s, and %.60s has it", sbdf,
                  domain->name, holder->name);
     return fault_set(why, ERR_HYPERVISOR, "PCI device %s is in use by domain %s", sbdf, holder->name);

@@ -63,15 +63,15 @@ static struct span text_of(const char *xml, const char *tag)
 static struct sim_domain *place_for(struct sim_hypervisor *sim, const char *uuid)
 {
     struct sim_domain *place = sim_find(sim, uuid);
-    for (size_t i = 0; place == NULL && i < sim->most; i++)
+    for (size_t i = 0; place == NULL && i < sim->top; i++)
         if (sim->domains[i].xml == NULL)
             place = &sim->domains[i];
-    return place;
+    return place != NULL || sim->top == sim->most ? place : &sim->domains[sim->top++];
 }
 
 static bool name_is_taken(const struct sim_hypervisor *sim, const struct sim_domain *by)
 {
-    for (size_t i = 0; i < sim->most; i++)
+    for (size_t i = 0; i < sim->top; i++)
         if (sim->domains[i].xml != NULL && strcmp(sim->domains[i].name, by->name) == 0 &&
             strcmp(sim->domains[i].uuid, by->uuid) != 0)
             return true;

@@ -19,7 +19,7 @@ static int list_active(const struct sim_hypervisor *sim, struct hostwatch_domain
                        size_t *count, struct fault *why)
 {
     size_t used = 0;
-    for (size_t i = 0; i < sim->most; i++) {
+    for (size_t i = 0; i < sim->top; i++) {
         const struct sim_domain *domain = &sim->domains[i];
         if (domain->xml == NULL || domain->domid == VIRT_NO_DOMID)
             continue;
@@ -69,7 +69,7 @@ static int watch_samples(struct hostwatch *watch, struct hostwatch_sample *rows,
     if (r < 0)
         return r;
     *count = 0;
-    for (size_t i = 0; i < link->sim->most && *count < room; i++) {
+    for (size_t i = 0; i < link->sim->top && *count < room; i++) {
         const struct sim_domain *d = &link->sim->domains[i];
         if (d->xml == NULL || d->domid == VIRT_NO_DOMID)
             continue;

@@ -44,7 +44,7 @@ struct sim_watch {
 
 struct sim_hypervisor {
     struct sim_domain *domains;
-    size_t most;
+    size_t most, top; /* room; places that were ever used, all below this */
     int last_domid;
     unsigned era, calls, due, lives;
     enum sim_trouble trouble;

@@ -14,14 +14,14 @@ struct sim_store {
 void sim_xenstore_lags(struct sim_hypervisor *sim, unsigned pauses)
 {
     sim->hides = pauses;
-    for (size_t i = 0; pauses == 0 && i < sim->most; i++)
+    for (size_t i = 0; pauses == 0 && i < sim->top; i++)
         for (size_t k = 0; k < SIM_ATTACHED_MAX; k++)
             sim->domains[i].plugged[k].hidden = 0;
 }
 
 void sim_pause(struct sim_hypervisor *sim)
 {
-    for (size_t i = 0; i < sim->most; i++)
+    for (size_t i = 0; i < sim->top; i++)
         for (size_t k = 0; k < SIM_ATTACHED_MAX; k++)
             if (sim->domains[i].plugged[k].hidden > 0)
                 sim->domains[i].plugged[k].hidden--;
@@ -48,7 +48,7 @@ static int list(struct xenstore_door *x, xenstore_tx tx, const char *path, struc
     (void)tx, (void)why;
     if (strcmp(path, "backend/pci") != 0)
         text_add(names, "0\n");
-    for (size_t i = 0; strcmp(path, "backend/pci") == 0 && i < sim->most; i++)
+    for (size_t i = 0; strcmp(path, "backend/pci") == 0 && i < sim->top; i++)
         if (has_any(&sim->domains[i]))
             text_format(names, "%d\n", sim->domains[i].domid);
     return names->failed;
@@ -56,7 +56,7 @@ static int list(struct xenstore_door *x, xenstore_tx tx, const char *path, struc
 
 static const struct sim_domain *of_domid(const struct sim_hypervisor *sim, int domid)
 {
-    for (size_t i = 0; i < sim->most; i++)
+    for (size_t i = 0; i < sim->top; i++)
         if (sim->domains[i].xml != NULL && sim->domains[i].domid == domid)
             return &sim->domains[i];
     return NULL;

@@ -29,8 +29,8 @@ static bool is_there(int root, const char *sbdf, const char *leaf)
 static bool read_small(int root, const char *path, char *to, size_t size)
 {
     AUTO_FD fd = openat(root, path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : read(fd, to, size - 1);
     to[0] = '\0';
+    ssize_t len = fd < 0 ? -1 : read(fd, to, size - 1);
     if (len < 0)
         return false;
     while (len > 0 && (to[len - 1] == '\n' || to[len - 1] == ' '))
@@ -140,12 +140,20 @@ static int look_around(int root, const char *sbdf, struct sysfs_facts *f, struct
     return 0;
 }
 
+/* A line is START END KIND; of the kinds only direct is firmware's own use. */
 static void read_reserved(int root, struct sysfs_facts *f)
 {
     char path[PATH_ROOM], text[2048];
     snprintf(path, sizeof path, "kernel/iommu_groups/%u/reserved_regions", (unsigned)f->group);
-    f->has_reserved =
-        f->has_group && read_small(root, path, text, sizeof text) && strstr(text, " direct\n") != NULL;
+    if (!f->has_group || !read_small(root, path, text, sizeof text))
+        return;
+    struct span rest = span_of(text);
+    while (rest.len > 0) {
+        struct span kind, line = span_split(rest, '\n', &rest);
+        (void)span_split(line, ' ', &kind);
+        (void)span_split(kind, ' ', &kind);
+        f->has_reserved = f->has_reserved || span_is(kind, "direct");
+    }
 }
 
 int sysfs_facts_read(int root, const char *sbdf, struct sysfs_facts *facts, struct fault *why)

@@ -416,7 +416,8 @@ static void detach_failed(struct vm *vm, struct out *out, const struct vm_result
         task(vm, out, VM_UNPLUG_TASK, DETACH_UNPLUG);
         return;
     }
-    vm->devices.tell_wanted = vm->devices.tell_wanted || vm->step == DETACH_UNPLUG;
+    vm->devices.tell_wanted =
+        vm->devices.tell_wanted || vm->step == DETACH_UNPLUG || vm->step == DETACH_CONFIRM;
     end(vm, out, result->r, &result->why);
 }
 

@@ -175,6 +175,25 @@ struct sim {
     char broken[400]; /* the first promise that was broken; "" for none */
 };
 
+/* What came of a run. */
+struct sim_outcome {
+    uint64_t hash, events;
+    unsigned kills, requests, acknowledged, lives, equipped;
+    char broken[400]; /* "": every promise holds */
+};
+
+/* sim_test.c */
+struct sim_outcome sim_run_once(const struct sim_options *options);
+
+/* sim_share.c: runs until there are enough. `options` is asked in several processes, the others in one. */
+struct sim_course {
+    const struct sim_options *like;
+    struct sim_options (*options)(const struct sim_course *course, uint64_t i);
+    void (*report)(const struct sim_options *options, const struct sim_outcome *outcome);
+    bool (*enough)(void);
+};
+void sim_share(const struct sim_course *course);
+
 /* sim_world.c: chance, time, what is going to happen. */
 uint64_t sim_random(struct sim *s, uint64_t below);
 uint64_t sim_between(struct sim *s, uint64_t least, uint64_t most);

@@ -265,7 +265,7 @@ static void check_lives(struct sim *s, struct registry *r)
 
 static void check_domains(struct sim *s, struct registry *r)
 {
-    for (size_t i = 0; i < s->hypervisor->most; i++) {
+    for (size_t i = 0; i < s->hypervisor->top; i++) {
         const struct sim_domain *d = &s->hypervisor->domains[i];
         if (d->xml == NULL || d->domid == VIRT_NO_DOMID)
             continue;

@@ -15,15 +15,9 @@
 /* Virtual time of requests and faults, and of coming to rest behind it. */
 #define BUSY_FOR (60 * SECONDS)
 #define REST_FOR (150 * SECONDS)
-enum { WALL_SECONDS = 120, LIVES_MOST = 100000, CALM_EVERY = 10, PLAIN_EVERY = 4 };
+enum { WALL_SECONDS = 120, LIVES_MOST = 100000, CALM_EVERY = 10, PLAIN_EVERY = 4, DEVICES_EVERY = 3 };
 
-struct outcome {
-    uint64_t hash, events;
-    unsigned kills, requests, acknowledged, lives, equipped;
-    char broken[400];
-};
-
-static struct outcome run(const struct sim_options *options)
+struct sim_outcome sim_run_once(const struct sim_options *options)
 {
     struct sim *s = sim_new(options);
     uint64_t start = s->now;
@@ -36,14 +30,14 @@ static struct outcome run(const struct sim_options *options)
         if (sim_run(s, start + BUSY_FOR + REST_FOR))
             sim_check(s);
     }
-    struct outcome o = {s->hash,
-                        s->events,
-                        s->kills,
-                        s->requests,
-                        s->acknowledged,
-                        sim_hypervisor_lives(s->hypervisor),
-                        sim_hypervisor_equipped(s->hypervisor),
-                        ""};
+    struct sim_outcome o = {s->hash,
+                            s->events,
+                            s->kills,
+                            s->requests,
+                            s->acknowledged,
+                            sim_hypervisor_lives(s->hypervisor),
+                            sim_hypervisor_equipped(s->hypervisor),
+                            ""};
     memcpy(o.broken, s->broken, sizeof o.broken);
     sim_free(s);
     return o;
@@ -51,7 +45,8 @@ static struct outcome run(const struct sim_options *options)
 
 static unsigned tests, failures, lives, equipped, seeds;
 
-static void report(bool ok, const char *sentence, const struct sim_options *options, const struct outcome *o)
+static void report(bool ok, const char *sentence, const struct sim_options *options,
+                   const struct sim_outcome *o)
 {
     tests++;
     failures += !ok;
@@ -74,13 +69,13 @@ static void report(bool ok, const char *sentence, const struct sim_options *opti
 
 static void try_seed(const struct sim_options *options)
 {
-    struct outcome o = run(options);
+    struct sim_outcome o = sim_run_once(options);
     report(o.broken[0] == '\0', "every promise holds", options, &o);
 }
 
 static void run_twice(const struct sim_options *options)
 {
-    struct outcome one = run(options), other = run(options);
+    struct sim_outcome one = sim_run_once(options), other = sim_run_once(options);
     bool same = one.hash == other.hash && one.events == other.events;
     if (!same)
         snprintf(one.broken, sizeof one.broken, "trace %" PRIx64 " and then %" PRIx64, one.hash, other.hash);
@@ -130,22 +125,38 @@ static uint64_t wall(void)
     return (uint64_t)t.tv_sec;
 }
 
-/* Seeds one after the other, until there were as many as asked for, as many lives, or two minutes are over.
- */
-static void try_seeds(int argc, char **argv, const struct sim_options *o, bool one)
+/* ---- many seeds ---- */
+
+static uint64_t wanted, until;
+
+static struct sim_options course_options(const struct sim_course *course, uint64_t i)
 {
-    uint64_t wanted = number(argc, argv, "--lives", LIVES_MOST);
-    uint64_t count = number(argc, argv, "--seeds", one ? 1 : UINT64_MAX);
-    bool counted = one || is_given(argc, argv, "--seeds"),
-         hurried = !counted && !is_given(argc, argv, "--lives");
-    uint64_t until = wall() + WALL_SECONDS;
-    for (uint64_t i = 0; i < count && (counted || lives < wanted) && (!hurried || wall() < until); i++) {
+    struct sim_options each = *course->like;
+    each.seed += i;
+    each.vms = each.vms != 0 ? each.vms : 4 + (unsigned)(each.seed % 5) * 6;
+    each.faults = each.faults && each.seed % CALM_EVERY != 0;
+    each.devices = each.devices || each.seed % DEVICES_EVERY != 0;
+    each.lively = each.lively || each.seed % PLAIN_EVERY != 0;
+    return each;
+}
+
+static void course_report(const struct sim_options *options, const struct sim_outcome *o)
+{
+    report(o->broken[0] == '\0', "every promise holds", options, o);
+}
+
+static bool course_enough(void)
+{
+    return lives >= wanted || (until != 0 && wall() >= until);
+}
+
+/* So many, one after the other, from the one given. */
+static void try_some(const struct sim_options *o, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
         struct sim_options each = *o;
         each.seed = o->seed + i;
         each.vms = o->vms != 0 ? o->vms : 4 + (unsigned)(each.seed % 5) * 6;
-        each.faults = o->faults && (one || each.seed % CALM_EVERY != 0);
-        each.devices = o->devices || (!counted && each.seed % 2 != 0);
-        each.lively = o->lively || (!counted && each.seed % PLAIN_EVERY != 0);
         try_seed(&each);
     }
 }
@@ -160,6 +171,8 @@ int main(int argc, char **argv)
                             .devices = is_given(argc, argv, "--devices"),
                             .verbose = is_given(argc, argv, "--verbose")};
     bool one = is_given(argc, argv, "--seed");
+    wanted = number(argc, argv, "--lives", LIVES_MOST);
+    until = is_given(argc, argv, "--lives") ? 0 : wall() + WALL_SECONDS;
     log_open("sim", o.verbose ? LOG_INFO : (enum log_level)0);
     if (!one) {
         struct sim_options twelve = o;
@@ -167,7 +180,10 @@ int main(int argc, char **argv)
         run_twice(&twelve);
         replay_known(&o);
     }
-    try_seeds(argc, argv, &o, one);
+    if (one || is_given(argc, argv, "--seeds"))
+        try_some(&o, number(argc, argv, "--seeds", 1));
+    else
+        sim_share(&(struct sim_course){&o, course_options, course_report, course_enough});
     printf("1..%u\n# %u lives in %u seeds, %u of them with PCI devices; a life: a domain was started and has "
            "ended\n",
            tests, lives, seeds, equipped);
