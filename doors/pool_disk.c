@@ -223,21 +223,33 @@ int disk_copy(const struct pool_hand *h, const char *from, const char *to, struc
     return r;
 }
 
+static int enough(const struct pool_hand *h, int from, struct stat *st, uint64_t size)
+{
+    if (h->call->fstat(from, st) < 0)
+        return pool_broken(h, "look at", "what is to be copied");
+    if (S_ISREG(st->st_mode) && (uint64_t)st->st_size < size)
+        return fault_set(h->why, ERR_STORAGE, "not enough data: %" PRIu64 " bytes of %" PRIu64,
+                         (uint64_t)st->st_size, size);
+    return 0;
+}
+
+int disk_pour_fd(const struct pool_hand *h, int from, int to, uint64_t size)
+{
+    struct stat st;
+    int r = enough(h, from, &st, size);
+    return r < 0 ? r : disk_pour(h, from, to, size);
+}
+
 int disk_copy_fd(const struct pool_hand *h, int from, const char *to, uint64_t size)
 {
     struct fresh f = {.fd = -1};
     struct stat st;
-    if (h->call->fstat(from, &st) < 0)
-        return pool_broken(h, "look at", "what is to be copied");
-    int r = fresh_open(h, to, &f);
-    if (r < 0)
+    int r = enough(h, from, &st, size);
+    if (r < 0 || (r = fresh_open(h, to, &f)) < 0)
         return r;
-    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size < size)
-        r = fault_set(h->why, ERR_STORAGE, "not enough data: %" PRIu64 " bytes of %" PRIu64,
-                      (uint64_t)st.st_size, size);
-    if (r >= 0 && S_ISREG(st.st_mode))
+    if (S_ISREG(st.st_mode))
         r = fill(h, from, &st, &f, (struct disk_copy){true, size, false});
-    else if (r >= 0 && (r = disk_pour(h, from, f.fd, size)) >= 0 && h->call->ftruncate(f.fd, (off_t)size) < 0)
+    else if ((r = disk_pour(h, from, f.fd, size)) >= 0 && h->call->ftruncate(f.fd, (off_t)size) < 0)
         r = pool_broken(h, "size", f.path);
     return fresh_close(h, &f, to, 0600, r);
 }

@@ -39,6 +39,8 @@ int disk_resize(const struct pool_hand *h, const char *path, uint64_t size);
 
 /* The bytes of `from`, up to `size`, into an open file or device that reads as zeros. Progress is watched. */
 int disk_pour(const struct pool_hand *h, int from, int to, uint64_t size);
+/* As disk_pour, from a caller's descriptor: a file of fewer bytes is an error, as a pipe of fewer is. */
+int disk_pour_fd(const struct pool_hand *h, int from, int to, uint64_t size);
 int disk_write(const struct pool_hand *h, int to, struct span data, uint64_t at, const char *path);
 
 /* Whether files in the directory can share blocks: 1, 0, or an error. */

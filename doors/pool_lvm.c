@@ -296,7 +296,7 @@ static int do_resize(struct pool *p, const struct pool_hand *h, const struct poo
     if (lv == NULL)
         lv = lvm_find(&w, lvm_current(&w, w.main));
     ret->size = e->size;
-    if (lv == NULL || lv->size == e->size)
+    if (lv == NULL)
         return 0; /* the next start makes it of that size */
     char name[LV_NAME_MAX + 1];
     memcpy(name, lv->name, sizeof name);
@@ -406,7 +406,7 @@ static int pour(struct lvm_work *w, const struct pool_errand *e)
     int fd = w->h->call->open(path, O_WRONLY, 0);
     if (fd < 0)
         return pool_broken(w->h, "open", path);
-    int r = disk_pour(w->h, e->fd, fd, e->size);
+    int r = disk_pour_fd(w->h, e->fd, fd, e->size);
     w->h->call->close(fd);
     return r;
 }

@@ -11,6 +11,7 @@ enum { LV_NAME_MAX = 127, LVS_MOST = 65536 };
 struct lv {
     char name[LV_NAME_MAX + 1], pool[LV_NAME_MAX + 1], origin[LV_NAME_MAX + 1], attr[16];
     uint64_t size, usage, metadata_size, metadata_usage;
+    uint64_t extent; /* bytes; sizes are multiples of it. 0: not told */
 };
 
 struct lvm {
@@ -47,8 +48,8 @@ const struct lv *lvm_newest(const struct lvm_work *w, const char *name, uint64_t
 int lvm_create(struct lvm_work *w, const char *name, uint64_t size);
 int lvm_clone(struct lvm_work *w, const char *from, const char *to);
 int lvm_rename(struct lvm_work *w, const char *from, const char *to);
-int lvm_remove(struct lvm_work *w, const char *name); /* what is not there is fine */
-int lvm_resize(struct lvm_work *w, const char *name, uint64_t size);
+int lvm_remove(struct lvm_work *w, const char *name);                /* what is not there is fine */
+int lvm_resize(struct lvm_work *w, const char *name, uint64_t size); /* none if it has that size */
 int lvm_activate(struct lvm_work *w, const char *name);
 
 /* The committed state becomes a revision, `from` the committed state (or a clone of it, if it is to stay). */

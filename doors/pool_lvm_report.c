@@ -46,7 +46,8 @@ static bool percent(struct span s, uint64_t whole, uint64_t *ret)
 /* 1, 0 for a row that is none of ours, -1 for one that makes no sense. */
 static int read_row(const json_t *row, const char *group, struct lv *lv)
 {
-    struct span metadata = word(row, "lv_metadata_size"), size = word(row, "lv_size");
+    struct span metadata = word(row, "lv_metadata_size"), size = word(row, "lv_size"),
+                extent = word(row, "vg_extent_size");
     if (!json_is_object(row))
         return -1;
     if (!span_is(word(row, "vg_name"), group) || word(row, "lv_name").len == 0 || size.len == 0)
@@ -57,6 +58,7 @@ static int read_row(const json_t *row, const char *group, struct lv *lv)
         text_copy(lv->origin, sizeof lv->origin, word(row, "origin")) < 0 ||
         text_copy(lv->attr, sizeof lv->attr, word(row, "lv_attr")) < 0 || strlen(lv->attr) < 5 ||
         !bytes(size, &lv->size) || !percent(word(row, "data_percent"), lv->size, &lv->usage) ||
+        (extent.len > 0 && !bytes(extent, &lv->extent)) ||
         (metadata.len > 0 && !bytes(metadata, &lv->metadata_size)) ||
         !percent(word(row, "metadata_percent"), lv->metadata_size, &lv->metadata_usage))
         return -1;

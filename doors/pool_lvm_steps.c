@@ -20,7 +20,7 @@ void lvm_work_free(struct lvm_work *w)
 int lvm_refresh(struct lvm_work *w)
 {
     static const char columns[] = "vg_name,pool_lv,name,lv_size,data_percent,lv_attr,origin,lv_metadata_size,"
-                                  "metadata_percent";
+                                  "metadata_percent,vg_extent_size";
     const char *argv[] = {"lvm", "lvs",       "--quiet", "--quiet", "--noheadings",
                           "-o",  columns,     "--units", "b",       "--reportformat=json",
                           "--",  w->p->group, NULL};
@@ -102,12 +102,18 @@ static int command(struct lvm_work *w, const char *const *argv)
     return r < 0 ? r : lvm_refresh(w);
 }
 
+/* Its tools take whole sectors only, and round up to extents themselves. */
+static uint64_t sectors(uint64_t size)
+{
+    return (size + 511) / 512 * 512;
+}
+
 int lvm_create(struct lvm_work *w, const char *name, uint64_t size)
 {
     char pool[VID], named[VID], sized[48];
     vid_of(w, w->p->thin, pool);
     snprintf(named, sizeof named, "--name=%s", name);
-    snprintf(sized, sizeof sized, "--virtualsize=%" PRIu64 "B", size);
+    snprintf(sized, sizeof sized, "--virtualsize=%" PRIu64 "B", sectors(size));
     const char *argv[] = {"lvm", "lvcreate", "--thin", "--setactivationskip=n", "--activate=y", named, sized,
                           "--",  pool,       NULL};
     return command(w, argv);
@@ -119,9 +125,9 @@ int lvm_clone(struct lvm_work *w, const char *from, const char *to)
     vid_of(w, from, source);
     vid_of(w, to, target);
     snprintf(named, sizeof named, "--name=%s", target);
+    /* of a thin volume a snapshot is thin; some versions take --type=thin for a contradiction */
     const char *argv[] = {
-        "lvm",  "lvcreate", "--setactivationskip=n", "--activate=y", "--snapshot", "--type=thin", named, "--",
-        source, NULL};
+        "lvm", "lvcreate", "--setactivationskip=n", "--activate=y", "--snapshot", named, "--", source, NULL};
     return command(w, argv);
 }
 
@@ -153,8 +159,12 @@ int lvm_remove(struct lvm_work *w, const char *name)
 int lvm_resize(struct lvm_work *w, const char *name, uint64_t size)
 {
     char vid[VID], sized[48];
+    const struct lv *lv = lvm_find(w, name);
+    uint64_t extent = lv != NULL && lv->extent > 0 ? lv->extent : 512;
+    if (lv != NULL && lv->size == (size + extent - 1) / extent * extent)
+        return 0; /* lvresize would call that an error */
     vid_of(w, name, vid);
-    snprintf(sized, sizeof sized, "--size=%" PRIu64 "B", size);
+    snprintf(sized, sizeof sized, "--size=%" PRIu64 "B", sectors(size));
     const char *argv[] = {"lvm", "lvresize", sized, "--", vid, NULL};
     return command(w, argv);
 }

@@ -74,6 +74,8 @@ PKGS=$PKGS,pciutils,openssh-server,iproute2,udev,kmod,initramfs-tools,busybox-st
 # What bulkhead's own programs link and run.
 PKGS=$PKGS,libnng1,libmsgpackc2,libvirt0,libxml2,libxslt1.1,libsqlite3-0,libseccomp2,libcap-ng0,libpci3,pci.ids
 PKGS=$PKGS,libuuid1,uuid-runtime,libjansson4,libsystemd0,libmd0,libxenstore4
+# What its storage drivers run, and what their test programs need.
+PKGS=$PKGS,lvm2,thin-provisioning-tools,cryptsetup-bin,xfsprogs,btrfs-progs,e2fsprogs,libcmocka0
 PKGS=$PKGS${XENBED_EXTRA_PACKAGES:+,$XENBED_EXTRA_PACKAGES}
 mmdebstrap --mode=root --variant=essential --format=directory \
 	--aptopt="$WORK/apt-acquire.conf" \

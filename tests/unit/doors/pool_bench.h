@@ -61,18 +61,18 @@ static inline void write_pattern(const char *path, char word, size_t size)
     close(fd);
 }
 
-/* The word of a pattern; '0' for nothing but zeros; '?' when it is mixed; '-' for no file. */
+/* The word of a pattern, in a file or a device; '0' for nothing but zeros; '?' when it is mixed; '-' for no
+ * file. */
 static inline char read_pattern(const char *path, size_t *size)
 {
     char block[BLOCK], word = '0', zero = '\0';
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
     if (fd < 0)
         return '-';
-    fstat(fd, &st);
+    off_t end = lseek(fd, 0, SEEK_END);
     if (size != NULL)
-        *size = (size_t)st.st_size;
-    for (off_t at = 0; at + BLOCK <= st.st_size; at += BLOCK) {
+        *size = (size_t)end;
+    for (off_t at = 0; at + BLOCK <= end; at += BLOCK) {
         if (pread(fd, block, BLOCK, at) != BLOCK || memcmp(block, block + 1, BLOCK - 1) != 0)
             word = '?';
         else if (at == 0 && block[0] != '\0')

@@ -66,11 +66,27 @@ static inline const char *bare(const char *vid)
     return strncmp(vid, "vg/", 3) == 0 ? vid + 3 : vid;
 }
 
+/* As lvcreate and lvresize take sizes: whole sectors. */
+static inline bool fake_sized(const char *size, struct pool_output *out)
+{
+    unsigned long long bytes = strtoull(size, NULL, 10);
+    if (bytes % 512 == 0)
+        return true;
+    complain(out, "Size is not a multiple of 512", size);
+    out->status = 3;
+    return false;
+}
+
 static inline int fake_create(const char *const *argv, const char *last, struct pool_output *out)
 {
     const char *name = bare(value_of(argv, "--name="));
     int source = value_of(argv, "--virtualsize=")[0] == '\0' ? fake_find(bare(last)) : -2;
     char line[700];
+    if (!fake_sized(value_of(argv, "--virtualsize="), out))
+        return 0;
+    for (const char *const *at = argv; source != -2 && *at != NULL; at++)
+        if (strncmp(*at, "--type", 6) == 0)
+            return complain(out, "Command does not accept option: --snapshot", last);
     if (fake_find(name) >= 0)
         return complain(out, "Logical Volume already exists", name);
     if (source == -1)
@@ -138,6 +154,19 @@ static inline int fake_report(struct pool_output *out)
     return 0;
 }
 
+static inline int fake_resize(size_t i, const char *text, struct pool_output *out)
+{
+    uint64_t size = strtoull(text, NULL, 10);
+    if (!fake_sized(text, out))
+        return 0;
+    if (lvm_fake.at[i].size == size)
+        return complain(out, "New size matches existing size", lvm_fake.at[i].name);
+    if (lvm_fake.at[i].size > size)
+        return complain(out, "Not reduced: nobody answers its question", lvm_fake.at[i].name);
+    lvm_fake.at[i].size = size;
+    return truncate(fake_path(lvm_fake.at[i].name), (off_t)size);
+}
+
 static inline int fake_do(const char *const *argv, struct pool_output *out)
 {
     const char *last = argv[0], *before = argv[0];
@@ -157,7 +186,7 @@ static inline int fake_do(const char *const *argv, struct pool_output *out)
     if (strcmp(argv[1], "lvchange") == 0)
         lvm_fake.at[i].inactive = false;
     else if (strcmp(argv[1], "lvresize") == 0)
-        lvm_fake.at[i].size = strtoull(value_of(argv, "--size="), NULL, 10);
+        return fake_resize((size_t)i, value_of(argv, "--size="), out);
     else
         abort();
     return truncate(fake_path(bare(last)), (off_t)lvm_fake.at[i].size);
