@@ -35,7 +35,14 @@ SAME(VIRT_EVENT_PMSUSPENDED, VIR_DOMAIN_EVENT_PMSUSPENDED);
 SAME(VIRT_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED);
 SAME(VIRT_UUID_MAX + 1, VIR_UUID_STRING_BUFLEN);
 
-enum { KEEPALIVE_SECONDS = 1, KEEPALIVE_COUNT = 3 };
+/* How often libvirtd is asked whether it lives, and after how many silences it is taken for gone. Xen's
+ * driver stops libvirtd's event loop while it builds a domain, whatever is asked by whomever: there only a
+ * silence counts that is longer than any call may take, or one start would cut off everybody. */
+static const struct patience {
+    const char *scheme;
+    int seconds;
+    unsigned count;
+} patience[] = {{"xen", 5, 15}, {"", 1, 3}};
 
 /* libvirt keeps one event loop per process, whatever we would like. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -131,6 +138,20 @@ int virt_fault(struct fault *why, const char *what)
     return r;
 }
 
+static const struct patience *patience_with(const char *uri)
+{
+    const struct patience *p = patience;
+    while (strncmp(uri, p->scheme, strlen(p->scheme)) != 0)
+        p++; /* the last one fits every URI */
+    return p;
+}
+
+unsigned virt_silence_max(const char *uri)
+{
+    const struct patience *p = patience_with(uri);
+    return (unsigned)p->seconds * (p->count + 1);
+}
+
 int virt_open(const char *uri, unsigned flags, virConnectPtr *ret, struct fault *why)
 {
     int r = virt_thread_start(why);
@@ -143,7 +164,8 @@ int virt_open(const char *uri, unsigned flags, virConnectPtr *ret, struct fault 
             why->code = ERR_NO_CONNECTION;
         return -ERR_NO_CONNECTION;
     }
-    if (virConnectSetKeepAlive(link, KEEPALIVE_SECONDS, KEEPALIVE_COUNT) < 0 &&
+    const struct patience *p = patience_with(uri);
+    if (virConnectSetKeepAlive(link, p->seconds, p->count) < 0 &&
         virGetLastErrorCode() != VIR_ERR_NO_SUPPORT) { /* in-process drivers have nothing to keep alive */
         r = virt_fault(why, "keepalive");
         virConnectClose(link);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Calls that hang in libvirtd: registry hears how many of this VM's do, and while too many of all VMs' do,
  * nothing is begun here that could hang, too. */
+#include "doors/virt.h"
 #include "tests/unit/vm/vm_bench.h"
 
 static void overdue(struct bench *b)
@@ -165,6 +166,21 @@ static void a_start_is_refused_without_a_word_and_done_when_they_have_ended(void
     bench_end(&b);
 }
 
+/* Xen's driver keeps libvirtd silent while it builds a domain: that must not end anybody's call. */
+static void on_xen_a_silent_libvirtd_ends_no_call_before_its_own_deadline(void **state)
+{
+    static const unsigned seconds[] = {
+#define TASK(name, seconds_, always, text) seconds_,
+#include "actors/vm/vm_task.def"
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(seconds); i++)
+        assert_true(virt_silence_max("xen:///system") > seconds[i]);
+    assert_true(virt_silence_max("xen+unix:///system?socket=/run/libvirt/libvirt-sock") > 60);
+    assert_int_equal(virt_silence_max("qemu:///system"), 4);
+    assert_int_equal(virt_silence_max("test:///default"), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +191,7 @@ int main(void)
         cmocka_unit_test(a_new_registry_hears_it_again),
         cmocka_unit_test(while_others_hang_it_is_only_looked_at_and_killed),
         cmocka_unit_test(a_start_is_refused_without_a_word_and_done_when_they_have_ended),
+        cmocka_unit_test(on_xen_a_silent_libvirtd_ends_no_call_before_its_own_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
