@@ -10,6 +10,7 @@
 
 #include "base/own.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 static int send_all(int fd, struct span s, const char *path, struct fault *why)
 {
@@ -135,7 +136,8 @@ int client_call(struct cli *cli, const char *socket, const char *method, const c
     snprintf(path, sizeof path, "%s/%s", cli->run, socket);
     int r = client_ask(path, method, dest, payload, &fd, &why);
     if (r == 0)
-        r = client_read(fd, reply, &why);
+        r = progress_is_wanted(cli, method) ? progress_read(cli, fd, method, dest, reply, &why)
+                                            : client_read(fd, reply, &why);
     if (r < 0) {
         fprintf(cli->err, "bulkhead: %s\n", why.text);
         return r == -ERR_CLOSED ? CLI_UNREACHABLE : CLI_SILENCE;

@@ -78,8 +78,15 @@ static void put_line(const struct cli *cli, json_t *value)
     json_decref(value);
 }
 
+/* The token by which one could resume is of no use here. */
+static size_t without_token(const struct span *f, size_t count)
+{
+    return count >= 4 && span_is(f[count - 2], "number") ? count - 2 : count;
+}
+
 static void print_event(const struct cli *cli, const struct span *f, size_t count)
 {
+    count = without_token(f, count);
     if (!cli->json) {
         fprintf(cli->out, "%.*s %.*s", f[0].len > 0 ? (int)f[0].len : 1, f[0].len > 0 ? f[0].at : "-",
                 (int)f[1].len, f[1].at);
@@ -97,7 +104,7 @@ static void print_event(const struct cli *cli, const struct span *f, size_t coun
 
 int verb_events(struct cli *cli)
 {
-    return stream(cli, "qubesd.sock", "admin.Events", print_event);
+    return stream(cli, "bulkhead.sock", "bulkhead.Events", print_event);
 }
 
 /* The router cuts what it copies: the rest of a body is made of zeros, so that its envelope can be read. */

@@ -434,7 +434,7 @@ static int do_import_fd(struct pool *p, const struct pool_hand *h, const struct 
     FILES(f, p, h, e);
     (void)ret;
     if (!f.v->save_on_stop)
-        return 0; /* nothing of it would be kept */
+        return 0;                              /* nothing of it would be kept */
     if ((r = reflink_drop_incomplete(&f)) < 0) /* of an import whose process was killed */
         return r;
     return end_import(&f, disk_copy_fd(h, e->fd, f.import, e->size));

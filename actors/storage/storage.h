@@ -94,10 +94,11 @@ struct volume_job {
     uint64_t size;
     char revision[64];
     uint32_t loan, borrower;
-    int fd;           /* what was lent to it, or what it lends; -1: none */
-    uint64_t since;   /* when it came */
-    uint64_t told_at; /* when its asker last heard of it */
-    uint64_t bytes;   /* what it then heard */
+    int fd;                       /* what was lent to it, or what it lends; -1: none */
+    uint64_t since;               /* when it came */
+    uint64_t told_at;             /* when its asker last heard of it */
+    uint64_t bytes;               /* what it then heard */
+    uint64_t noticed, noticed_at; /* the bytes that everybody was told, and when */
     struct storage_watch *watch;
 };
 
@@ -180,6 +181,11 @@ int loan_open(const struct storage_doors *d, const struct pool_errand *e, struct
 int loan_check(const struct storage_task *t, struct fault *why);
 /* What export_end is to be told of the volume. */
 void loan_take_path(struct storage *s, const struct volume_job *job, struct storage_task *t);
+
+/* ---- storage_notice.c: what bulkhead.Events tells of it ---- */
+void notice_argument(struct event_item *item, struct text *bytes, const char *key, struct span value);
+/* How far it has got, if it has got further; at most once a second. */
+void notice_progress(const struct storage *s, struct out *out, struct volume_job *job);
 
 /* ---- storage_answer.c: the replies ---- */
 void storage_answer(struct out *out, const struct volume_job *job, const struct storage_task *t);

@@ -210,8 +210,10 @@ void jobs_tick(struct storage *s, struct out *out)
         uint64_t deadline = job->request.context.deadline;
         if (job->state != JOB_WORKS && deadline != 0 && deadline <= out->now)
             job_end(s, job); /* the router has answered for us: nothing has begun, and nothing will */
-        else
+        else {
             tell(s, out, job);
+            notice_progress(s, out, job);
+        }
     }
     jobs_go_on(s, out);
     out_timer(out, STORAGE_TIMER_TICK, s->count > 0 ? out->now + TICK : 0);

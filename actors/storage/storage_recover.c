@@ -156,13 +156,6 @@ int recover_perform(struct pool *p, struct storage_task *t)
 
 /* ---- what is told ---- */
 
-static void add_argument(struct event_item *item, struct text *bytes, const char *key, struct span value)
-{
-    struct event_argument argument = {.value = value};
-    (void)text_copy(argument.key, sizeof argument.key, span_of(key));
-    event_argument_add(&item->arguments, bytes, &argument);
-}
-
 static const char *long_word(struct span done)
 {
     static const char *const words[][2] = {
@@ -186,11 +179,11 @@ static void tell_line(struct storage *s, struct span line, struct wire_list *eve
     log_line(why.len > 0 ? LOG_WARN : LOG_INFO, "pool %s, volume %.*s: %s%s%.*s", s->name, (int)vid.len,
              vid.at, long_word(done), why.len > 0 ? "; that failed: " : "", (int)why.len,
              why.len > 0 ? why.at : "");
-    add_argument(&item, &bytes, "pool", span_of(s->name));
-    add_argument(&item, &bytes, "vid", vid);
-    add_argument(&item, &bytes, "done", done);
+    notice_argument(&item, &bytes, "pool", span_of(s->name));
+    notice_argument(&item, &bytes, "vid", vid);
+    notice_argument(&item, &bytes, "done", done);
     if (why.len > 0)
-        add_argument(&item, &bytes, "failed", why);
+        notice_argument(&item, &bytes, "failed", why);
     if (bytes.failed == 0)
         event_item_add(events, all, &item);
 }

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """A volume's contents go from one pool into another, though neither pool's process sees the other's files: whole, without
 its holes, of the state that was committed; and with either process killed on the way it is the old or the new one."""
+import contextlib
 import hashlib
 import os
+import pty
 import random
+import signal
+import subprocess
 import threading
 import time
 
-from house import House, Listener, scenario, wait
+from house import BUILD, House, Listener, scenario, wait
 
 MIB = 1 << 20
 
@@ -122,6 +126,33 @@ def killed_on_the_way(tap, house):
     tap.check('nothing half made is left', not left, left)
 
 
+def progress_is_told(tap, house, ear):
+    """Its process is stopped in the middle for longer than a second: when it goes on it tells how far it is."""
+    fill(image(house, 'one', 'a'), 3, 900)
+    token = house.must('admin.vm.volume.CloneFrom+private', 'a')
+    ours, theirs = pty.openpty()
+    call = subprocess.Popen([BUILD / 'bulkhead', '--dir', house.dir, 'call', 'admin.vm.volume.CloneTo+private', 'b', token],
+                            stderr=theirs)
+    os.close(theirs)
+    for _ in range(4):
+        time.sleep(0.2)
+        house.kill(pool_actor(house, 'two'), signal.SIGSTOP)
+        time.sleep(1.1)
+        house.kill(pool_actor(house, 'two'), signal.SIGCONT)
+    call.wait(60)
+    shown = b''
+    with contextlib.suppress(OSError):
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    told = [r for r in list(ear.records) if r.name == 'bulkhead-volume-progress']
+    tap.check('the clone is made', call.returncode == 0, shown)
+    tap.check('how far it has got is told', told and told[0].subject == 'b' and told[0].arguments['work'] == 'clone' and
+              0 < int(told[0].arguments['done']) <= int(told[0].arguments['total']) == 1 << 30,
+              [(r, r.arguments) for r in told])
+    tap.check('and shown on the terminal of who asked', b'clone: ' in shown and b' of 1024 MiB' in shown, shown)
+
+
 def nothing_is_held(tap, house):
     pid = int((house.dir / 'run/supervisor.pid').read_text('ascii').split()[0])
 
@@ -143,6 +174,7 @@ def play(tap):
         whole(tap, house, ear)
         as_clients_do(tap, house)
         killed_on_the_way(tap, house)
+        progress_is_told(tap, house, ear)
         nothing_is_held(tap, house)
 
 

@@ -117,6 +117,8 @@ def one_pool_hangs(tap, house):
     stuck = threading.Thread(target=lambda: house.call('admin.vm.volume.Resize+private', 's', '5368709120', timeout=60))
     stuck.start()
     time.sleep(0.2)
+    actor = f'storage/{pool_number("slow")}'
+    tap.check('what waits for it is shown', wait(lambda: house.ps()[actor]['depth'] > 0, 2), house.ps().get(actor))
     worst = 0.0
     for i in range(5):
         begin = time.monotonic()
@@ -136,6 +138,40 @@ def one_pool_hangs(tap, house):
               info(house, 's', 'private'))
 
 
+def one_pool_is_slow(tap, house):
+    """Its process gets a tenth of each second, which is no reason to end it."""
+    actor, over = f'storage/{pool_number("slow")}', threading.Event()
+
+    def drag():
+        while not over.is_set():
+            house.kill(actor, signal.SIGSTOP)
+            time.sleep(0.9)
+            house.kill(actor, signal.SIGCONT)
+            time.sleep(0.1)
+    askers = [threading.Thread(target=lambda i=i: house.call('admin.vm.volume.Resize+private', 's', str(6 << 30 | i << 20), timeout=60))
+              for i in range(6)]
+    info(house, 's', 'private')
+    pid = house.pid(actor)
+    dragger = threading.Thread(target=drag)
+    dragger.start()
+    for asker in askers:
+        asker.start()
+    worst = 0.0
+    for _ in range(4):
+        begin = time.monotonic()
+        house.must('admin.vm.Start', 'f0')
+        house.must('admin.vm.Kill', 'f0')
+        worst = max(worst, time.monotonic() - begin)
+    tap.check('a slow pool delays no VM of another one', worst < 2.0, worst)
+    for asker in askers:
+        asker.join()
+    over.set()
+    dragger.join()
+    house.kill(actor, signal.SIGCONT)
+    tap.check('and does its own work in the end', int(info(house, 's', 'private')['size']) >= 6 << 30)
+    tap.check('by one and the same process', house.pid(actor) == pid)
+
+
 def play(tap):
     random.seed(7)
     with House() as house:
@@ -144,6 +180,7 @@ def play(tap):
         dies_in_the_middle(tap, house, 'storage')
         dies_in_the_middle(tap, house, 'registry')
         one_pool_hangs(tap, house)
+        one_pool_is_slow(tap, house)
 
 
 scenario(play)

@@ -133,6 +133,26 @@ static void resuming_after_a_token_leaves_no_gap_and_repeats_nothing(void **stat
     scene_close(&s);
 }
 
+static void what_qubesd_does_not_tell_only_those_hear_who_ask_for_it(void **state)
+{
+    static const struct scene_event own = {1, "bulkhead-volume-progress", "done", "7"};
+    struct scene s;
+    (void)state;
+    scene_begin(&s, 0);
+    scene_hello(&s, 7);
+    uint64_t early = scene_call(&s, "bulkhead.Events+7.0.0 dom0 name dom0", "");
+    scene_noticed(&s, &own, 1); /* before the model is there */
+    scene_snapshot(&s, 0, 10);
+    assert_true(scene_got(&s, early, "1|work|bulkhead-volume-progress|done|7|number|7.1.0||"));
+    uint64_t plain = scene_call(&s, "admin.Events dom0 name dom0", "");
+    uint64_t one = scene_call(&s, "admin.Events dom0 name work", "");
+    scene_noticed(&s, &own, 1);
+    assert_true(scene_got(&s, plain, ESTABLISHED) && scene_got(&s, one, ESTABLISHED));
+    uint64_t late = scene_call(&s, "bulkhead.Events+7.1.0 dom0 name dom0", "");
+    assert_true(scene_got(&s, late, "1|work|bulkhead-volume-progress|done|7|number|7.2.0||"));
+    scene_close(&s);
+}
+
 static void a_token_that_is_too_old_or_of_another_epoch_is_told_so(void **state)
 {
     struct scene s;
@@ -268,6 +288,7 @@ int main(void)
         cmocka_unit_test(the_removal_of_a_vms_disks_is_heard_by_who_listens_to_it_alone),
         cmocka_unit_test(events_that_came_before_the_snapshot_bear_the_names_of_their_time),
         cmocka_unit_test(resuming_after_a_token_leaves_no_gap_and_repeats_nothing),
+        cmocka_unit_test(what_qubesd_does_not_tell_only_those_hear_who_ask_for_it),
         cmocka_unit_test(a_token_that_is_too_old_or_of_another_epoch_is_told_so),
         cmocka_unit_test(a_new_epoch_ends_every_stream),
         cmocka_unit_test(a_missing_delta_means_another_snapshot_and_no_event_is_lost),

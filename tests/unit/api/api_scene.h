@@ -310,6 +310,17 @@ static inline void scene_happened(struct scene *s, const struct scene_event *eve
     scene_hear(s, MESSAGE_happened, (struct subject){0}, &body);
 }
 
+/* What only bulkhead.Events tells. */
+static inline void scene_noticed(struct scene *s, const struct scene_event *event, size_t count)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
+    struct noticed m = {0};
+    scene_events(&m.events, &elements, event, count);
+    noticed_encode(&body, &m);
+    scene_hear(s, MESSAGE_noticed, (struct subject){0}, &body);
+}
+
 static inline void scene_fact(struct scene *s, uint32_t qid, uint32_t generation, enum fact fact,
                               const char *value)
 {

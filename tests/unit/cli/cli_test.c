@@ -14,6 +14,7 @@
 
 #include "base/own.h"
 #include "cli/client.h"
+#include "cli/progress.h"
 #include "proto/messages.h"
 #include "runtime/control/status.h"
 #include "runtime/effects/effects.h"
@@ -287,6 +288,28 @@ static void log_shows_changes_in_their_order_with_what_was_and_what_is(void **st
     json_decref(row);
 }
 
+static void how_far_a_call_has_got_is_said_of_its_own_volume_only(void **state)
+{
+    (void)state;
+    AUTO_TEXT line = TEXT_WITH_LIMIT(256);
+    struct span f[] = {SPAN_LITERAL("work"),   SPAN_LITERAL("bulkhead-volume-progress"),
+                       SPAN_LITERAL("volume"), SPAN_LITERAL("root"),
+                       SPAN_LITERAL("pool"),   SPAN_LITERAL("fast"),
+                       SPAN_LITERAL("work"),   SPAN_LITERAL("clone"),
+                       SPAN_LITERAL("done"),   SPAN_LITERAL("536870912"),
+                       SPAN_LITERAL("total"),  SPAN_LITERAL("2147483648")};
+    assert_true(progress_line(f, COUNT(f), "work", SPAN_LITERAL("root"), &line));
+    assert_string_equal(line.at, "clone: 512 of 2048 MiB, 25 %");
+    assert_true(progress_line(f, COUNT(f) - 2, "work", SPAN_LITERAL("root"), &line));
+    assert_string_equal(line.at, "clone: 512 MiB");
+    assert_false(progress_line(f, COUNT(f), "other", SPAN_LITERAL("root"), &line));
+    assert_false(progress_line(f, COUNT(f), "work", SPAN_LITERAL("private"), &line));
+    f[9] = SPAN_LITERAL("much");
+    assert_false(progress_line(f, COUNT(f), "work", SPAN_LITERAL("root"), &line));
+    f[1] = SPAN_LITERAL("domain-start");
+    assert_false(progress_line(f, COUNT(f), "work", SPAN_LITERAL("root"), &line));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +322,7 @@ int main(void)
         cmocka_unit_test(explain_knows_every_kind_and_names_them_for_another),
         cmocka_unit_test(the_options_of_log_have_values_and_belong_to_it),
         cmocka_unit_test(log_shows_changes_in_their_order_with_what_was_and_what_is),
+        cmocka_unit_test(how_far_a_call_has_got_is_said_of_its_own_volume_only),
         cmocka_unit_test(where_nobody_serves_the_exit_status_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

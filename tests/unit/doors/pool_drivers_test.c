@@ -330,16 +330,16 @@ static void what_a_crash_left_is_finished_or_removed(void **state)
     for (size_t i = 0; i < count; i++)
         MUST(start, &known[i].volume, 0);
     write_pattern(look(&own).path, 'l', SIZE);
-    assert_int_equal(pool_recover(pool, known, 1, ignore, &cures, &why), 0);
+    assert_int_equal(pool_recover(pool, known, 1, NULL, ignore, &cures, &why), 0);
     assert_int_equal(cures, 0); /* its VM lives */
     assert_int_equal(seen(&own), 'l');
     known[0].known = POOL_AT_REST;
-    assert_int_equal(pool_recover(pool, known, count, ignore, &cures, &why), 0);
+    assert_int_equal(pool_recover(pool, known, count, NULL, ignore, &cures, &why), 0);
     assert_int_equal(cures, POOL_CURE_STOP);
     assert_int_equal(committed(&own), 'l');
     assert_false(look(&scratch).has_data || look(&app).remains.running);
     known[0].known = POOL_HALF_MADE;
-    assert_int_equal(pool_recover(pool, known, 1, ignore, &cures, &why), 0);
+    assert_int_equal(pool_recover(pool, known, 1, NULL, ignore, &cures, &why), 0);
     assert_int_equal(cures, POOL_CURE_STOP | POOL_CURE_REMOVE);
     MUST(create, &own, 0); /* the name can be used again */
     assert_int_equal(committed(&own), '0');

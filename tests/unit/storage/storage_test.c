@@ -212,6 +212,38 @@ static void as_long_as_bytes_move_its_asker_is_told(void **state)
     down(&b);
 }
 
+static void as_bytes_move_everybody_can_hear_of_it_once_a_second(void **state)
+{
+    struct bench b;
+    struct noticed m;
+    struct event_item event;
+    (void)state;
+    up(&b);
+    change(&b, 1, "clone", LINES);
+    b.out.now += SECONDS;
+    storage_actor.timer(b.core, &b.out, STORAGE_TIMER_TICK);
+    assert_int_equal(find(&b, MESSAGE_noticed, CLASS_EVENT), -1);
+    atomic_store(&b.task[0]->watch->total, 100);
+    for (uint64_t done = 10; done < 40; done += 10) {
+        forget(&b);
+        atomic_store(&b.task[0]->watch->done, done);
+        storage_actor.timer(b.core, &b.out, STORAGE_TIMER_TICK);
+        int i = find(&b, MESSAGE_noticed, CLASS_EVENT);
+        assert_true(i >= 0);
+        assert_int_equal(noticed_decode(&m, b.said[i].e.body), 0);
+        struct reader in = list_reader(&m.events);
+        assert_int_equal(event_item_next(&in, &event), 1);
+        assert_int_equal(event.qid, 7);
+        assert_true(span_is(event.name, "bulkhead-volume-progress"));
+        forget(&b);
+        atomic_store(&b.task[0]->watch->done, done + 1);
+        storage_actor.timer(b.core, &b.out, STORAGE_TIMER_TICK);
+        assert_int_equal(find(&b, MESSAGE_noticed, CLASS_EVENT), -1);
+        b.out.now += SECONDS;
+    }
+    down(&b);
+}
+
 static void how_many_wait_and_how_long_is_shown(void **state)
 {
     struct bench b;
@@ -317,6 +349,7 @@ int main(void)
         cmocka_unit_test(cancelled_it_does_not_begin_or_hears_of_it),
         cmocka_unit_test(what_is_late_never_begins),
         cmocka_unit_test(as_long_as_bytes_move_its_asker_is_told),
+        cmocka_unit_test(as_bytes_move_everybody_can_hear_of_it_once_a_second),
         cmocka_unit_test(how_many_wait_and_how_long_is_shown),
         cmocka_unit_test(it_is_opened_anew_when_nothing_works_with_it),
         cmocka_unit_test(a_pool_that_is_gone_ends_its_process),
