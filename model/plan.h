@@ -24,12 +24,11 @@ struct plan_event {
 
 /* Who must be asked between the early events and the commit. */
 enum plan_prepare {
-    PREPARE_NETVM = 1,         /* living VMs' actors: whom early property-pre-set:netvm events are about */
-    PREPARE_DISK = 4,          /* create the volumes before events from disk_at on are published */
-    PREPARE_UNDEFINE = 8,      /* forget the domain in the hypervisor, before the commit */
-    FINISH_REMOVE = 16,        /* after everything: remove volumes and the directory; failures are logged */
-    FINISH_UNPAUSE = 32,       /* after the commit: the preloaded disposable `qid` is in use from now on */
-    PREPARE_CLONE_PRIVATE = 64 /* with the disk: private begins as a clone of the template's (Windows) */
+    PREPARE_NETVM = 1,    /* living VMs' actors: whom early property-pre-set:netvm events are about */
+    PREPARE_DISK = 4,     /* create the volumes before events from disk_at on are published */
+    PREPARE_UNDEFINE = 8, /* forget the domain in the hypervisor, before the commit */
+    FINISH_REMOVE = 16,   /* after everything: remove volumes and the directory; failures are logged */
+    FINISH_UNPAUSE = 32   /* after the commit: the preloaded disposable `qid` is in use from now on */
 };
 
 struct plan_job; /* model/plan_storage.h */

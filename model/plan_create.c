@@ -306,7 +306,7 @@ static int make_disk(struct doing *d, const struct vm *vm, const struct wish *w)
         r = do_volume_jobs(d, vm->qid, "create");
     d->p->prepare |= PREPARE_DISK;
     if (vm->class == CLASS_AppVM && has_os(d, w->template, "Windows"))
-        d->p->prepare |= PREPARE_CLONE_PRIVATE;
+        r = r < 0 ? r : do_volume_from(d, vm->qid, SPAN_LITERAL("private"), w->template->qid);
     d->p->disk_at = d->p->events;
     plan_event(d->p, vm->qid, "domain-create-on-disk", SPAN_LITERAL(""), 0, NULL);
     return r;

@@ -264,7 +264,7 @@ int plan_feature_remove(const struct known *k, uint32_t actor, uint32_t qid, str
     return doing_end(&d, r < 0 ? r : do_feature_remove(&d, qid, name));
 }
 
-static int take_boot_mode(struct doing *d, uint32_t qid)
+int do_root_imported(struct doing *d, uint32_t qid)
 {
     const struct vm *vm = ask_vm(&d->k, qid);
     struct span mode, options;
@@ -282,5 +282,5 @@ static int take_boot_mode(struct doing *d, uint32_t qid)
 int plan_root_imported(const struct known *k, uint32_t qid, struct plan *p, struct fault *why)
 {
     struct doing d = doing_begin(k, 0, p, why);
-    return doing_end(&d, take_boot_mode(&d, qid));
+    return doing_end(&d, do_root_imported(&d, qid));
 }

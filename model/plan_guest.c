@@ -11,6 +11,7 @@
 #include "model/names.h"
 #include "model/plan_guest_inside.h"
 #include "model/plan_inside.h"
+#include "model/plan_storage_inside.h"
 
 int guest_line_next(struct span *lines, struct span *key, struct span *value)
 {
@@ -201,6 +202,22 @@ static int set_updates(struct doing *d, uint32_t qid, bool some)
     return r < 0 ? r : set(d, qid, "last-updates-check", now);
 }
 
+/* Its pools say whether what it runs on is older than its template: then it is not believed (registry). */
+static int look_whether_outdated(struct doing *d, uint32_t qid)
+{
+    const struct item *at = model_items(d->k.model, qid, CHANGE_VOLUME);
+    struct plan_job *job;
+    int r = 0;
+    for (; at != NULL && r >= 0 && !world_is_halted(d->k.world, qid); at = at->next) {
+        if (!storage_is((struct span){at->value, at->value_len}, "snap_on_start"))
+            continue;
+        r = storage_volume_job(d, "look", qid, (struct span){at->key, at->key_len}, &job);
+        if (r >= 0)
+            job->qid = QID_GLOBAL; /* its life goes on meanwhile */
+    }
+    return r;
+}
+
 /* A VM that cannot be updated itself speaks of the nearest template that can. That one is believed only
  * when it rests (else it says so itself), and only that there are updates. */
 static int notice(struct doing *d, uint32_t qid, struct span count)
@@ -218,7 +235,8 @@ static int notice(struct doing *d, uint32_t qid, struct span count)
     while (vm != NULL && !property_true(&d->k, vm_qid(vm), PROPERTY_updateable));
     if (vm == NULL || !some || world_is_running(d->k.world, vm_qid(vm)))
         return 0;
-    return set_updates(d, vm_qid(vm), true);
+    int r = look_whether_outdated(d, qid);
+    return r < 0 ? r : set_updates(d, vm_qid(vm), true);
 }
 
 int plan_updates_notice(const struct known *k, uint32_t qid, struct span count, struct plan *p,

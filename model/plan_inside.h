@@ -63,6 +63,8 @@ int property_accept(struct doing *d, uint32_t qid, enum property p, struct span 
 /* Whole nested operations. */
 int do_property_set(struct doing *d, uint32_t qid, enum property p, struct span value);
 int do_property_reset(struct doing *d, uint32_t qid, enum property p);
+/* Another VM's root has become this one's (vm-model 7). */
+int do_root_imported(struct doing *d, uint32_t qid);
 int do_feature_set(struct doing *d, uint32_t qid, struct span name, struct span value);
 int do_feature_remove(struct doing *d, uint32_t qid, struct span name);
 int do_tag_add(struct doing *d, uint32_t qid, struct span tag);
@@ -89,6 +91,8 @@ struct pool_choice {
 };
 int do_volumes(struct doing *d, const struct vm *vm, const struct pool_choice *pools);
 /* What storage has to do for each of the VM's volumes. */
+/* And one whose contents are to be those of another VM's of that name. */
+int do_volume_from(struct doing *d, uint32_t qid, struct span volume, uint32_t from_qid);
 int do_volume_jobs(struct doing *d, uint32_t qid, const char *verb);
 int do_volumes_follow_template(struct doing *d, const struct vm *vm);
 

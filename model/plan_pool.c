@@ -146,9 +146,14 @@ static struct span leftover_key(struct plan *p, const struct plan_job *job)
                        vid.at != NULL ? vid.at : "");
 }
 
+bool job_is_of_its_volume(const struct plan_job *job)
+{
+    return job->stage == STAGE_LEND && job->borrower.len == 0;
+}
+
 static bool is_kept(const struct plan_job *job)
 {
-    return job->volume.len > 0 && storage_attribute(job->lines, "vid").len > 0;
+    return job_is_of_its_volume(job) && job->volume.len > 0 && storage_attribute(job->lines, "vid").len > 0;
 }
 
 void plan_leftovers(struct plan *p, const struct plan_job *jobs, bool gone)

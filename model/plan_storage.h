@@ -23,6 +23,9 @@ struct plan_job {
     struct span borrower;  /* the pool that is lent the volume's data, or has been */
 };
 
+/* Whether its volume is made, changed or removed; else only data are moved, for another job. */
+bool job_is_of_its_volume(const struct plan_job *job);
+
 /* Items CHANGE_LEFTOVER: volumes that are on the disk and of no VM: made for one that is to come, or not yet
  * removed after one. They are there from before a creation's first file until the VM is committed, and from
  * the commit that removes a VM until its last file is gone; whatever is found at a start is removed. */

@@ -28,26 +28,36 @@ static int lend(struct doing *d, enum plan_stage stage, const char *verb, struct
 }
 
 /* Neither pool's process sees the other pool: the data pass as an open file. A volume of which no copy is
- * made while it is used stays at rest meanwhile. */
+ * made while it is used stays at rest meanwhile. 1: there is nothing to be done. */
 static int clone_between_pools(struct doing *d, uint32_t from_qid, const struct volume_known *from,
                                struct span name, struct plan_job *job)
 {
-    if (storage_is_kernel(d, from->lines) && storage_is_kernel(d, job->lines)) {
-        d->p->job = NULL; /* a kernel is what the VM's kernel is */
-        return 0;
-    }
+    if (storage_is_kernel(d, from->lines) && storage_is_kernel(d, job->lines))
+        return 1; /* a kernel is what the VM's kernel is */
     if (storage_is_kernel(d, from->lines) || storage_is_kernel(d, job->lines))
         return fault_set(d->why, ERR_STORAGE, "a kernel volume takes its data from its VM's kernel only");
-    if (!storage_is(job->lines, "save_on_stop")) {
-        d->p->job = NULL; /* nothing of it would be kept */
-        return 0;
-    }
+    if (!storage_is(job->lines, "save_on_stop"))
+        return 1; /* nothing of it would be kept */
     if (storage_in_place(from->lines) || storage_has_driver(d, from->lines, "file"))
         (void)world_is_halted(d->k.world, from_qid);
     job->verb = "import_fd";
     job->stage = STAGE_TAKE;
     int r = lend(d, STAGE_LEND, "export", name, from, job);
     return r < 0 ? r : lend(d, STAGE_GIVE_BACK, "export_end", name, from, job);
+}
+
+/* Makes the job one that takes its volume's contents from there. 1: there is nothing to be done. */
+static int take_from(struct doing *d, uint32_t from_qid, const struct volume_known *from, struct span name,
+                     struct plan_job *job)
+{
+    if (storage_in_place(from->lines) && !world_is_halted(d->k.world, from_qid))
+        return fault_set(d->why, ERR_STORAGE, "Volume %.*s must be stopped before importing its data",
+                         (int)storage_attribute(from->lines, "vid").len,
+                         storage_attribute(from->lines, "vid").at);
+    if (!storage_same(from->pool, job->pool))
+        return clone_between_pools(d, from_qid, from, name, job);
+    job->source = from->lines;
+    return 0;
 }
 
 int plan_volume_clone(const struct known *k, uint32_t qid, struct span volume, struct span source,
@@ -61,22 +71,30 @@ int plan_volume_clone(const struct known *k, uint32_t qid, struct span volume, s
     int r = read_source(&d, source, &from_qid, &from, &name);
     if (r >= 0)
         r = storage_volume_job(&d, "clone", qid, volume, &job);
-    if (r < 0)
-        return doing_end(&d, r);
-    if (storage_in_place(from.lines) && !world_is_halted(k->world, from_qid))
-        return doing_end(&d,
-                         fault_set(why, ERR_STORAGE, "Volume %.*s must be stopped before importing its data",
-                                   (int)storage_attribute(from.lines, "vid").len,
-                                   storage_attribute(from.lines, "vid").at));
-    if (!storage_same(from.pool, job->pool))
-        r = clone_between_pools(&d, from_qid, &from, name, job);
-    else
-        job->source = from.lines;
+    if (r >= 0 && (r = take_from(&d, from_qid, &from, name, job)) == 1)
+        p->job = NULL;
     if (r < 0)
         return doing_end(&d, r);
     if (storage_size(from.lines) > 0)
         storage_put(&d, qid, volume, "size", storage_attribute(from.lines, "size"));
     struct plan_pair pair[2] = {{"name", volume}, {"source", name}};
     plan_event(p, qid, "domain-import-volume", SPAN_LITERAL(""), 2, pair);
+    r = span_is(volume, "root") ? do_root_imported(&d, qid) : 0;
     return doing_end(&d, r);
+}
+
+int do_volume_from(struct doing *d, uint32_t qid, struct span volume, uint32_t from_qid)
+{
+    struct volume_known from;
+    struct plan_job *job = NULL;
+    int r = storage_find(d, from_qid, volume, &from);
+    if (r >= 0 && storage_size(from.lines) > 0)
+        storage_put(d, qid, volume, "size", storage_attribute(from.lines, "size"));
+    if (r >= 0)
+        r = storage_volume_job(d, "clone", qid, volume, &job);
+    if (r < 0)
+        return r;
+    job->stage = STAGE_TAKE; /* when it is made */
+    r = take_from(d, from_qid, &from, volume, job);
+    return r < 0 ? r : 0;
 }

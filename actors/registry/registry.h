@@ -273,6 +273,10 @@ void qubesdb_asked(struct registry *r, struct out *out, const struct envelope *e
                    const struct qdb_entries *m);
 void qubesdb_follow(struct registry *r, struct out *out, const struct plan *p);
 
+/* registry_resize.c: the guest follows the new size of a volume: how many are asked; it did not. */
+unsigned resize_finish(struct registry *r, struct out *out, struct pending_operation *o);
+void resize_failed(struct pending_operation *o);
+
 void operate_done_with(struct registry *r, struct out *out, struct pending_operation *o, int e);
 struct pending_operation *operate_find(struct registry *r, uint64_t number);
 
@@ -289,6 +293,8 @@ bool storage_goes_on(struct registry *r, struct out *out, struct pending_operati
 bool storage_undo(struct registry *r, struct out *out, struct pending_operation *o);
 /* A commit beside the operation's own; false: it is the operation's. */
 bool storage_committed(struct registry *r, struct out *out, struct pending_operation *o);
+/* A volume of its VM has other contents now. */
+bool storage_gave_contents(const struct pending_operation *o);
 struct op_id storage_op(const struct pending_operation *o); /* its own, whatever it commits now */
 bool storage_is_beside(const struct pending_operation *o);  /* what it commits is not yet the operation */
 /* A commit beside did not succeed; false: it was none. */

@@ -73,13 +73,18 @@ static bool is_in_the_way(const struct known *known, const struct plan_job *jobs
     return false;
 }
 
+static bool only_reads(const struct plan_job *job)
+{
+    return job->borrower.len > 0 || strcmp(job->verb, "look") == 0;
+}
+
 static bool concern_the_same(const struct plan_job *a, const struct plan_job *b)
 {
     struct span one = {NULL, 0}, other = {NULL, 0};
     ask_attribute(a->lines, "vid", &one);
     ask_attribute(b->lines, "vid", &other);
-    if (a->borrower.len > 0 || b->borrower.len > 0)
-        return false; /* many may read */
+    if (only_reads(a) || only_reads(b))
+        return false;
     return a->volume.len > 0 && b->volume.len > 0 && a->pool.len == b->pool.len && one.len == other.len &&
            one.len > 0 && memcmp(a->pool.at, b->pool.at, a->pool.len) == 0 &&
            memcmp(one.at, other.at, one.len) == 0;
@@ -138,6 +143,8 @@ static bool complete(struct registry *r, struct out *out, struct pending_operati
     }
     if (w->makes)
         plan_leftovers(&o->plan, o->plan.job, true);
+    if (o->operation == OPERATION_updates_notice && w->outdated)
+        plan_free(&o->plan); /* it speaks of an older template than there is */
     if (o->operation == OPERATION_import_begin)
         plan_result_path(&o->plan, w->path);
     return false;
@@ -222,6 +229,14 @@ enum storage_turn storage_before(struct registry *r, struct out *out, const stru
         storage_ask_all(r, out, o, PHASE_JOBS, NULL);
     }
     return STORAGE_TAKES_IT;
+}
+
+bool storage_gave_contents(const struct pending_operation *o)
+{
+    bool gives = o->operation == OPERATION_volume_clone || o->operation == OPERATION_volume_revert ||
+                 o->operation == OPERATION_volume_clear ||
+                 (o->operation == OPERATION_import_end && span_is(text_span(&o->value), "ok"));
+    return gives && o->work != NULL && o->target <= QID_MAX;
 }
 
 bool storage_undo(struct registry *r, struct out *out, struct pending_operation *o)

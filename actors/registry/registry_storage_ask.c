@@ -82,7 +82,7 @@ void storage_ask_all(struct registry *r, struct out *out, struct pending_operati
     if (o->asked_by == ASKED_BY_API && !w->answered)
         reply_progress(out, &o->request, out->now + STORAGE_MOST + 5 * SECONDS);
     for (struct plan_job *job = w->plan.job; job != NULL; job = job->next, index++) {
-        if (job->stage != w->stage)
+        if (verb == NULL && phase == PHASE_JOBS ? job->stage != w->stage : !job_is_of_its_volume(job))
             continue;
         int e =
             index < JOBS_MOST ? ask(r, out, o, job, index, verb != NULL ? verb : job->verb) : -ERR_TOO_BIG;
@@ -101,7 +101,7 @@ void storage_ask_all(struct registry *r, struct out *out, struct pending_operati
 static bool next_stage(struct storage_work *w)
 {
     const struct plan_job *job = w->plan.job;
-    if (w->failed && w->stage == STAGE_LEND)
+    if (w->failed && !w->lent)
         return false;
     enum plan_stage next = w->failed ? STAGE_GIVE_BACK : (enum plan_stage)(w->stage + 1);
     while (job != NULL && job->stage != next)
@@ -166,14 +166,18 @@ static bool again(struct registry *r, struct out *out, struct pending_operation 
     return ask(r, out, o, job, index, w->phase == PHASE_UNDO ? "remove" : job->verb) == 0;
 }
 
-static int take_reply(struct storage_work *w, const struct answer *a, struct fault *why)
+static int take_reply(struct storage_work *w, const struct plan_job *job, const struct answer *a,
+                      struct fault *why)
 {
     struct volume_change_reply m;
     if (volume_change_reply_decode(&m, a->e->body) < 0)
         return fault_set(why, ERR_BAD, "storage's answer does not decode");
     memcpy(w->path, m.path, sizeof m.path);
-    if (w->stage == STAGE_LEND)
+    w->outdated = w->outdated || m.outdated != 0;
+    if (job != NULL && job->borrower.len > 0 && job->stage == STAGE_LEND) {
         w->size = m.size;
+        w->lent = true;
+    }
     return 0;
 }
 
@@ -193,7 +197,7 @@ bool storage_answered(struct registry *r, struct out *out, const struct answer *
     }
     if (a->r == -ERR_GONE && again(r, out, o, index - 1))
         return true;
-    int e = a->r < 0 ? a->r : take_reply(o->work, a, &why);
+    int e = a->r < 0 ? a->r : take_reply(o->work, job_at(o->work, index - 1), a, &why);
     if (e < 0)
         storage_fail(o, job_at(o->work, index - 1), e, &why);
     if (--o->work->asked == 0) {

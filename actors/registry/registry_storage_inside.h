@@ -25,6 +25,8 @@ struct storage_work {
     unsigned asked;
     uint8_t tries[JOBS_MOST];
     bool failed, makes, answered;
+    bool lent;     /* a volume's data are lent to another pool */
+    bool outdated; /* a volume that was looked at is older than what it is a snapshot of */
     enum plan_stage stage;
     uint32_t loan; /* drawn anew by each operation: no other pool can ask for it */
     uint64_t size; /* what was lent has */

@@ -259,10 +259,13 @@ void operate_prepared(struct registry *r, struct out *out, const struct answer *
         return;
     if (o == NULL || (o->step != STEP_PREPARING && o->step != STEP_FINISHING) || a->progress)
         return;
-    if (a->r < 0 && a->r != -ERR_GONE) {
+    bool resizes = o->step == STEP_FINISHING && o->operation == OPERATION_volume_resize;
+    if (a->r < 0 && (a->r != -ERR_GONE || resizes)) {
         o->refused = a->r;
         o->why = a->why;
     }
+    if (o->refused < 0 && resizes)
+        resize_failed(o);
     if (--o->asked > 0)
         return;
     if (o->step == STEP_FINISHING) {
@@ -330,6 +333,8 @@ static void take_over(struct registry *r, struct out *out, struct pending_operat
     pools_follow(r, out, &o->plan);
     if (!storage_is_beside(o))
         preload_after(r, out, (enum operation)o->operation, &o->plan);
+    if (storage_gave_contents(o))
+        preload_life_ended(r, out, o->target); /* they run from what was there before */
     if (r->untold)
         out_leave(out); /* the store is right: begin anew from it */
     if (!r->export_due) {
@@ -370,7 +375,7 @@ static void failed(struct registry *r, struct out *out, const struct store_task 
 static bool finishes(struct registry *r, struct out *out, struct pending_operation *o, uint64_t version)
 {
     o->version = version;
-    o->asked = o->prepared && !r->untold ? netvm_finish(r, out, o) : 0;
+    o->asked = r->untold ? 0 : o->prepared ? netvm_finish(r, out, o) : resize_finish(r, out, o);
     if (o->asked > 0)
         o->step = STEP_FINISHING;
     return o->asked > 0;

@@ -17,7 +17,8 @@ static void answer_look(struct out *out, const struct volume_job *job, const str
 
 static void answer_change(struct out *out, const struct volume_job *job, const struct pool_outcome *o)
 {
-    struct volume_change_reply m = {.size = o->size};
+    struct volume_change_reply m = {.size = o->size,
+                                    .outdated = o->outdated && job->volume.snap_on_start ? 1 : 0};
     memcpy(m.path, o->path, sizeof m.path);
     (void)REPLY(out, volume_change, &job->request, &m);
 }

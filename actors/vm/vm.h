@@ -44,6 +44,7 @@ enum vm_errand {
     ERRAND_DEVICES,
     ERRAND_HOST,
     ERRAND_PRELOAD,
+    ERRAND_RESIZE,
     ERRANDS
 };
 
@@ -73,6 +74,7 @@ struct vm_request {
     bool put_off;              /* NET: it was planned for a VM that is paused */
     bool deferred;             /* NET: and is made up for */
     enum host_phase phase;     /* HOST */
+    char volume[64];           /* RESIZE */
     struct vm_plug *plug;      /* of an attachment or detachment: whose answer frees it */
     uint64_t deadline;         /* until when its asker waits, as far as we told it to; 0: not said */
     uint64_t until;            /* a waiter of a shutdown: when it has waited long enough; 0: for ever */
@@ -209,11 +211,13 @@ void vm_attach_step(struct vm *vm, struct out *out, const struct vm_result *resu
 void vm_detach_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_host_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_resize_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_preload_step(struct vm *vm, struct out *out, const struct vm_result *result);
 
 /* ---- vm_service.c ---- */
 /* Calls it; the errand's step hears its end. False: it cannot be called, and nothing was said. */
 bool vm_service(struct vm *vm, struct out *out, const struct vm_call *call);
+bool vm_service_with(struct vm *vm, struct out *out, const struct vm_call *call, const char *input);
 /* How the call has ended: 0, or the error that it is; or only a line of the log. */
 int vm_service_end(const struct vm *vm, const struct vm_call *call, const struct vm_result *result,
                    struct fault *why);

@@ -116,6 +116,14 @@ static void on_vm_detach(struct vm *vm, struct out *out, const struct envelope *
     queue_plug(vm, out, e, ERRAND_DETACH, vm_plug_of_detach(m));
 }
 
+static void on_volume_resized(struct vm *vm, struct out *out, const struct envelope *e,
+                              const struct volume_resized *m)
+{
+    struct vm_request job = {.errand = ERRAND_RESIZE};
+    memcpy(job.volume, m->volume, sizeof job.volume);
+    queue(vm, out, e, job);
+}
+
 static void on_observed(struct vm *vm, struct out *out, const struct envelope *e, const struct observed *m)
 {
     (void)e;

@@ -9,6 +9,11 @@ enum { MARGIN_SECONDS = 15 };
 
 bool vm_service(struct vm *vm, struct out *out, const struct vm_call *call)
 {
+    return vm_service_with(vm, out, call, "");
+}
+
+bool vm_service_with(struct vm *vm, struct out *out, const struct vm_call *call, const char *input)
+{
     struct context context = vm_context(vm, out, call->seconds + MARGIN_SECONDS);
     struct service m = {.seconds = call->seconds, .connect_seconds = call->connect_seconds};
     if (vm->view.qrexec == 0)
@@ -21,6 +26,7 @@ bool vm_service(struct vm *vm, struct out *out, const struct vm_call *call)
     (void)VM_SAY(vm, out, {.name = "domain-cmd-pre-run", .key = {"start_guid"}, .value = {"False"}});
     (void)text_copy(m.service, sizeof m.service, span_of(call->service));
     (void)text_copy(m.user, sizeof m.user, span_of(call->user));
+    m.input = span_of(input);
     vm_progress(vm, out, &vm->job, call->seconds + MARGIN_SECONDS);
     ASK(out, service, ((struct address){KIND_LAUNCHER, 0}), &context, vm_ask_tag(vm), &m);
     return true;

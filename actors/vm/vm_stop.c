@@ -313,7 +313,7 @@ void vm_kill_step(struct vm *vm, struct out *out, const struct vm_result *result
 static bool is_interruptible(enum vm_errand errand)
 {
     return errand == ERRAND_NET || errand == ERRAND_SUSPEND || errand == ERRAND_RESUME ||
-           errand == ERRAND_HOST;
+           errand == ERRAND_HOST || errand == ERRAND_RESIZE;
 }
 
 void vm_kill(struct vm *vm, struct out *out)

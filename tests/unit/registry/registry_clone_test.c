@@ -191,6 +191,92 @@ static void within_a_pool_it_is_one_job(void **state)
     bench_down(&c.b);
 }
 
+static unsigned times(const struct bench *b, const char *verb)
+{
+    unsigned count = 0;
+    struct volume_change m;
+    for (unsigned i = 0; i < b->count; i++)
+        if (b->said[i].e.type == MESSAGE_volume_change && b->said[i].asks &&
+            volume_change_decode(&m, b->said[i].e.body) == 0)
+            count += strcmp(m.verb, verb) == 0;
+    return count;
+}
+
+static void begin_child(struct bench *b, const char *pool)
+{
+    char payload[64];
+    bench_up(b);
+    bench_operate(b, OPERATION_pool_add, QID_GLOBAL, "far", POOL);
+    snprintf(payload, sizeof payload, "name=win label=black%s", pool);
+    bench_operate(b, OPERATION_vm_create_in_pool, QID_GLOBAL, "TemplateVM", payload);
+    assert_non_null(model_vm(b->core->model, 1));
+    bench_operate(b, OPERATION_feature_set, 1, "os", "Windows");
+    bench_forget(b);
+    b->hold_storage = true;
+}
+
+/* The private volume of a Windows template's child is made, then filled from its template's. */
+static void a_vm_whose_volume_cannot_be_filled_is_not_made(void **state)
+{
+    static const int fails[] = {0, -ERR_STORAGE};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct bench b;
+        begin_child(&b, " pool=far");
+        uint64_t op = bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "AppVM+win", "name=child label=red");
+        assert_int_equal(b.storings, 4); /* root, private and volatile; and what is lent */
+        while (b.storings > 1)
+            bench_storage_answers(&b);
+        assert_int_equal(times(&b, "import_fd"), 0); /* not before all are made */
+        bench_storage_answers(&b);
+        assert_int_equal(times(&b, "import_fd"), 1);
+        b.storage_fails = fails[i];
+        bench_storage_answers(&b);
+        b.storage_fails = 0;
+        assert_int_equal(times(&b, "export_end"), 1);
+        b.hold_storage = false;
+        bench_work(&b);
+        assert_int_equal(times(&b, "remove"), fails[i] < 0 ? 3 : 0);
+        assert_int_equal(bench_answer(&b, op), fails[i]);
+        assert_int_equal(model_named(b.core->model, SPAN_LITERAL("child")) == NULL, fails[i] < 0);
+        assert_null(model_items(b.core->model, QID_GLOBAL, CHANGE_LEFTOVER));
+        bench_down(&b);
+    }
+}
+
+static void what_was_lent_to_a_vm_that_is_not_made_is_given_back(void **state)
+{
+    struct bench b;
+    (void)state;
+    begin_child(&b, " pool=far");
+    uint64_t op = bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "AppVM+win", "name=child label=red");
+    b.storage_fails = -ERR_STORAGE;
+    bench_storage_answers(&b); /* the first is made */
+    b.storage_fails = 0;
+    b.hold_storage = false;
+    bench_work(&b);
+    assert_int_equal(times(&b, "import_fd"), 0);
+    assert_int_equal(times(&b, "export_end"), 1);
+    assert_int_equal(times(&b, "remove"), 3);
+    assert_int_equal(bench_answer(&b, op), -ERR_STORAGE);
+    bench_down(&b);
+}
+
+static void in_its_templates_pool_it_is_filled_by_one_job(void **state)
+{
+    struct bench b;
+    (void)state;
+    begin_child(&b, "");
+    uint64_t op = bench_operate(&b, OPERATION_vm_create, QID_GLOBAL, "AppVM+win", "name=child label=red");
+    assert_int_equal(times(&b, "create"), 3);
+    b.hold_storage = false;
+    bench_work(&b);
+    assert_int_equal(times(&b, "clone"), 1);
+    assert_int_equal(times(&b, "export") + times(&b, "export_end"), 0);
+    assert_int_equal(bench_answer(&b, op), 0);
+    bench_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +288,9 @@ int main(void)
         cmocka_unit_test(a_source_that_is_used_in_place_stays_at_rest),
         cmocka_unit_test(nothing_is_copied_to_what_keeps_nothing),
         cmocka_unit_test(within_a_pool_it_is_one_job),
+        cmocka_unit_test(a_vm_whose_volume_cannot_be_filled_is_not_made),
+        cmocka_unit_test(what_was_lent_to_a_vm_that_is_not_made_is_given_back),
+        cmocka_unit_test(in_its_templates_pool_it_is_filled_by_one_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
