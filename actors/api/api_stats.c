@@ -81,7 +81,7 @@ static uint64_t usage(const struct stats_stream *s, const struct sample_item *no
     return (uint64_t)(share + 0.5) / now->vcpus;
 }
 
-/* Nobody reads the guest's own word on its memory here: what it has counts as used. */
+/* Of a guest that says nothing of its memory, what it has counts as used. */
 static int send_record(struct api *self, const struct stats_stream *s, const char *name,
                        const struct sample_item *item, uint64_t time_ns)
 {
@@ -92,10 +92,12 @@ static int send_record(struct api *self, const struct stats_stream *s, const cha
     add_number(&record, "memory_kb", item->memory_kib);
     add_number(&record, "memory_assigned_total", item->memory_max_kib);
     add_number(&record, "memory_assigned_usable", item->memory_kib);
-    add_number(&record, "memory_with_swap_used", item->memory_kib);
+    add_number(&record, "memory_with_swap_used", item->has & 1 ? item->with_swap_kib : item->memory_kib);
     add_number(&record, "cpu_time", item->cputime_ns / 1000000);
     add_number(&record, "cpu_usage", usage(s, item, time_ns));
     add_number(&record, "online_vcpus", item->vcpus);
+    if (item->has & 2)
+        add_number(&record, "swap_used", item->swap_kib);
     text_byte(&record, '\0');
     return self->ops->send(self->ops_arg, s->conn, text_span(&record));
 }

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "doors/hostwatch.h"
+#include "doors/xenstore.h"
 #include "runtime/post.h"
 
 enum { HOST_DOMAINS_MAX = 20000, HOST_EVENTS_MAX = 4096, HOST_QUBES_DIR = 256, HOST_ASKERS_MAX = 8 };
@@ -30,6 +31,12 @@ struct host_event {
     int detail;
 };
 
+/* What a domain says of its memory in xenstore; nobody but Stats believes it. */
+struct host_words {
+    bool has_memory, has_swap;
+    uint64_t with_swap_kib, swap_kib, device_model_kib;
+};
+
 enum host_what { HOST_CONNECT, HOST_LIST, HOST_SAMPLE };
 
 struct host_task {
@@ -38,6 +45,7 @@ struct host_task {
     struct hostwatch_domain *domains;
     size_t count;
     struct hostwatch_sample *samples; /* of SAMPLE */
+    struct host_words *words;         /* of SAMPLE, as many; NULL: nobody was asked */
     size_t sample_count;
 };
 
@@ -47,6 +55,7 @@ struct host_doors {
     void *arg;
     void *figures_arg; /* where the machine's figures come from; NULL: the same connection */
     struct hostwatch *watch;
+    struct xenstore_door *xenstore; /* NULL: this host has none, or it was lost */
 };
 
 struct host {
@@ -88,6 +97,9 @@ void host_say_running(struct host *h, struct out *out);
 void host_sample_ask(struct host *h, struct out *out, const struct envelope *e);
 void host_sample_taken(struct host *h, struct out *out, const struct host_task *t);
 void host_sample_fails(struct host *h, struct out *out, int r, const struct fault *why);
+
+/* host_words.c: on the worker's thread; *words from malloc, NULL where there is no xenstore. */
+int host_words_read(struct host_doors *d, struct host_task *t, struct fault *why);
 
 /* host_perform.c: on the worker's thread. */
 void host_perform(void *doors, struct task *task);

@@ -176,6 +176,7 @@ static void sampled(struct host *h, struct out *out, struct host_task *t)
     else
         host_sample_taken(h, out, t);
     free(t->samples);
+    free(t->words);
 }
 
 /* A task that was under way when its connection went away has seen the past, and nobody listens any more. */
@@ -206,6 +207,7 @@ static void done(void *self, struct out *out, const struct done *d)
         h->hung -= h->hung > 0;
         free(t->domains); /* of a connection that was given up */
         free(t->samples);
+        free(t->words);
         connect_now(h, out);
     } else if (d->what == HOST_SAMPLE) {
         sampled(h, out, t);

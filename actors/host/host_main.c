@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The program host: its worker's door listens on a thread of its own; what it hears comes to the
  * core's thread through a short queue and an eventfd. */
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/eventfd.h>
 
 #include "actors/host/host.h"
+#include "base/log.h"
 #include "doors/virt_thread.h"
 #include "runtime/program.h"
 
@@ -22,6 +24,24 @@ static struct ear {
 } ear = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
 static char uri[512], figures_uri[512];
+static struct xenstore_door *xenstore;
+
+/* Its socket is root's alone: this is the one connection that this process has. */
+static int open_xenstore(struct program *p)
+{
+    const char *place = program_place(p, PLACE_XENSTORE);
+    char socket[PATH_MAX];
+    struct fault why;
+    int fd = -1;
+    if (strncmp(program_option(p, "hypervisor", "xen:///system"), "xen:", 4) != 0 || place == NULL ||
+        snprintf(socket, sizeof socket, "%s/socket", place) >= (int)sizeof socket)
+        return -1;
+    setenv("XENSTORED_PATH", socket, 1);
+    if (xenstore_open_socket(&xenstore, &fd, &why) == 0)
+        return fd;
+    log_line(LOG_WARN, "what guests say of their memory is not known: %s", why.text);
+    return -1;
+}
 
 static void heard(void *user, const struct hostwatch_event *event)
 {
@@ -76,6 +96,7 @@ static void *open_doors(void *arg)
         abort(); /* without its worker it can do nothing: the supervisor starts another */
     d->open = open_watch;
     d->arg = arg;
+    d->xenstore = xenstore;
     d->figures_arg = figures_uri[0] != '\0' ? figures_uri : NULL;
     return d;
 }
@@ -106,6 +127,7 @@ static int open_host(const struct program *p, struct shell *shell, struct fault 
 int main(int argc, char **argv)
 {
     static const struct worker_doors doors = {open_doors, close_doors, uri};
-    static const struct program_parts parts = {.actor = &host_actor, .open = open_host, .doors = &doors};
+    static const struct program_parts parts = {
+        .actor = &host_actor, .early = open_xenstore, .open = open_host, .doors = &doors};
     return program_run(&parts, argc, argv);
 }

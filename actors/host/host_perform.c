@@ -31,7 +31,7 @@ static int sample(struct host_doors *d, struct host_task *t, struct fault *why)
         r = d->watch->ops->samples(d->watch, t->samples, room, &t->sample_count, why);
         room = t->sample_count > room * 2 ? t->sample_count + 64 : room * 2;
     }
-    return r;
+    return r < 0 ? r : host_words_read(d, t, why);
 }
 
 /* The machine's figures: its own, or those of the test host that a file describes. */

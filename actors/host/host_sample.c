@@ -34,6 +34,15 @@ void host_sample_ask(struct host *h, struct out *out, const struct envelope *e)
     out_task(out, &t->task);
 }
 
+static void add_words(struct sample_item *item, const struct host_words *w)
+{
+    bool fits = w->device_model_kib <= UINT64_MAX - item->memory_max_kib;
+    item->memory_max_kib += fits ? w->device_model_kib : 0;
+    item->has = (w->has_memory ? 1u : 0u) | (w->has_swap ? 2u : 0u);
+    item->with_swap_kib = w->with_swap_kib;
+    item->swap_kib = w->swap_kib;
+}
+
 static void write_samples(const struct host_task *t, struct wire_list *list, struct text *elements)
 {
     for (size_t i = 0; i < t->sample_count; i++) {
@@ -44,6 +53,8 @@ static void write_samples(const struct host_task *t, struct wire_list *list, str
                                    .memory_max_kib = s->memory_max_kib,
                                    .cputime_ns = s->cputime_ns};
         memcpy(item.uuid, s->uuid, sizeof item.uuid);
+        if (t->words != NULL)
+            add_words(&item, &t->words[i]);
         sample_item_add(list, elements, &item);
     }
 }

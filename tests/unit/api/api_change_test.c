@@ -235,12 +235,13 @@ static void what_dom0_uses_is_asked_of_host_and_nothing_where_it_is_no_domain(vo
     assert_int_equal(s.asks, 3);
     assert_int_equal(s.ask[0].e.type, MESSAGE_sample);
     sample_item_add(&m.samples, &elements,
-                    &(struct sample_item){"611da028-c63e-4137-ad7c-9408e5ca7f90", 4, 2, 1, 1, 1});
+                    &(struct sample_item){"611da028-c63e-4137-ad7c-9408e5ca7f90", 4, 2, 1, 1, 1, 0, 0, 0});
     sample_reply_encode(&body, &m);
     scene_answer(&s, 0, 0, "", &body);
     assert_true(scene_got(&s, first, "0|mem=0 mem_static_max=4194304 cputime=0 power_state=Running"));
-    sample_item_add(&m.samples, &elements,
-                    &(struct sample_item){"00000000-0000-0000-0000-000000000000", 0, 2, 2000, 9, 77});
+    sample_item_add(
+        &m.samples, &elements,
+        &(struct sample_item){"00000000-0000-0000-0000-000000000000", 0, 2, 2000, 9, 77, 0, 0, 0});
     text_clear(&body);
     sample_reply_encode(&body, &m);
     scene_answer(&s, 1, 0, "", &body);

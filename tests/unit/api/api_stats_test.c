@@ -16,9 +16,10 @@ static void sample(struct scene *s, uint64_t time_ns, uint64_t cputime_ns, bool 
     AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
     struct sample_reply m = {.time_ns = time_ns};
-    struct sample_item items[] = {{WORK_UUID, 4, 8, 409600, 4096000, cputime_ns},
-                                  {"911da028-c63e-4137-ad7c-9408e5ca7f90", 3, 1, 1, 1, 1},
-                                  {"00000000-0000-0000-0000-000000000000", 0, 16, 1000, 2000, 5000000}};
+    struct sample_item items[] = {
+        {WORK_UUID, 4, 8, 409600, 4096000, cputime_ns, 0, 0, 0},
+        {"911da028-c63e-4137-ad7c-9408e5ca7f90", 3, 1, 1, 1, 1, 0, 0, 0},
+        {"00000000-0000-0000-0000-000000000000", 0, 16, 1000, 2000, 5000000, 0, 0, 0}};
     for (size_t i = with_work ? 0 : 1; i < COUNT(items); i++)
         sample_item_add(&m.samples, &elements, &items[i]);
     sample_reply_encode(&body, &m);
@@ -140,6 +141,38 @@ static void a_sample_that_fails_is_left_out_and_a_client_that_left_asks_for_none
     scene_close(&s);
 }
 
+static void what_a_guest_says_of_its_memory_and_its_swap_is_shown(void **state)
+{
+    static const char *const said[] = {
+        "memory_with_swap_used|409600|cpu_time|0|cpu_usage|0|online_vcpus|8||",
+        "memory_with_swap_used|7000|cpu_time|0|cpu_usage|0|online_vcpus|8||",
+        NULL,
+        "memory_with_swap_used|7000|cpu_time|0|cpu_usage|0|online_vcpus|8|swap_used|99||",
+    };
+    (void)state;
+    for (uint32_t has = 0; has < COUNT(said); has++) {
+        AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX), body = TEXT_WITH_LIMIT(BODY_MAX);
+        struct sample_reply m = {.time_ns = SECONDS};
+        struct scene s;
+        char expected[500];
+        if (said[has] == NULL)
+            continue;
+        scene_open(&s, 0);
+        scene_fact(&s, 1, 3, FACT_power_state, "Running");
+        uint64_t conn = scene_call(&s, "admin.vm.Stats dom0 name work", "");
+        sample_item_add(&m.samples, &elements,
+                        &(struct sample_item){WORK_UUID, 4, 8, 409600, 4096000, 0, has, 7000, 99});
+        sample_reply_encode(&body, &m);
+        scene_answer(&s, s.asks - 1, 0, "", &body);
+        snprintf(expected, sizeof expected,
+                 BEGIN "1|work|vm-stats|memory_kb|409600|memory_assigned_total|4096000|"
+                       "memory_assigned_usable|409600|%s",
+                 said[has]);
+        assert_true(scene_got(&s, conn, expected));
+        scene_close(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +181,7 @@ int main(void)
         cmocka_unit_test(what_rests_has_no_statistics),
         cmocka_unit_test(other_callers_than_dom0_see_one_vm_but_not_all),
         cmocka_unit_test(a_sample_that_fails_is_left_out_and_a_client_that_left_asks_for_none),
+        cmocka_unit_test(what_a_guest_says_of_its_memory_and_its_swap_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

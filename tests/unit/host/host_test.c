@@ -112,6 +112,12 @@ static int hear_said(void *shell, struct envelope *e)
         struct sample_reply sample;
         assert_int_equal(sample_reply_decode(&sample, e->body), 0);
         say("sample %u to api/%u", sample.samples.count, e->to_instance);
+        struct reader in = list_reader(&sample.samples);
+        struct sample_item item;
+        while (sample_item_next(&in, &item) == 1)
+            if (item.has != 0 || item.memory_max_kib != 0)
+                say("domain %u has %u: %u %u most %u", item.domid, item.has, (unsigned)item.with_swap_kib,
+                    (unsigned)item.swap_kib, (unsigned)item.memory_max_kib);
     } else if (e->type == MESSAGE_error) {
         say("error to api/%u", e->to_instance);
     } else if (e->type == MESSAGE_observed_all) {
@@ -276,6 +282,87 @@ static void one_sample_of_all_domains_answers_all_who_ask_meanwhile(void **state
     perform(&b);
     assert_int_equal(b.told, from + 1);
     assert_true(has_said(&b, from, "error to api/0"));
+    finish(&b);
+}
+
+/* ---- what domains say of themselves ---- */
+
+struct word {
+    const char *path, *value; /* NULL: the daemon is gone */
+};
+static const struct word *words;
+static unsigned words_read;
+
+static int read_word(struct xenstore_door *x, xenstore_tx tx, const char *path, struct text *value,
+                     struct fault *why)
+{
+    (void)x, (void)tx;
+    words_read++;
+    for (const struct word *w = words; w->path != NULL; w++) {
+        if (strcmp(w->path, path) != 0)
+            continue;
+        if (w->value == NULL)
+            return fault_set(why, ERR_CLOSED, "gone");
+        text_add(value, w->value);
+        return value->failed;
+    }
+    return fault_set(why, ERR_UNKNOWN, "no such key");
+}
+
+static void guests_are_believed_numbers_and_nothing_else(void **state)
+{
+    static const struct {
+        struct word words[5];
+        const char *says;
+    } rows[] = {
+        {{{"/local/domain/4/memory/meminfo", "7000"}}, "domain 4 has 1: 7000 0 most 0"},
+        {{{"/local/domain/4/memory/meminfo", "7000"}, {"/local/domain/4/memory/swapinfo", "99"}},
+         "domain 4 has 3: 7000 99 most 0"},
+        {{{"/local/domain/4/memory/meminfo", "7000"}, {"/local/domain/4/memory/swapinfo", "lots"}},
+         "domain 4 has 1: 7000 0 most 0"},
+        {{{"/local/domain/4/memory/meminfo", "-1"}, {"/local/domain/4/memory/swapinfo", "99"}}, NULL},
+        {{{"/local/domain/4/memory/meminfo", "123456789012345678901234567890"}}, NULL},
+        {{{"/local/domain/4/memory/meminfo", ""}}, NULL},
+        {{{"/local/domain/4/image/device-model-domid", "5"}, {"/local/domain/5/memory/static-max", "147456"}},
+         "domain 4 has 0: 0 0 most 147456"},
+        {{{"/local/domain/4/image/device-model-domid", "99999999999"}}, NULL},
+    };
+    static const struct xenstore_ops ops = {.read = read_word};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct bench b;
+        struct xenstore_door door = {&ops};
+        settled(&b);
+        b.doors.xenstore = &door;
+        words = rows[i].words;
+        unsigned from = b.told;
+        ask_sample(&b, 0);
+        perform(&b);
+        assert_true(has_said(&b, from, "sample 1 to api/0"));
+        assert_int_equal(b.told - from, rows[i].says != NULL ? 2 : 1);
+        assert_true(rows[i].says == NULL || has_said(&b, from, rows[i].says));
+        finish(&b);
+    }
+}
+
+static void a_xenstore_that_is_gone_is_not_asked_again_and_samples_go_on(void **state)
+{
+    static const struct word gone[] = {{"/local/domain/4/memory/meminfo", NULL}, {NULL, NULL}};
+    static const struct xenstore_ops ops = {.read = read_word};
+    struct xenstore_door door = {&ops};
+    struct bench b;
+    (void)state;
+    settled(&b);
+    b.doors.xenstore = &door;
+    words = gone;
+    words_read = 0;
+    for (unsigned i = 1; i <= 2; i++) {
+        unsigned from = b.told;
+        ask_sample(&b, 0);
+        perform(&b);
+        assert_true(has_said(&b, from, "sample 1 to api/0"));
+        assert_int_equal(words_read, 1);
+    }
     finish(&b);
 }
 
@@ -531,6 +618,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_runs_is_told_to_registry_and_to_each_vm),
         cmocka_unit_test(one_sample_of_all_domains_answers_all_who_ask_meanwhile),
+        cmocka_unit_test(guests_are_believed_numbers_and_nothing_else),
+        cmocka_unit_test(a_xenstore_that_is_gone_is_not_asked_again_and_samples_go_on),
         cmocka_unit_test(without_a_hypervisor_no_sample_is_promised),
         cmocka_unit_test(each_event_leads_to_a_fresh_look),
         cmocka_unit_test(an_event_during_a_look_leads_to_another),
