@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * `bulkhead pci plan VM DEVICE`: what attaching a PCI device would meet, before anything is touched. */
+ * `bulkhead pci plan VM DEVICE`: what attaching a PCI device would meet, before anything is touched; and
+ * `bulkhead pci release DEVICE`: one that no VM has goes back to dom0's driver. */
 #include <jansson.h>
 #include <string.h>
 
@@ -9,13 +10,13 @@
 
 enum { REPLY_MOST = 1 << 20, METHOD_ROOM = 2048 };
 
-static int ask(struct cli *cli, const char *method, struct text *reply, struct span *body)
+static int ask(struct cli *cli, const char *method, const char *dest, struct text *reply, struct span *body)
 {
     char path[CLI_PATH + 32];
     struct fault why;
     AUTO_FD fd = -1;
     snprintf(path, sizeof path, "%s/bulkhead.sock", cli->run);
-    int r = client_ask(path, method, cli->argument[1], (struct span){"", 0}, &fd, &why);
+    int r = client_ask(path, method, dest, (struct span){"", 0}, &fd, &why);
     if (r == 0)
         r = client_read(fd, reply, &why);
     if (r < 0) {
@@ -45,18 +46,18 @@ static bool show_check(struct cli *cli, struct span line, json_t *all)
     return span_is(level, "refused");
 }
 
-int verb_pci(struct cli *cli)
+static const char *backend_of(const char *device)
+{
+    return strchr(device, '+') != NULL ? "" : "dom0+";
+}
+
+static int plan(struct cli *cli)
 {
     AUTO_TEXT reply = TEXT_WITH_LIMIT(REPLY_MOST), method = TEXT_WITH_LIMIT(METHOD_ROOM);
     struct span body;
     bool refused = false;
-    if (strcmp(cli->argument[0], "plan") != 0) {
-        fputs("bulkhead: pci knows: plan VM DEVICE\n", cli->err);
-        return CLI_USAGE;
-    }
-    text_format(&method, "bulkhead.Plan+%s%s", strchr(cli->argument[2], '+') != NULL ? "" : "dom0+",
-                cli->argument[2]);
-    int status = method.failed < 0 ? CLI_USAGE : ask(cli, method.at, &reply, &body);
+    text_format(&method, "bulkhead.Plan+%s%s", backend_of(cli->argument[2]), cli->argument[2]);
+    int status = method.failed < 0 ? CLI_USAGE : ask(cli, method.at, cli->argument[1], &reply, &body);
     if (status != CLI_OK)
         return status;
     json_t *all = json_array();
@@ -68,4 +69,34 @@ int verb_pci(struct cli *cli)
     }
     json_decref(all);
     return refused ? CLI_EXCEPTION : CLI_OK;
+}
+
+/* "0000:02:00.0 iwlwifi": the address, and who has it now. */
+static int release(struct cli *cli)
+{
+    AUTO_TEXT reply = TEXT_WITH_LIMIT(REPLY_MOST), method = TEXT_WITH_LIMIT(METHOD_ROOM);
+    struct span body, driver;
+    text_format(&method, "bulkhead.Release+%s%s", backend_of(cli->argument[1]), cli->argument[1]);
+    int status = method.failed < 0 ? CLI_USAGE : ask(cli, method.at, "dom0", &reply, &body);
+    if (status != CLI_OK)
+        return status;
+    struct span sbdf = span_split(span_trim(body), ' ', &driver);
+    bool none = span_is(driver, "-");
+    if (cli->json)
+        fprintf(cli->out, "{\"address\": \"%.*s\", \"driver\": \"%.*s\"}\n", (int)sbdf.len, sbdf.at,
+                none ? 0 : (int)driver.len, driver.at);
+    else
+        fprintf(cli->out, "%.*s is with %s%.*s\n", (int)sbdf.len, sbdf.at,
+                none ? "no driver of dom0's" : "dom0's driver ", none ? 0 : (int)driver.len, driver.at);
+    return CLI_OK;
+}
+
+int verb_pci(struct cli *cli)
+{
+    if (strcmp(cli->argument[0], "plan") == 0 && cli->arguments == 3)
+        return plan(cli);
+    if (strcmp(cli->argument[0], "release") == 0 && cli->arguments == 2)
+        return release(cli);
+    fputs("bulkhead: pci knows: plan VM DEVICE, release DEVICE\n", cli->err);
+    return CLI_USAGE;
 }

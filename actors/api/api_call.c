@@ -83,13 +83,23 @@ static bool repeat(struct api *self, struct out *out, struct call *c, const stru
     return true;
 }
 
+/* What follows a success; a refusal is the client's answer. */
+static int go_on(struct api *self, struct out *out, const struct call *c, const struct answer *a,
+                 struct fault *why)
+{
+    struct asked q;
+    int r = a->r < 0 ? a->r : api_asked_again(self, c, &q, why);
+    return r < 0 ? r : c->after(self, out, &q, why);
+}
+
 static void give_answer(struct api *self, struct out *out, struct call *c, const struct answer *a)
 {
     AUTO_TEXT reply = TEXT_WITH_LIMIT(REPLY_MOST);
     struct fault why = a->why;
     api_reply_begin(&reply);
-    int r =
-        c->then != NULL ? api_devices_came(self, out, c, a, &reply, &why) : c->done(self, c, a, &reply, &why);
+    int r = c->then != NULL    ? api_devices_came(self, out, c, a, &reply, &why)
+            : c->after != NULL ? go_on(self, out, c, a, &why)
+                               : c->done(self, c, a, &reply, &why);
     if (r < 0)
         api_send_fault(self, c->conn, r, &why);
     else if (r == 0) /* else somebody else was asked on the client's behalf */

@@ -106,23 +106,28 @@ int api_with_devices(struct api *self, struct out *out, const struct asked *q, e
     return r;
 }
 
+int api_asked_again(const struct api *self, const struct call *c, struct asked *q, struct fault *why)
+{
+    *q = (struct asked){.method = c->method, .conn = c->conn};
+    q->source = model_vm(self->model, c->context.caller);
+    q->dest = model_vm(self->model, c->qid);
+    if (q->source == NULL || q->dest == NULL || vm_generation(q->dest) != c->generation)
+        return fault_set(why, ERR_VM_NOT_FOUND, "the domain was removed meanwhile");
+    q->request.argument = span_split(text_span(&c->memory), '\0', &q->request.payload);
+    return 0;
+}
+
 int api_devices_came(struct api *self, struct out *out, const struct call *c, const struct answer *a,
                      struct text *reply, struct fault *why)
 {
     struct bus_list_reply m;
-    struct span payload, argument = span_split(text_span(&c->memory), '\0', &payload);
-    struct asked q = {.method = c->method, .conn = c->conn};
+    struct asked q;
     if (a->r < 0)
         return a->r;
     if (bus_list_reply_decode(&m, a->e->body) < 0)
         return fault_set(why, ERR_BAD, "the list of devices does not decode");
-    q.source = model_vm(self->model, c->context.caller);
-    q.dest = model_vm(self->model, c->qid);
-    if (q.source == NULL || q.dest == NULL || vm_generation(q.dest) != c->generation)
-        return fault_set(why, ERR_VM_NOT_FOUND, "the domain was removed meanwhile");
-    q.request.argument = argument;
-    q.request.payload = payload;
-    return c->then(self, out, &q, &m.devices, reply, why);
+    int r = api_asked_again(self, c, &q, why);
+    return r < 0 ? r : c->then(self, out, &q, &m.devices, reply, why);
 }
 
 static int list_available(struct api *self, struct out *out, const struct asked *q,

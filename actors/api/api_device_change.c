@@ -138,9 +138,9 @@ static int decide(const struct api *self, const struct asked *q, const struct wi
 }
 
 /* A device's class decides which bus has it, and that who else acts: PCI so far. */
-static int must_be_pci(const struct wish *w, struct fault *why)
+int api_can_attach(enum device_class class, struct fault *why)
 {
-    if (w->class == DEVICE_pci)
+    if (class == DEVICE_pci)
         return 0;
     return fault_set(why, ERR_NOT_IMPLEMENTED,
                      "this release attaches and detaches devices of class pci only");
@@ -154,13 +154,13 @@ bool api_wish_option(const struct wish *w, const char *name)
     return false;
 }
 
-static void show_options(const struct wish *w, struct text *to)
+static bool is_given(struct span options, const char *wanted)
 {
-    AUTO_TEXT lines = TEXT_WITH_LIMIT(REQUEST_MAX);
-    for (size_t i = 0; i < w->said.pairs; i++)
-        if (w->said.pair[i].is_option)
-            assignment_option_write(&lines, w->said.pair[i].key, w->said.pair[i].value);
-    options_text(to, text_span(&lines));
+    struct span name, value;
+    while (assignment_option(&options, &name, &value))
+        if (span_is(name, wanted))
+            return value.len > 0; /* any text counts, even "False" */
+    return false;
 }
 
 /* What binding and libvirt may take, each under its own deadline. */
@@ -174,37 +174,47 @@ static int plugged(struct api *self, const struct call *c, const struct answer *
 }
 
 static int ask_its_process(struct api *self, struct out *out, const struct asked *q, uint16_t type,
-                           struct text *body)
+                           struct text *body, struct call *like)
 {
-    struct call like = {
-        .done = plugged,
-        .to = {KIND_VM, vm_qid(q->dest)},
-        .type = type,
-        .context = api_context(self, q, out->now + PLUG_WITHIN),
-        .qid = vm_qid(q->dest),
-    };
-    like.context.subject = (struct subject){KIND_VM, vm_qid(q->dest), vm_generation(q->dest)};
-    return api_ask(self, out, q, &like, body);
+    struct call plain = {.done = plugged};
+    if (like == NULL)
+        like = &plain;
+    like->to = (struct address){KIND_VM, vm_qid(q->dest)};
+    like->type = type;
+    like->context = api_context(self, q, out->now + PLUG_WITHIN);
+    like->qid = vm_qid(q->dest);
+    like->generation = vm_generation(q->dest);
+    like->context.subject = (struct subject){KIND_VM, vm_qid(q->dest), vm_generation(q->dest)};
+    return api_ask(self, out, q, like, body);
+}
+
+int api_ask_attach(struct api *self, struct out *out, const struct asked *q, const struct device *device,
+                   const struct text *name, struct span options, struct call *like)
+{
+    AUTO_TEXT shown = TEXT_WITH_LIMIT(REQUEST_MAX), body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct vm_attach m = {.permissive = is_given(options, "permissive"),
+                          .no_strict_reset = is_given(options, "no-strict-reset")};
+    options_text(&shown, options);
+    if (name->failed < 0 || shown.failed < 0 || text_copy(m.port, sizeof m.port, device->port) < 0 ||
+        text_copy(m.device_id, sizeof m.device_id, device->id) < 0)
+        return -ERR_TOO_BIG;
+    m.device = text_span(name);
+    m.options = text_span(&shown);
+    vm_attach_encode(&body, &m);
+    return ask_its_process(self, out, q, MESSAGE_vm_attach, &body, like);
 }
 
 static int ask_attach(struct api *self, struct out *out, const struct asked *q, const struct wish *w,
                       const struct device_item *found)
 {
-    AUTO_TEXT name = TEXT_WITH_LIMIT(2048), options = TEXT_WITH_LIMIT(REQUEST_MAX),
-              body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    AUTO_TEXT name = TEXT_WITH_LIMIT(2048), options = TEXT_WITH_LIMIT(REQUEST_MAX);
     struct device real = {w->class, w->device.backend, span_of(found->port), span_of(found->device_id)};
-    struct vm_attach m = {.permissive = api_wish_option(w, "permissive"),
-                          .no_strict_reset = api_wish_option(w, "no-strict-reset")};
     device_text(&name, &real);
-    show_options(w, &options);
-    if (name.failed < 0 || options.failed < 0)
-        return -ERR_TOO_BIG;
-    (void)text_copy(m.port, sizeof m.port, span_of(found->port));
-    (void)text_copy(m.device_id, sizeof m.device_id, span_of(found->device_id));
-    m.device = text_span(&name);
-    m.options = text_span(&options);
-    vm_attach_encode(&body, &m);
-    return ask_its_process(self, out, q, MESSAGE_vm_attach, &body);
+    for (size_t i = 0; i < w->said.pairs; i++)
+        if (w->said.pair[i].is_option)
+            assignment_option_write(&options, w->said.pair[i].key, w->said.pair[i].value);
+    return options.failed < 0 ? -ERR_TOO_BIG
+                              : api_ask_attach(self, out, q, &real, &name, text_span(&options), NULL);
 }
 
 static int attach(struct api *self, struct out *out, const struct asked *q, const struct wire_list *devices,
@@ -217,7 +227,7 @@ static int attach(struct api *self, struct out *out, const struct asked *q, cons
     if (r == 0)
         r = decide(self, q, &w, devices, &found, why);
     if (r == 0)
-        r = must_be_pci(&w, why);
+        r = api_can_attach(w.class, why);
     if (r == 0)
         r = ask_attach(self, out, q, &w, &found);
     free(w.room);
@@ -253,7 +263,7 @@ static bool is_required(const struct api *self, uint32_t qid, const struct devic
     return false;
 }
 
-static int ask_detach(struct api *self, struct out *out, const struct asked *q, const struct device *has)
+int api_ask_detach(struct api *self, struct out *out, const struct asked *q, const struct device *has)
 {
     AUTO_TEXT name = TEXT_WITH_LIMIT(2048), body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     struct vm_detach m = {.port = ""};
@@ -262,7 +272,7 @@ static int ask_detach(struct api *self, struct out *out, const struct asked *q, 
         return -ERR_TOO_BIG;
     m.device = text_span(&name);
     vm_detach_encode(&body, &m);
-    return ask_its_process(self, out, q, MESSAGE_vm_detach, &body);
+    return ask_its_process(self, out, q, MESSAGE_vm_detach, &body, NULL);
 }
 
 /* Of the argument only the port counts: devices 7.2. */
@@ -279,8 +289,8 @@ static int detach(struct api *self, struct out *out, const struct asked *q, cons
             return fault_set(why, ERR_VM_NOT_HALTED,
                              "'%s' requires the device and is not halted; unassign it first",
                              vm_name(q->dest));
-        int r = must_be_pci(w, why);
-        return r < 0 ? r : ask_detach(self, out, q, &has);
+        int r = api_can_attach(w->class, why);
+        return r < 0 ? r : api_ask_detach(self, out, q, &has);
     }
     return device_fault(why, ERR_DEVICE_NOT_ASSIGNED, &w->device, "is not attached to", vm_name(q->dest));
 }

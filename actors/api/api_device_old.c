@@ -8,7 +8,7 @@
 #include "actors/api/api_inside.h"
 #include "model/plan_device.h"
 
-enum { OLD_NAME = 256 };
+enum { OLD_NAME = 256, DEVICE_KEY_MOST = 512 };
 
 static int served(const struct api *self, const struct asked *q, enum device_class *class, struct fault *why)
 {
@@ -149,6 +149,16 @@ static bool is_assigned(const struct api *self, uint32_t qid, const struct devic
     return false;
 }
 
+static bool is_attached(const struct api *self, uint32_t qid, const struct device *d)
+{
+    struct reader in = api_attached(self, qid, d->class);
+    struct attached_item item;
+    while (attached_item_next(&in, &item) == 1)
+        if (span_is(d->port, item.port) && span_is(d->backend, item.backend))
+            return true;
+    return false;
+}
+
 static int list(struct api *self, struct out *out, const struct asked *q, const struct wire_list *devices,
                 struct text *reply, struct fault *why)
 {
@@ -181,29 +191,80 @@ int api_do_device_list(struct api *self, struct out *out, const struct asked *q,
     return r < 0 ? r : api_with_devices(self, out, q, class, 0, SPAN_LITERAL(""), list, reply, why);
 }
 
-/* To a halted VM a persistent device is assigned; everything else a bus must do. */
+/* The device is attached now, and stays so: no further events (devices 3.3). */
+static int keep(struct api *self, struct out *out, const struct asked *q, struct fault *why)
+{
+    (void)why;
+    return api_operate(self, out, q, OPERATION_device_persist, vm_qid(q->dest), q->request.argument,
+                       q->request.payload);
+}
+
+/* devices 3.1, steps 4 to 7, of a VM that runs. */
+static int attach_now(struct api *self, struct out *out, const struct asked *q,
+                      const struct device_item *found, struct span options, bool persistent,
+                      struct fault *why)
+{
+    AUTO_TEXT name = TEXT_WITH_LIMIT(2048);
+    struct span rest, backend = span_split(q->request.argument, '+', &rest);
+    struct device d = {(enum device_class)q->method->detail, backend, span_of(found->port),
+                       span_of(found->device_id)};
+    struct call like = {.after = keep, .memory = TEXT_WITH_LIMIT(REQUEST_MAX + DEVICE_KEY_MOST)};
+    if (is_assigned(self, vm_qid(q->dest), &d) || is_attached(self, vm_qid(q->dest), &d))
+        return device_fault(why, ERR_DEVICE_ATTACHED, &d, "is already attached to", vm_name(q->dest));
+    device_port_text(&name, &d);
+    if (!persistent)
+        return api_ask_attach(self, out, q, &d, &name, options, NULL);
+    text_format(&like.memory, "%s ", device_class_name(d.class));
+    text_append(&like.memory, backend);
+    text_format(&like.memory, "+%s", found->port);
+    text_byte(&like.memory, '\0');
+    text_add(&like.memory, "True");
+    if (options.len > 0)
+        text_byte(&like.memory, '\n');
+    text_append(&like.memory, options);
+    int r = api_ask_attach(self, out, q, &d, &name, options, &like);
+    text_free(&like.memory);
+    return r;
+}
+
+/* The first checks of both; whether the VM runs. */
+static int attach_check(const struct api *self, const struct asked *q, const struct wire_list *devices,
+                        bool persistent, struct device_item *found, struct fault *why)
+{
+    enum device_class class = (enum device_class)q->method->detail;
+    struct span name, backend = span_split(q->request.argument, '+', &name);
+    bool halted = vm_qid(q->dest) != 0 && world_is_halted(&self->world, vm_qid(q->dest));
+    if (halted && !persistent)
+        return fault_set(why, ERR_VM_NOT_RUNNING,
+                         "'%s' does not run; only a persistent device can be attached", vm_name(q->dest));
+    bool there = span_is(backend, "dom0") && find_named(class, devices, name, found);
+    if (class == DEVICE_pci && !there && (!halted || span_is(backend, "dom0")))
+        return fault_plain(why,
+                           fault_set(why, ERR_QUBES, "there is no PCI device '%.*s'",
+                                     name.len > 100 ? 100 : (int)name.len, name.at != NULL ? name.at : ""));
+    if (!halted && vm_qid(q->dest) == 0) {
+        int r = device_attach_check(&self->known, class, 0, why);
+        return r < 0 ? r : fault_set(why, ERR_QUBES, "dom0 is given no devices");
+    }
+    int r = halted ? 0 : api_can_attach(class, why);
+    return r < 0 ? r : !halted;
+}
+
+/* To a halted VM a persistent device is assigned; one that runs gets it now. */
 static int attach(struct api *self, struct out *out, const struct asked *q, const struct wire_list *devices,
                   struct text *reply, struct fault *why)
 {
     AUTO_TEXT lines = TEXT_WITH_LIMIT(REQUEST_MAX);
-    struct span name, backend = span_split(q->request.argument, '+', &name);
     struct device_item found;
     bool persistent = false;
     (void)reply;
     int r = device_old_options(q->request.payload, &lines, &persistent, why);
+    if (r == 0)
+        r = attach_check(self, q, devices, persistent, &found, why);
     if (r < 0)
         return r;
-    bool halted = world_is_halted(&self->world, vm_qid(q->dest));
-    if (halted && !persistent)
-        return fault_set(why, ERR_VM_NOT_RUNNING,
-                         "'%s' does not run; only a persistent device can be attached", vm_name(q->dest));
-    if (halted && q->method->detail == DEVICE_pci && span_is(backend, "dom0") &&
-        !find_named(DEVICE_pci, devices, name, &found))
-        return fault_plain(why,
-                           fault_set(why, ERR_QUBES, "there is no PCI device '%.*s'",
-                                     name.len > 100 ? 100 : (int)name.len, name.at != NULL ? name.at : ""));
-    if (!halted)
-        return fault_set(why, ERR_NOT_IMPLEMENTED, "this release attaches no devices to a running VM");
+    if (r == 1)
+        return attach_now(self, out, q, &found, text_span(&lines), persistent, why);
     return operate(self, out, q, OPERATION_device_keep, devices, q->request.payload, why);
 }
 
@@ -244,8 +305,11 @@ static int detach(struct api *self, struct out *out, const struct asked *q, cons
     (void)reply;
     if (find_attached(self, q, devices, &item)) {
         struct device d = attached_device((enum device_class)q->method->detail, &item);
+        int r = is_assigned(self, vm_qid(q->dest), &d) ? 0 : api_can_attach(d.class, why);
+        if (r < 0)
+            return r;
         if (!is_assigned(self, vm_qid(q->dest), &d))
-            return fault_set(why, ERR_NOT_IMPLEMENTED, "this release detaches no devices from a running VM");
+            return api_ask_detach(self, out, q, &d);
     }
     return operate(self, out, q, OPERATION_device_drop, devices, (struct span){NULL, 0}, why);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What attaching a PCI device would meet: the bus looks, and touches nothing (bulkhead.Plan); in api. */
+ * What attaching a PCI device would meet: the bus looks, and touches nothing (bulkhead.Plan), and
+ * giving one back (bulkhead.Release); in api. */
 #include <stdlib.h>
 
 #include "actors/api/api_inside.h"
@@ -88,4 +89,59 @@ int api_do_plan(struct api *self, struct out *out, const struct asked *q, struct
                 struct fault *why)
 {
     return api_with_devices(self, out, q, DEVICE_pci, 0, SPAN_LITERAL(""), plan, reply, why);
+}
+
+/* ---- back to dom0's driver ---- */
+
+static int released(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
+                    struct fault *why)
+{
+    struct bus_return_reply m;
+    (void)self, (void)c;
+    if (a->r < 0)
+        return a->r;
+    if (bus_return_reply_decode(&m, a->e->body) < 0)
+        return fault_set(why, ERR_BAD, "the bus's answer does not decode");
+    text_format(reply, "%s %s\n", m.sbdf, m.driver[0] != '\0' ? m.driver : "-");
+    return reply->failed;
+}
+
+static int ask_release(struct api *self, struct out *out, const struct asked *q, const char *port)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct bus_return m = {.port = ""};
+    struct call like = {
+        .done = released,
+        .to = {KIND_DEVBUS_PCI, 0},
+        .type = MESSAGE_bus_return,
+        .context = api_context(self, q, out->now + PLAN_WITHIN),
+        .qid = vm_qid(q->dest),
+    };
+    (void)text_copy(m.port, sizeof m.port, span_of(port));
+    bus_return_encode(&body, &m);
+    return api_ask(self, out, q, &like, &body);
+}
+
+/* A device that is not there any more has no driver, but may be named by its port alone. */
+static int release(struct api *self, struct out *out, const struct asked *q, const struct wire_list *devices,
+                   struct text *reply, struct fault *why)
+{
+    struct wish w = {0};
+    struct bus_plan m = {.port = ""};
+    struct device_item found;
+    int r = api_wish_read(self, q, &w, why);
+    (void)reply;
+    if (r == 0 && (!span_is(w.device.backend, "dom0") ||
+                   (!device_is_any(w.device.id) && api_wish_find(&w, devices, &found) == 0)))
+        r = fault_set(why, ERR_PROTOCOL, "there is no such device; see what dom0 has available");
+    if (r == 0)
+        r = port_of(&w, devices, &m, why);
+    free(w.room);
+    return r < 0 ? r : ask_release(self, out, q, m.port);
+}
+
+int api_do_release(struct api *self, struct out *out, const struct asked *q, struct text *reply,
+                   struct fault *why)
+{
+    return api_with_devices(self, out, q, DEVICE_pci, 0, SPAN_LITERAL(""), release, reply, why);
 }

@@ -67,6 +67,9 @@ typedef int device_then(struct api *self, struct out *out, const struct asked *q
                         const struct wire_list *devices, struct text *reply, struct fault *why);
 
 /* A question to another process, on behalf of a client. */
+/* What was asked for is done: asks on. `q` has what the call's memory holds for argument and payload. */
+typedef int call_after(struct api *self, struct out *out, const struct asked *q, struct fault *why);
+
 struct call {
     struct call *prev, *next;
     uint64_t tag, conn;
@@ -76,8 +79,9 @@ struct call {
     struct context context;
     struct text body;    /* kept, so that it can be asked again */
     device_then *then;   /* of a bus that was asked for devices; then `done` is NULL */
-    struct text memory;  /* with `then`: the request's argument, a NUL, its payload */
-    uint32_t generation; /* with `then`: of the VM that the request is about */
+    call_after *after;   /* with success somebody else is asked; then `done` is NULL */
+    struct text memory;  /* with `then`: the request's argument, a NUL, its payload; with `after`: the like */
+    uint32_t generation; /* with both: of the VM that the request is about */
     uint64_t until;      /* of waiting for the router */
     uint16_t type;
     bool repeated, waits_for_router;
@@ -215,6 +219,8 @@ int api_device_class(const struct api *self, const struct asked *q, enum device_
 int api_with_devices(struct api *self, struct out *out, const struct asked *q, enum device_class class,
                      uint32_t backend, struct span port, device_then *then, struct text *reply,
                      struct fault *why);
+/* The request of call c, whose memory holds two texts. -ERR_VM_NOT_FOUND where its VM is no more. */
+int api_asked_again(const struct api *self, const struct call *c, struct asked *q, struct fault *why);
 /* A bus has answered call c: goes on with what it was asked for. */
 int api_devices_came(struct api *self, struct out *out, const struct call *c, const struct answer *a,
                      struct text *reply, struct fault *why);
@@ -238,6 +244,13 @@ int api_wish_read(struct api *self, const struct asked *q, struct wish *w, struc
 /* The devices that are meant: how many; the last of them to *found. */
 unsigned api_wish_find(const struct wish *w, const struct wire_list *devices, struct device_item *found);
 bool api_wish_option(const struct wish *w, const char *name);
+/* Asks the VM's process. `name`: the device as events show it, `options`: lines of an assignment; `like` may
+ * be NULL, or say what is done after it. */
+int api_ask_attach(struct api *self, struct out *out, const struct asked *q, const struct device *device,
+                   const struct text *name, struct span options, struct call *like);
+int api_ask_detach(struct api *self, struct out *out, const struct asked *q, const struct device *has);
+/* 0, or -ERR_NOT_IMPLEMENTED: nobody can attach devices of that class. */
+int api_can_attach(enum device_class class, struct fault *why);
 
 /* api_device_old.c */
 api_handler api_old_available, api_old_attach, api_old_detach;

@@ -40,7 +40,7 @@ struct pci_task {
     uint32_t domid;
     bool present;              /* SEE: what is waited for */
     struct device_item device; /* LOOK */
-    struct sysfs_facts facts;  /* LOOK */
+    struct sysfs_facts facts;  /* LOOK; of RETURN the driver */
     char holder[64];           /* LOOK: the domain that xenstore names, "" */
     uint32_t holder_domid;
     char guest[8]; /* LOOK, for domid's own */
@@ -117,7 +117,20 @@ void pci_tell_all(struct devbus_pci *self, struct out *out);
 void pci_has(struct devbus_pci *self, struct out *out, const struct envelope *e, const struct bus_has *m);
 void pci_table_begin(struct devbus_pci *self, struct out *out, struct span note);
 
+/* ---- devbus_pci_return.c ---- */
+/* The first job asks for it, and its device was looked at. */
+void pci_return(struct devbus_pci *self, struct out *out, const struct pci_task *t);
+/* Whether the first job waits for this device's return. */
+bool pci_return_waits(const struct devbus_pci *self, const char *sbdf);
+/* The task has ended: done, tried again later, or given up. */
+void pci_returned(struct devbus_pci *self, struct out *out, const struct pci_task *t);
+
 /* ---- devbus_pci_job.c ---- */
+/* The first job ends: with a refusal, or answered already. */
+void pci_job_fail(struct devbus_pci *self, struct out *out, int r, const struct fault *why);
+void pci_job_drop(struct devbus_pci *self);
+/* Begins a task about one device. 0 or -ERR_NOMEM. */
+int pci_job_task(struct devbus_pci *self, struct out *out, enum pci_task_what what, const char *sbdf);
 void pci_job_add(struct devbus_pci *self, struct out *out, const struct pci_job *job);
 void pci_job_next(struct devbus_pci *self, struct out *out);
 void pci_job_cancel(struct devbus_pci *self, struct out *out, const struct envelope *e);

@@ -152,6 +152,14 @@ static void on_bus_release(struct devbus_pci *self, struct out *out, const struc
     pci_job_next(self, out);
 }
 
+static void on_bus_return(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                          const struct bus_return *m)
+{
+    struct pci_job job = {.request = request_of(e), .owed = true, .type = MESSAGE_bus_return};
+    (void)text_copy(job.port, sizeof job.port, span_of(m->port));
+    pci_job_add(self, out, &job);
+}
+
 static void on_bus_has(struct devbus_pci *self, struct out *out, const struct envelope *e,
                        const struct bus_has *m)
 {

@@ -9,7 +9,7 @@
 
 /* ---- tasks ---- */
 
-static int begin(struct devbus_pci *self, struct out *out, enum pci_task_what what, const char *sbdf)
+int pci_job_task(struct devbus_pci *self, struct out *out, enum pci_task_what what, const char *sbdf)
 {
     struct pci_task *task = calloc(1, sizeof *task);
     const struct pci_job *job = &self->job[0];
@@ -32,17 +32,17 @@ static int begin(struct devbus_pci *self, struct out *out, enum pci_task_what wh
 
 /* ---- the first job ---- */
 
-static void drop_first(struct devbus_pci *self)
+void pci_job_drop(struct devbus_pci *self)
 {
     self->jobs--;
     memmove(self->job, self->job + 1, self->jobs * sizeof *self->job);
 }
 
-static void fail(struct devbus_pci *self, struct out *out, int r, const struct fault *why)
+void pci_job_fail(struct devbus_pci *self, struct out *out, int r, const struct fault *why)
 {
     if (self->job[0].owed)
         reply_error(out, &self->job[0].request, r, why);
-    drop_first(self);
+    pci_job_drop(self);
 }
 
 static void prepared(struct devbus_pci *self, struct out *out)
@@ -53,7 +53,7 @@ static void prepared(struct devbus_pci *self, struct out *out)
     (void)text_copy(m.device_id, sizeof m.device_id, span_of(job->device_id));
     if (job->owed)
         REPLY(out, bus_prepare, &job->request, &m);
-    drop_first(self);
+    pci_job_drop(self);
 }
 
 static uint32_t asker(const struct pci_job *job)
@@ -96,7 +96,7 @@ static void answer_plan(struct devbus_pci *self, struct out *out, const struct p
     }
     if (self->job[0].owed)
         REPLY(out, bus_plan, &self->job[0].request, &m);
-    drop_first(self);
+    pci_job_drop(self);
 }
 
 /* A device that somebody has is refused in the words that clients know; the rest by the check's name. */
@@ -137,19 +137,15 @@ static int take(struct devbus_pci *self, struct out *out, const struct pci_task 
     enum devbus_act act = devbus_happens(&self->table, out, d, own ? DEVBUS_WANTED : DEVBUS_WANTED_ELSE);
     if (act == DEVBUS_REFUSE)
         return fault_set(why, ERR_BUSY, "the device is just changing hands; try again");
-    return act == DEVBUS_BIND ? begin(self, out, PCI_TASK_BIND, t->sbdf) : 1;
+    return act == DEVBUS_BIND ? pci_job_task(self, out, PCI_TASK_BIND, t->sbdf) : 1;
 }
 
-static void looked(struct devbus_pci *self, struct out *out, const struct pci_task *t)
+static void prepare(struct devbus_pci *self, struct out *out, const struct pci_task *t)
 {
     struct pci_job *job = &self->job[0];
     struct pci_plan made;
     struct fault why;
     plan(self, t, &made);
-    if (job->type == MESSAGE_bus_plan) {
-        answer_plan(self, out, &made);
-        return;
-    }
     const struct pci_check *bad = pci_plan_refusal(&made);
     int r = bad != NULL ? refuse(job, bad, &why) : 0;
     (void)text_copy(job->sbdf, sizeof job->sbdf, span_of(t->sbdf));
@@ -161,7 +157,7 @@ static void looked(struct devbus_pci *self, struct out *out, const struct pci_ta
     if (r == 0)
         r = take(self, out, t, &why);
     if (r < 0)
-        fail(self, out, r, r == -ERR_NOMEM ? NULL : &why);
+        pci_job_fail(self, out, r, r == -ERR_NOMEM ? NULL : &why);
     else if (r == 1)
         prepared(self, out);
 }
@@ -173,7 +169,7 @@ static void parted(struct devbus_pci *self, struct out *out, const struct pci_ta
     (void)text_copy(m.guest, sizeof m.guest, span_of(t->guest));
     if (self->job[0].owed)
         REPLY(out, bus_part, &self->job[0].request, &m);
-    drop_first(self);
+    pci_job_drop(self);
 }
 
 /* Ready, and nobody's: it stays bound, as at every start. */
@@ -194,7 +190,7 @@ static void bound(struct devbus_pci *self, struct out *out, const struct pci_tas
         return;
     d = devbus_find(&self->table, t->sbdf);
     if (t->task.r < 0) {
-        fail(self, out, t->task.r, &t->task.why);
+        pci_job_fail(self, out, t->task.r, &t->task.why);
         return;
     }
     if (self->job[0].purpose == 2 && d != NULL && d->state == DEVBUS_HELD)
@@ -217,19 +213,23 @@ static void confirm(struct devbus_pci *self, struct out *out)
     pci_tell(self, out, qid, generation);
     if (job->owed)
         REPLY(out, bus_confirm, &job->request, (&(struct bus_confirm_reply){.nothing = 0}));
-    drop_first(self);
+    pci_job_drop(self);
 }
 
-static void returned(struct devbus_pci *self, struct out *out, const struct pci_task *t)
+static void looked(struct devbus_pci *self, struct out *out, const struct pci_task *t)
 {
-    struct devbus_device *d = devbus_find(&self->table, t->sbdf);
-    bool again =
-        d != NULL && t->task.r < 0 && t->task.r != -ERR_STATE && devbus_returns_later(&self->table, out, d);
-    if (t->task.r < 0)
-        log_line(LOG_WARN, "%s stays as it is%s: %s", t->sbdf, again ? ", for a while" : "",
-                 t->task.why.text);
-    if (d != NULL && !again)
-        (void)devbus_happens(&self->table, out, d, DEVBUS_RETURNED);
+    struct pci_plan made;
+    uint16_t type = self->job[0].type;
+    if (type == MESSAGE_bus_part) {
+        parted(self, out, t);
+    } else if (type == MESSAGE_bus_return) {
+        pci_return(self, out, t);
+    } else if (type == MESSAGE_bus_plan) {
+        plan(self, t, &made);
+        answer_plan(self, out, &made);
+    } else {
+        prepare(self, out, t);
+    }
 }
 
 static void ended(struct devbus_pci *self, struct out *out, const struct pci_task *t)
@@ -238,21 +238,21 @@ static void ended(struct devbus_pci *self, struct out *out, const struct pci_tas
     switch ((enum pci_task_what)t->task.what) {
     case PCI_TASK_LOOK:
         if (bad)
-            fail(self, out, t->task.r, &t->task.why);
+            pci_job_fail(self, out, t->task.r, &t->task.why);
         else
-            (self->job[0].type == MESSAGE_bus_part ? parted : looked)(self, out, t);
+            looked(self, out, t);
         break;
     case PCI_TASK_BIND:
         bound(self, out, t);
         break;
     case PCI_TASK_SEE:
         if (bad)
-            fail(self, out, t->task.r, &t->task.why);
+            pci_job_fail(self, out, t->task.r, &t->task.why);
         else
             confirm(self, out);
         break;
     case PCI_TASK_RETURN:
-        returned(self, out, t);
+        pci_returned(self, out, t);
         break;
     case PCI_TASK_LIST:
         break;
@@ -270,8 +270,8 @@ static void overdue(struct devbus_pci *self, struct out *out)
         (void)devbus_happens(&self->table, out, d, DEVBUS_RETURNED);
     if (d != NULL && !returning && d->state == DEVBUS_BINDING)
         (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
-    if (!returning)
-        fail(self, out, r, &why);
+    if (!returning || pci_return_waits(self, self->doing_sbdf))
+        pci_job_fail(self, out, r, &why);
 }
 
 /* A late answer to what nobody waits for any more matters where it has bound or returned something. */
@@ -298,7 +298,7 @@ static bool return_one(struct devbus_pci *self, struct out *out)
 {
     for (size_t i = 0; i < self->table.used; i++)
         if (devbus_must_return(&self->table.device[i], out->now) &&
-            begin(self, out, PCI_TASK_RETURN, self->table.device[i].key) == 0)
+            pci_job_task(self, out, PCI_TASK_RETURN, self->table.device[i].key) == 0)
             return true;
     return false;
 }
@@ -307,9 +307,9 @@ static int start_first(struct devbus_pci *self, struct out *out)
 {
     const struct pci_job *job = &self->job[0];
     if (job->type != MESSAGE_bus_confirm)
-        return begin(self, out, PCI_TASK_LOOK, "");
+        return pci_job_task(self, out, PCI_TASK_LOOK, "");
     if (self->on_xen)
-        return begin(self, out, PCI_TASK_SEE, job->sbdf);
+        return pci_job_task(self, out, PCI_TASK_SEE, job->sbdf);
     confirm(self, out);
     return 0;
 }
@@ -319,7 +319,7 @@ void pci_job_next(struct devbus_pci *self, struct out *out)
     while (!self->working && !return_one(self, out) && self->jobs > 0) {
         int r = start_first(self, out);
         if (r < 0)
-            fail(self, out, r, NULL);
+            pci_job_fail(self, out, r, NULL);
     }
 }
 

@@ -117,7 +117,7 @@ static int bind(struct pci_doors *doors, struct pci_task *t, struct fault *why)
  * too. */
 static int give_back(struct pci_doors *doors, struct pci_task *t, struct fault *why)
 {
-    char name[32], driver[SYSFS_DRIVER_MAX + 1];
+    char name[32], *driver = t->facts.driver;
     int r = devbus_pci_open(doors, why);
     if (r == 0)
         r = find_holder(doors, t, why);

@@ -33,6 +33,7 @@ static const struct {
             [DEVBUS_NOT_THERE] = {DEVBUS_FREE, DEVBUS_REST},
             [DEVBUS_GIVEN_UP] = {DEVBUS_FREE, DEVBUS_REST},
             [DEVBUS_RETURNED] = {DEVBUS_FREE, DEVBUS_REST},
+            [DEVBUS_LET_GO] = {DEVBUS_RETURNING, DEVBUS_RETURN},
         },
     [DEVBUS_BINDING] =
         {
@@ -44,6 +45,7 @@ static const struct {
             [DEVBUS_NOT_THERE] = {DEVBUS_BINDING, DEVBUS_REST},
             [DEVBUS_GIVEN_UP] = {DEVBUS_BINDING, DEVBUS_REST},
             [DEVBUS_RETURNED] = {DEVBUS_BINDING, DEVBUS_REST},
+            [DEVBUS_LET_GO] = {DEVBUS_BINDING, DEVBUS_REFUSE},
         },
     [DEVBUS_HELD] =
         {
@@ -55,6 +57,7 @@ static const struct {
             [DEVBUS_NOT_THERE] = {DEVBUS_HELD, DEVBUS_REST},
             [DEVBUS_GIVEN_UP] = {DEVBUS_RETURNING, DEVBUS_RETURN},
             [DEVBUS_RETURNED] = {DEVBUS_HELD, DEVBUS_REST},
+            [DEVBUS_LET_GO] = {DEVBUS_HELD, DEVBUS_REFUSE},
         },
     [DEVBUS_ATTACHED] =
         {
@@ -66,6 +69,7 @@ static const struct {
             [DEVBUS_NOT_THERE] = {DEVBUS_FREE, DEVBUS_REST},
             [DEVBUS_GIVEN_UP] = {DEVBUS_ATTACHED, DEVBUS_REST},
             [DEVBUS_RETURNED] = {DEVBUS_ATTACHED, DEVBUS_REST},
+            [DEVBUS_LET_GO] = {DEVBUS_ATTACHED, DEVBUS_REFUSE},
         },
     [DEVBUS_RETURNING] =
         {
@@ -77,6 +81,7 @@ static const struct {
             [DEVBUS_NOT_THERE] = {DEVBUS_RETURNING, DEVBUS_REST},
             [DEVBUS_GIVEN_UP] = {DEVBUS_RETURNING, DEVBUS_REST},
             [DEVBUS_RETURNED] = {DEVBUS_FREE, DEVBUS_REST},
+            [DEVBUS_LET_GO] = {DEVBUS_RETURNING, DEVBUS_REST},
         },
 };
 

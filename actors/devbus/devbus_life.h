@@ -26,6 +26,7 @@ enum devbus_event {
     DEVBUS_NOT_THERE,   /* and does not */
     DEVBUS_GIVEN_UP,    /* nobody waits for it any more */
     DEVBUS_RETURNED,    /* it is with its host driver, or stays as it is: nothing more can be done */
+    DEVBUS_LET_GO,      /* its backend is to have it back, though nobody holds it */
     DEVBUS_EVENTS
 };
 

@@ -178,7 +178,7 @@ void devbus_tell(struct devbus_table *t, struct out *out, uint32_t qid, uint32_t
 void devbus_tell_all(struct devbus_table *t, struct out *out)
 {
     for (size_t i = 0; i < t->used; i++) {
-        bool said = false;
+        bool said = t->device[i].qid == 0; /* nobody's: on its way back */
         for (size_t j = 0; j < i && !said; j++)
             said = t->device[j].qid == t->device[i].qid;
         if (!said)

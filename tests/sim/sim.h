@@ -277,7 +277,7 @@ struct sim_wish {
 void wish_make(struct sim *s, struct sim_wish *w);
 /* sim_wish_device.c: about PCI devices. */
 typedef void wisher(struct sim *s, struct sim_wish *w, unsigned vm);
-wisher wish_attach, wish_detach, wish_require, wish_unassign, wish_mode, wish_plan;
+wisher wish_attach, wish_detach, wish_require, wish_unassign, wish_mode, wish_plan, wish_release;
 
 /* sim_sysfs.c: what doors/sysfs.h shows from now on. */
 void sim_sysfs_show(struct sim_hypervisor *hypervisor);

@@ -105,7 +105,9 @@ static void ask(struct sim *s, struct client *c, struct proc *api)
     if (s->options.faults && sim_chance(s, 20))
         sim_at(s, s->now + sim_between(s, 1, 500) * MILLISECONDS, goes_away)->number = c->conn;
     api->out.now = s->now;
-    api_hear_client(api->core, &api->out, c->conn, SOCKET_ADMIN, (struct span){c->request, c->request_len});
+    api_hear_client(api->core, &api->out, c->conn,
+                    strncmp(c->request, "bulkhead.", 9) == 0 ? SOCKET_OWN : SOCKET_ADMIN,
+                    (struct span){c->request, c->request_len});
     proc_after(api);
 }
 

@@ -121,7 +121,7 @@ static const struct {
     {begin_or_end, {0, 100, 80}}, {wish_attach, {0, 0, 45}},
     {wish_detach, {0, 0, 15}},    {wish_require, {0, 0, 8}},
     {wish_unassign, {0, 0, 16}},  {wish_mode, {0, 0, 14}},
-    {wish_plan, {0, 0, 4}},
+    {wish_plan, {0, 0, 4}},       {wish_release, {0, 0, 8}},
 };
 
 void wish_make(struct sim *s, struct sim_wish *w)

@@ -71,6 +71,12 @@ void wish_mode(struct sim *s, struct sim_wish *w, unsigned vm)
     strcpy(w->payload, sim_chance(s, 950) ? "hvm" : "pv");
 }
 
+void wish_release(struct sim *s, struct sim_wish *w, unsigned vm)
+{
+    (void)vm;
+    snprintf(w->header, sizeof w->header, "bulkhead.Release+dom0+00_%02x.0 dom0 name dom0", any_slot(s));
+}
+
 void wish_plan(struct sim *s, struct sim_wish *w, unsigned vm)
 {
     (void)vm;

@@ -1,56 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Device calls: what is listed, what is asked of whom, what is refused and in which order; in today's form
- * and in that of before 4.3. */
-#include "tests/unit/api/api_scene.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
-#include "model/device.h"
-
-#define WORK ((struct subject){KIND_VM, 1, 3})
-
-static void give(struct scene *s, enum change_kind kind, uint32_t qid, const char *key, const char *value)
-{
-    struct change c = {.kind = kind, .qid = qid, .key = span_of(key), .value = span_of(value)};
-    scene_delta(s, s->version + 1, &c, NULL, 0);
-}
-
-/* What a bus says that work (or another) has. */
-static void tell_attached(struct scene *s, struct subject subject, const char *class, const char *port,
-                          const char *id, const char *options)
-{
-    AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
-    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
-    struct attached m = {.device_class = ""};
-    struct attached_item item = {.backend = "dom0", .options = span_of(options)};
-    (void)text_copy(m.device_class, sizeof m.device_class, span_of(class));
-    (void)text_copy(item.port, sizeof item.port, span_of(port));
-    (void)text_copy(item.device_id, sizeof item.device_id, span_of(id));
-    if (port[0] != '\0')
-        attached_item_add(&m.devices, &elements, &item);
-    attached_encode(&body, &m);
-    scene_hear(s, MESSAGE_attached, subject, &body);
-}
-
-/* The bus answers question i with these two devices; with none for NULL. */
-static void answer_devices(struct scene *s, size_t i, const char *interfaces)
-{
-    AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
-    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
-    struct bus_list_reply m = {0};
-    struct device_item net = {
-        .port = "00_19.0", .device_id = "net", .data = "sbdf=0000:00:19.0", .description = "a: b c"};
-    struct device_item behind = {.port = "00_1c.0-00_00.0", .device_id = "usb", .data = "sbdf=0000:03:00.0"};
-    if (interfaces != NULL) {
-        (void)text_copy(net.interfaces, sizeof net.interfaces, span_of(interfaces));
-        device_item_add(&m.devices, &elements, &net);
-        device_item_add(&m.devices, &elements, &behind);
-    }
-    bus_list_reply_encode(&body, &m);
-    scene_answer(s, i, 0, "", &body);
-}
+ * Device calls: what is listed, what is asked of whom, what is refused and in which order. */
+#include "tests/unit/api/api_device_scene.h"
 
 static void assignments_are_listed_by_class_and_sorted(void **state)
 {
@@ -311,99 +261,6 @@ static void a_domain_removed_while_its_bus_was_asked_is_not_found(void **state)
     scene_close(&s);
 }
 
-static void open_old(struct scene *s)
-{
-    scene_open(s, 0);
-    api_settle(s->api, &(struct api_settings){.old_devices = true});
-}
-
-static void the_old_form_calls_pci_devices_by_their_address(void **state)
-{
-    struct scene s;
-    (void)state;
-    open_old(&s);
-    uint64_t conn = scene_call(&s, "admin.vm.device.pci.Available dom0 name dom0", "");
-    answer_devices(&s, 0, "p020000");
-    assert_true(
-        scene_got(&s, conn,
-                  "0|00_19.0 bus=00 device=19 function=0 libvirt_name=pci_0000_00_19_0 description=a: b c\n"
-                  "03_00.0 bus=03 device=00 function=0 libvirt_name=pci_0000_03_00_0 description=\n"));
-    scene_forget_asks(&s);
-    conn = scene_call(&s, "admin.vm.device.pci.Available+03_00.0 dom0 name dom0", "");
-    answer_devices(&s, 0, "p020000");
-    assert_true(scene_got(
-        &s, conn, "0|03_00.0 bus=03 device=00 function=0 libvirt_name=pci_0000_03_00_0 description=\n"));
-    scene_close(&s);
-}
-
-static void the_old_list_is_what_is_assigned_and_what_is_attached(void **state)
-{
-    struct scene s;
-    (void)state;
-    open_old(&s);
-    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_1c.0-00_00.0 *", "mode=required\nfrontend=\noption:o=1");
-    give(&s, CHANGE_DEVICE, 1, "pci dom0 gone *", "mode=auto-attach");
-    scene_fact(&s, 1, 3, FACT_power_state, "Running");
-    tell_attached(&s, WORK, "pci", "00_19.0", "net", "option:permissive=True");
-    uint64_t conn = scene_call(&s, "admin.vm.device.pci.List dom0 name work", "");
-    answer_devices(&s, 0, "p020000");
-    assert_true(scene_got(&s, conn,
-                          "0|dom0+00_19.0 permissive=True persistent=no\n"
-                          "dom0+03_00.0 o=1 persistent=yes\n"
-                          "dom0+gone persistent=no\n"));
-    scene_forget_asks(&s);
-    conn = scene_call(&s, "admin.vm.device.pci.List+dom0+03_00.0 dom0 name work", "");
-    answer_devices(&s, 0, "p020000");
-    assert_true(scene_got(&s, conn, "0|dom0+03_00.0 o=1 persistent=yes\n"));
-    scene_close(&s);
-}
-
-/* One old call to work; the operation's key and value that it becomes, or the class of its refusal. */
-static void old(struct scene *s, const char *call, const char *payload, const char *key, const char *value)
-{
-    AUTO_TEXT whole = TEXT_WITH_LIMIT(1000);
-    struct operate m;
-    text_format(&whole, "admin.vm.device.pci.%s dom0 name work", call);
-    uint64_t conn = scene_call(s, whole.at, payload);
-    if (s->asks > 0)
-        answer_devices(s, 0, "p020000");
-    if (value == NULL) {
-        if (!scene_refused(s, conn, key))
-            fail_msg("%s wanted: %s", key, s->got[conn % SCENE_CONNS].at + 2);
-    } else {
-        assert_int_equal(s->asks, 2);
-        assert_int_equal(operate_decode(&m, s->ask[1].e.body), 0);
-        assert_true(span_is(m.key, key) && span_is(m.value, value) && m.target == 1);
-        scene_answer(s, 1, 0, "", NULL);
-        assert_true(scene_got(s, conn, "0|"));
-    }
-    scene_forget_asks(s);
-}
-
-static void the_old_calls_become_operations_on_assignments(void **state)
-{
-    struct scene s;
-    (void)state;
-    open_old(&s);
-    old(&s, "Attach+dom0+03_00.0", "persistent=True o=1", "pci dom0+00_1c.0-00_00.0", "persistent=True o=1");
-    old(&s, "Attach+dom0+00_19.0", "", "QubesVMNotRunningError", NULL);
-    old(&s, "Attach+dom0+ff_19.0", "persistent=True", "QubesException", NULL);
-    old(&s, "Attach+dom0+00_19.0", "persistent", "ProtocolError", NULL);
-    old(&s, "Detach+dom0+00_19.0", "", "pci dom0+00_19.0", "");
-    old(&s, "Set.persistent+dom0+00_19.0", "yes", "ProtocolError", NULL);
-    old(&s, "Set.persistent+dom0+00_19.0", "True", "pci dom0+00_19.0",
-        "True"); /* the registry: it is not started */
-    scene_fact(&s, 1, 3, FACT_power_state, "Running");
-    old(&s, "Attach+dom0+00_19.0", "persistent=True", "QubesNotImplementedError", NULL);
-    old(&s, "Set.persistent+dom0+00_19.0", "True", "ProtocolError", NULL);
-    tell_attached(&s, WORK, "pci", "00_1c.0-00_00.0", "usb", "option:o=1");
-    old(&s, "Set.persistent+dom0+03_00.0", "True", "pci dom0+00_1c.0-00_00.0", "True\noption:o=1");
-    old(&s, "Detach+dom0+03_00.0", "", "QubesNotImplementedError", NULL);
-    give(&s, CHANGE_DEVICE, 1, "pci dom0 00_1c.0-00_00.0 *", "mode=required");
-    old(&s, "Detach+dom0+03_00.0", "", "pci dom0+00_1c.0-00_00.0", ""); /* the registry: it is not halted */
-    scene_close(&s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,9 +273,6 @@ int main(void)
         cmocka_unit_test(a_plan_is_the_bus_s_checks_behind_our_own),
         cmocka_unit_test(detaching_looks_at_the_port_alone),
         cmocka_unit_test(a_domain_removed_while_its_bus_was_asked_is_not_found),
-        cmocka_unit_test(the_old_form_calls_pci_devices_by_their_address),
-        cmocka_unit_test(the_old_list_is_what_is_assigned_and_what_is_attached),
-        cmocka_unit_test(the_old_calls_become_operations_on_assignments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ enum { WORK = 7, OTHER = 8, REPLIES = 64 };
 struct reply {
     uint64_t correlation;
     int r;
-    char text[512], sbdf[13];
+    char text[512], sbdf[13], driver[32];
     size_t checks;
     struct bus_check check[16];
     bool refused;
@@ -42,8 +42,9 @@ struct bench {
     uint64_t timer, correlation;
     struct reply reply[REPLIES];
     unsigned replies, binds, returns, said, die_at;
-    bool dead, bind_fails;
-    char attached[512]; /* of the last VM that api was told of: ports */
+    bool dead, bind_fails, bind_breaks; /* fails; and leaves it without driver */
+    unsigned returns_fail;              /* so many times */
+    char attached[512];                 /* of the last VM that api was told of: ports */
 };
 
 static inline void in_tree(const struct bench *b, const char *commands)
@@ -54,13 +55,15 @@ static inline void in_tree(const struct bench *b, const char *commands)
     assert_int_equal(system(command), 0);
 }
 
+/* NULL: none. */
 static inline void set_driver(struct bench *b, const char *driver)
 {
     char path[256], target[64];
     snprintf(path, sizeof path, "%s/devices/pci0000:00/0000:00:1c.0/" CARD "/driver", b->tree);
-    snprintf(target, sizeof target, "../../../../bus/pci/drivers/%s", driver);
+    snprintf(target, sizeof target, "../../../../bus/pci/drivers/%s", driver != NULL ? driver : "");
     (void)unlink(path);
-    assert_int_equal(symlink(target, path), 0);
+    if (driver != NULL)
+        assert_int_equal(symlink(target, path), 0);
 }
 
 static inline bool is_bound(struct bench *b)
@@ -92,7 +95,9 @@ static inline int detach_node(struct nodedev_door *door, const char *name, struc
     struct bench *b = (struct bench *)door;
     assert_string_equal(name, "pci_0000_02_00_0");
     b->binds++;
-    if (b->bind_fails)
+    if (b->bind_breaks)
+        set_driver(b, NULL);
+    if (b->bind_fails || b->bind_breaks)
         return fault_set(why, ERR_HYPERVISOR, "the driver does not let go");
     set_driver(b, "pciback");
     return 0;
@@ -101,8 +106,10 @@ static inline int detach_node(struct nodedev_door *door, const char *name, struc
 static inline int reattach_node(struct nodedev_door *door, const char *name, struct fault *why)
 {
     struct bench *b = (struct bench *)door;
-    (void)name, (void)why;
+    (void)name;
     b->returns++;
+    if (b->returns_fail > 0 && b->returns_fail-- > 0)
+        return fault_set(why, ERR_HYPERVISOR, "not now");
     set_driver(b, "iwlwifi");
     return 0;
 }
@@ -150,6 +157,7 @@ static inline int take(void *shell, struct envelope *e)
     struct bus_prepare_reply prepared;
     struct bus_part_reply parted;
     struct bus_plan_reply planned;
+    struct bus_return_reply returned;
     struct error error;
     if (!speaks(b))
         return 0;
@@ -167,6 +175,10 @@ static inline int take(void *shell, struct envelope *e)
         memcpy(reply->sbdf, prepared.sbdf, sizeof reply->sbdf);
     if (e->type == MESSAGE_bus_part && bus_part_reply_decode(&parted, e->body) == 0)
         memcpy(reply->sbdf, parted.sbdf, sizeof reply->sbdf);
+    if (e->type == MESSAGE_bus_return && bus_return_reply_decode(&returned, e->body) == 0) {
+        memcpy(reply->sbdf, returned.sbdf, sizeof reply->sbdf);
+        memcpy(reply->driver, returned.driver, sizeof reply->driver);
+    }
     if (e->type == MESSAGE_bus_plan && bus_plan_reply_decode(&planned, e->body) == 0)
         take_checks(reply, &planned);
     return 0;
