@@ -51,7 +51,7 @@ add_unit_tests(runtime room_runtime)
 add_unit_tests(runtime/effects room_runtime_effects)
 add_unit_tests(router actor_router)
 add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml
-               door_xmlwrite door_xslt door_digest door_kernels door_pool door_xenstore door_qubesdb pthread)
+               door_xmlwrite door_xslt door_digest door_kernels door_pool door_xenstore door_qubesdb room_runtime_effects pthread)
 add_unit_tests(api actor_api)
 add_unit_tests(registry actor_registry door_sim)
 target_link_options(unit_registry_registry_fault_test PRIVATE -Wl,--wrap=write,--wrap=fsync,--wrap=renameat,--wrap=fchmod,--wrap=mkdirat)

@@ -51,13 +51,13 @@ report() {
     [ -f "$here/groups/$group/.thin" ] || fail "Volume group \"$group\" not found"
     thin=$(cat "$here/groups/$group/.thin")
     printf '{"report":[{"lv":[{"vg_name":"%s","pool_lv":"","lv_name":"%s","lv_size":"10737418240B","data_percent":"12.50",' "$group" "$thin"
-    printf '"lv_attr":"twi-aotz--","origin":"","lv_metadata_size":"4096B","metadata_percent":"50.00"}'
+    printf '"lv_attr":"twi-aotz--","origin":"","lv_metadata_size":"4096B","metadata_percent":"50.00","vg_extent_size":"4194304B"}'
     for file in "$here/groups/$group"/*; do
         [ -f "$file" ] || continue
         lv=$(basename "$file")
         printf ',\n{"vg_name":"%s","pool_lv":"%s","lv_name":"%s","lv_size":"%sB","data_percent":"25.00",' \
             "$group" "$thin" "$lv" "$(stat -c %s "$(node "$group/$lv")")"
-        printf '"lv_attr":"Vwi-a-tz--","origin":"%s","lv_metadata_size":"","metadata_percent":""}' "$(cat "$file")"
+        printf '"lv_attr":"Vwi-a-tz--","origin":"%s","lv_metadata_size":"","metadata_percent":"","vg_extent_size":"4194304B"}' "$(cat "$file")"
     done
     printf ']}]}\n'
 }

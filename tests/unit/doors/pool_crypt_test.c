@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "doors/pool_crypt.h"
 #include "tests/unit/doors/pool_bench.h"
+#include "tests/unit/doors/pool_rows.h"
 
 static char dir[64], asked[2048], mapping[256];
 static bool fails, mapped;
@@ -20,7 +21,10 @@ static struct fault why;
 static int cryptsetup(const struct pool_program *program, struct pool_output *out)
 {
     *out = (struct pool_output){.status = fails};
+    struct tool_pool ours = {.group = ""};
     bool opens = false;
+    snprintf(ours.directory, sizeof ours.directory, "%s", dir);
+    must_fit_a_row(program, &ours);
     for (const char *const *at = program->argv; *at != NULL; at++) {
         opens |= strcmp(*at, "open") == 0;
         const char *word = *at, *name = strrchr(word, '/');

@@ -9,6 +9,7 @@
 
 #include "base/own.h"
 #include "tests/unit/doors/pool_bench.h"
+#include "tests/unit/doors/pool_rows.h"
 #include "tests/unit/doors/pool_shim.h"
 
 static char dir[64];
@@ -22,7 +23,10 @@ static struct fault why;
 static int script(const struct pool_program *program, struct pool_output *out)
 {
     *out = (struct pool_output){0};
+    struct tool_pool ours = {.group = ""};
     bool create = false;
+    snprintf(ours.directory, sizeof ours.directory, "%s", dir);
+    must_fit_a_row(program, &ours);
     for (const char *const *at = program->argv; *at != NULL; at++) {
         create |= strstr(*at, "/create-snapshot") != NULL;
         const char *word = *at, *name = strrchr(word, '/');

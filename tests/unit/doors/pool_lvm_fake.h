@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "tests/unit/doors/pool_bench.h"
+#include "tests/unit/doors/pool_rows.h"
 
 enum { FAKE_LVS = 64 };
 
@@ -194,7 +195,9 @@ static inline int fake_do(const char *const *argv, struct pool_output *out)
 
 static inline int fake_run(const struct pool_program *program, struct pool_output *out)
 {
+    static const struct tool_pool ours = {.group = "vg", .thin = "pool"};
     *out = (struct pool_output){0};
+    must_fit_a_row(program, &ours);
     if (lvm_fake.dead) {
         errno = EIO;
         return -1;

@@ -35,7 +35,7 @@ static void commands_fit_their_rows(void **state)
          true,
          false},
         {PROGRAM_LVCLONE,
-         {"lvm", "lvcreate", "--setactivationskip=n", "--activate=y", "--snapshot", "--type=thin",
+         {"lvm", "lvcreate", "--setactivationskip=n", "--activate=y", "--snapshot",
           "--name=vg-1/vm-a-root-snap", "--", "vg-1/vm-a-root"},
          true,
          false},
