@@ -59,7 +59,7 @@ static bool name_file(const struct runner_order *o, int program, char to[PATH_RO
 }
 
 /* Between fork and exec; it gets nothing of ours but its three descriptors. */
-static void become(const char *file, const char *const *argv, const int fds[3], int end)
+static void become(const char *file, const char **argv, const int fds[3], int end)
 {
     static char locale[] = "LC_ALL=C.UTF-8", path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     static char *const env[] = {locale, path, NULL};
@@ -69,6 +69,7 @@ static void become(const char *file, const char *const *argv, const int fds[3], 
     for (int i = 0; i < 3; i++)
         if (dup2(fds[i], i) < 0)
             _exit(NOT_STARTED);
+    argv[0] = file;
     if (chdir("/") == 0)
         execve(file, (char *const *)argv, env);
     tell_end(end, NOT_STARTED, errno);
@@ -86,7 +87,6 @@ static int start(struct runner *r, int program, const char **argv, const int fds
         return EAGAIN;
     if (!name_file(r->order, program, file))
         return ENAMETOOLONG;
-    argv[0] = file;
     pid_t pid = fork();
     if (pid == 0)
         become(file, argv, fds, end);
@@ -255,7 +255,7 @@ static void hear(struct runner *r)
 static void turn(struct runner *r)
 {
     struct pollfd p[1 + 2 * RUNNER_RUNS];
-    int64_t now = clock_ms(), next = now + 3600 * 1000;
+    int64_t now = clock_ms(), next = now + INT64_C(3600) * 1000;
     p[0] = (struct pollfd){r->line, POLLIN, 0};
     for (size_t i = 0; i < RUNNER_RUNS; i++) {
         const struct run *run = &r->run[i];

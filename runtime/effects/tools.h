@@ -24,8 +24,8 @@ struct tool_pool {
 };
 
 /* The row that this command fits, word for word, or -ERR_REFUSED. argv ends with NULL; its first word is the
- * last part of the row's file, or all of it. *values is written on success only. */
-int tool_match(const char *const *argv, struct tool_values *values);
+ * last part of the row's file, or all of it. *ret is written on success only. */
+int tool_match(const char *const *argv, struct tool_values *ret);
 /* Whether every value is the pool's own that must be. */
 bool tool_is_of(const struct tool_values *values, const struct tool_pool *pool);
 /* Whether a node below /dev is one that this pool's volumes have: /dev/GROUP/VOLUME, or a mapping of theirs.
