@@ -87,6 +87,9 @@ add_fuzz(qubes_xml actor_registry)
 add_fuzz(firewall_xml actor_registry)
 add_fuzz(device room_model)
 add_fuzz(xenstore_pci door_xenstore)
+add_fuzz(pciids door_pciids)
+add_fuzz(nodedev door_nodedev)
+add_fuzz(sysfs door_sysfs)
 
 # Measuring programs; run by hand, or by tests/bench/run.
 foreach(bench store qubes_xml read write restart start isolate pool)

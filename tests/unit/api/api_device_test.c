@@ -214,6 +214,39 @@ static void a_plan_is_the_bus_s_checks_behind_our_own(void **state)
     scene_close(&s);
 }
 
+/* One bulkhead.Release: the class of its refusal. */
+static void not_released(struct scene *s, const char *argument, const char *class)
+{
+    AUTO_TEXT call = TEXT_WITH_LIMIT(1000);
+    text_format(&call, "bulkhead.Release+%s dom0 name dom0", argument);
+    uint64_t conn = scene_call(s, call.at, "");
+    answer_devices(s, 0, "p020000");
+    assert_int_equal(s->asks, 1);
+    assert_true(scene_refused(s, conn, class));
+    scene_forget_asks(s);
+}
+
+static void a_device_goes_back_by_its_bus_and_the_answer_names_who_has_it(void **state)
+{
+    struct scene s;
+    struct bus_return m;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(4096);
+    (void)state;
+    scene_open(&s, 0);
+    not_released(&s, "dom0+_+_", "ProtocolError");
+    not_released(&s, "work+00_19.0", "ProtocolError");
+    not_released(&s, "dom0+00_19.0+usb", "ProtocolError");
+    uint64_t conn = scene_call(&s, "bulkhead.Release+dom0+00_19.0 dom0 name dom0", "");
+    answer_devices(&s, 0, "p020000");
+    assert_int_equal(s.ask[1].e.type, MESSAGE_bus_return);
+    assert_int_equal(bus_return_decode(&m, s.ask[1].e.body), 0);
+    assert_string_equal(m.port, "00_19.0");
+    bus_return_reply_encode(&body, &(struct bus_return_reply){.sbdf = "0000:00:19.0", .driver = "e1000e"});
+    scene_answer(&s, 1, 0, "", &body);
+    assert_true(scene_got(&s, conn, "0|0000:00:19.0 e1000e\n"));
+    scene_close(&s);
+}
+
 /* The detachment that was asked of the VM's process is forgotten again. */
 static void is_asked_to_detach(struct scene *s, const char *call)
 {
@@ -271,6 +304,7 @@ int main(void)
         cmocka_unit_test(attaching_is_refused_in_the_order_of_the_checks),
         cmocka_unit_test(what_passes_the_checks_is_asked_of_the_vms_process),
         cmocka_unit_test(a_plan_is_the_bus_s_checks_behind_our_own),
+        cmocka_unit_test(a_device_goes_back_by_its_bus_and_the_answer_names_who_has_it),
         cmocka_unit_test(detaching_looks_at_the_port_alone),
         cmocka_unit_test(a_domain_removed_while_its_bus_was_asked_is_not_found),
     };
