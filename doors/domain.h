@@ -60,8 +60,10 @@ struct domain_ops {
     int (*pm_suspend)(struct domain_door *door, const char *uuid, struct fault *why); /* to RAM */
     int (*pm_wakeup)(struct domain_door *door, const char *uuid, struct fault *why);
     /* Hot-plugs one device into the running domain, and takes it out again. For a driver that cannot, a PCI
-     * device (XML beginning with <hostdev) is written into the domain's metadata instead, as words in an
-     * element `attached`: "0000:c6:00.0" came after its start, "-0000:c6:00.0" went. Others: ERR_UNSUPPORTED.
+     * device or disk (XML beginning with <hostdev or <disk) is written into the domain's metadata instead, as
+     * words in an element `attached`: "0000:c6:00.0" or "disk:BACKEND:xvdi:r:disk:/dev/sda" came after its
+     * start,
+     * "-0000:c6:00.0" went. Others: ERR_UNSUPPORTED.
      */
     int (*attach)(struct domain_door *door, const char *uuid, const char *device_xml, struct fault *why);
     int (*detach)(struct domain_door *door, const char *uuid, const char *device_xml, struct fault *why);

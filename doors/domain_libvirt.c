@@ -166,7 +166,7 @@ static int stand_in(struct domain_door *door, const char *uuid, const char *xml,
 
 static bool stands_in(const struct domain_door *door, const char *xml)
 {
-    return !door->can->hotplug && strncmp(xml, "<hostdev ", 9) == 0;
+    return !door->can->hotplug && (strncmp(xml, "<hostdev ", 9) == 0 || strncmp(xml, "<disk ", 6) == 0);
 }
 
 static int libvirt_attach(struct domain_door *door, const char *uuid, const char *xml, struct fault *why)

@@ -9,8 +9,9 @@
 static const struct row {
     const char *name;
     uint32_t most;
+    bool rests;
 } rows[KINDS] = {
-#define KIND(name_, text_, most_, instance_) [KIND_##name_] = {text_, most_},
+#define KIND(name_, text_, most_, rests_, instance_) [KIND_##name_] = {text_, most_, rests_},
 #include "proto/who.def"
 };
 
@@ -27,6 +28,11 @@ uint32_t kind_most(unsigned kind)
 bool kind_is_single(unsigned kind)
 {
     return kind_most(kind) == 1;
+}
+
+bool kind_rests(unsigned kind)
+{
+    return kind < KINDS && rows[kind].rests;
 }
 
 bool address_is(struct address a, enum kind kind, uint32_t instance)

@@ -9,14 +9,14 @@
 #include "base/text.h"
 
 enum kind {
-#define KIND(name, text, most, instance) KIND_##name,
+#define KIND(name, text, most, rests, instance) KIND_##name,
 #include "proto/who.def"
     KINDS
 };
 
 /* One bit each, for the columns "who may send". */
 enum kind_bit {
-#define KIND(name, text, most, instance) BY_##name = 1 << KIND_##name,
+#define KIND(name, text, most, rests, instance) BY_##name = 1 << KIND_##name,
 #include "proto/who.def"
 };
 
@@ -34,6 +34,8 @@ enum { ADDRESS_TEXT = 32 };
 const char *kind_name(unsigned kind); /* "unknown" for a number that no row has */
 uint32_t kind_most(unsigned kind);    /* how many instances may exist; 0 for unknown */
 bool kind_is_single(unsigned kind);
+/* Whether its processes begin when they are asked for something, and end when nothing is left to do. */
+bool kind_rests(unsigned kind);
 
 bool address_is(struct address a, enum kind kind, uint32_t instance);
 bool address_equal(struct address a, struct address b);

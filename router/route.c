@@ -147,9 +147,10 @@ static struct box *receiver(struct route *r, struct box *source, const struct en
     box = box_make(r, envelope_to(e));
     if (box == NULL)
         return *why = ERR_NOMEM, NULL;
+    /* A process that is no VM's serves one VM's message after another's: it is of no generation. */
+    box->generation = box->key.kind == KIND_VM || box->key.kind == KIND_GUEST ? e->subject_generation : 0;
     box->woken = true;
-    box->generation = e->subject_generation;
-    r->ops.wake(r->ops.arg, box_address(box), e->subject_generation);
+    r->ops.wake(r->ops.arg, box_address(box), box->generation);
     return box;
 }
 

@@ -40,14 +40,21 @@ int connect_to(const char *path)
     return take_fd(&fd);
 }
 
+/* Dom0 has no process vm/0: what it exposes is read from its own database. */
+static const char *name_of(struct supervisor *s, const struct child *c)
+{
+    const struct child *vm = child_find(s, (struct address){KIND_VM, c->key.instance});
+    if (c->key.instance == 0)
+        return "dom0";
+    return vm != NULL && vm->generation == c->generation ? vm->title : NULL;
+}
+
 int guest_database(struct supervisor *s, const struct child *c)
 {
     char path[PATH_ROOM + 64];
-    const struct child *vm = child_find(s, (struct address){KIND_VM, c->key.instance});
-    const char *place = qubes_run(s);
-    if (c->key.kind != KIND_GUEST || vm == NULL || vm->generation != c->generation || place == NULL ||
-        !is_plain(vm->title))
+    const char *place = qubes_run(s), *name = c->key.kind == KIND_GUEST ? name_of(s, c) : NULL;
+    if (name == NULL || place == NULL || !is_plain(name))
         return -1;
-    snprintf(path, sizeof path, "%s/qubesdb.%s.sock", place, vm->title);
+    snprintf(path, sizeof path, "%s/qubesdb.%s.sock", place, name);
     return connect_to(path);
 }

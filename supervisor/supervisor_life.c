@@ -91,7 +91,7 @@ static void judge(struct supervisor *s, struct child *c)
         c->state = LIFE_ABSENT;
         return;
     }
-    if (child_retired(c) && !kind_is_single(c->key.kind) && c->key.kind != KIND_API) {
+    if (child_retired(c) && kind_rests(c->key.kind)) {
         rest(s, c);
         return;
     }

@@ -95,7 +95,7 @@ static void wake_owner(struct supervisor *s, const char *name)
     struct fault why;
     while (who.kind < KINDS && !span_is(kind, kind_name(who.kind)))
         who.kind++;
-    if (who.kind == KINDS || text_number(instance, 0, UINT32_MAX, &number) < 0 || kind_is_single(who.kind) ||
+    if (who.kind == KINDS || text_number(instance, 0, UINT32_MAX, &number) < 0 || !kind_rests(who.kind) ||
         read_note(s->notes, name, &generation, &record) < 0)
         return;
     who.instance = (uint32_t)number;

@@ -111,6 +111,8 @@ static void hello(void *at, struct out *out, uint64_t epoch, uint64_t last_corre
     EVENT(out, vm_tell, ((struct address){KIND_VM, EVERY_INSTANCE}), &nobody, NO_MESSAGE(vm_tell));
     EVENT(out, host_tell, ((struct address){KIND_HOST, EVERY_INSTANCE}), &nobody, NO_MESSAGE(host_tell));
     EVENT(out, bus_tell, ((struct address){KIND_DEVBUS_PCI, EVERY_INSTANCE}), &nobody, NO_MESSAGE(bus_tell));
+    EVENT(out, bus_tell, ((struct address){KIND_DEVBUS_BLOCK, EVERY_INSTANCE}), &nobody,
+          NO_MESSAGE(bus_tell));
     api_router_is_back(self, out);
 }
 

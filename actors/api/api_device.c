@@ -73,11 +73,18 @@ int api_do_deviceclass_list(struct api *self, struct out *out, const struct aske
     return 0;
 }
 
+/* Of whom nothing is to be had no bus is asked: it might be at rest itself. */
+static bool may_expose(const struct api *self, enum device_class class, const struct vm *backend)
+{
+    return class == DEVICE_pci ||
+           (backend != NULL && (vm_qid(backend) == 0 || !world_is_halted(&self->world, vm_qid(backend))));
+}
+
 /* The bus of a class, and who can expose its devices. */
 static bool find_bus(enum device_class class, uint32_t backend, struct address *bus)
 {
-    *bus = (struct address){KIND_DEVBUS_PCI, 0};
-    return class == DEVICE_pci && backend == 0;
+    *bus = (struct address){class == DEVICE_block ? KIND_DEVBUS_BLOCK : KIND_DEVBUS_PCI, 0};
+    return class == DEVICE_block || (class == DEVICE_pci && backend == 0);
 }
 
 int api_with_devices(struct api *self, struct out *out, const struct asked *q, enum device_class class,
@@ -95,7 +102,11 @@ int api_with_devices(struct api *self, struct out *out, const struct asked *q, e
         .generation = vm_generation(q->dest),
         .memory = TEXT_WITH_LIMIT(REQUEST_MAX + 1),
     };
-    if (!find_bus(class, backend, &like.to) || text_copy(m.port, sizeof m.port, port) < 0)
+    const struct vm *exposes = backend <= QID_MAX ? model_vm(self->model, backend) : NULL;
+    if (exposes != NULL)
+        like.context.subject = (struct subject){KIND_VM, backend, vm_generation(exposes)};
+    if (!find_bus(class, backend, &like.to) || !may_expose(self, class, exposes) ||
+        text_copy(m.port, sizeof m.port, port) < 0)
         return then(self, out, q, &none, reply, why); /* nobody has any, or no port has so long a name */
     text_append(&like.memory, q->request.argument);
     text_byte(&like.memory, '\0');

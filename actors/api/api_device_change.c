@@ -6,6 +6,7 @@
 
 #include "actors/api/api_inside.h"
 #include "model/device_interface.h"
+#include "model/device_offer.h"
 #include "model/plan_device.h"
 
 /* The operations' key: the class, a space, the argument. */
@@ -137,13 +138,12 @@ static int decide(const struct api *self, const struct asked *q, const struct wi
     return r;
 }
 
-/* A device's class decides which bus has it, and that who else acts: PCI so far. */
 int api_can_attach(enum device_class class, struct fault *why)
 {
-    if (class == DEVICE_pci)
+    if (class == DEVICE_pci || class == DEVICE_block)
         return 0;
     return fault_set(why, ERR_NOT_IMPLEMENTED,
-                     "this release attaches and detaches devices of class pci only");
+                     "this release attaches and detaches devices of classes pci and block only");
 }
 
 bool api_wish_option(const struct wish *w, const char *name)
@@ -191,13 +191,18 @@ static int ask_its_process(struct api *self, struct out *out, const struct asked
 int api_ask_attach(struct api *self, struct out *out, const struct asked *q, const struct device *device,
                    const struct text *name, struct span options, struct call *like)
 {
-    AUTO_TEXT shown = TEXT_WITH_LIMIT(REQUEST_MAX), body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    AUTO_TEXT shown = TEXT_WITH_LIMIT(REQUEST_MAX), body = TEXT_WITH_LIMIT(2 * BODY_PART_MAX);
+    const struct vm *backend = model_named(self->model, device->backend);
     struct vm_attach m = {.permissive = is_given(options, "permissive"),
                           .no_strict_reset = is_given(options, "no-strict-reset")};
     options_text(&shown, options);
     if (name->failed < 0 || shown.failed < 0 || text_copy(m.port, sizeof m.port, device->port) < 0 ||
-        text_copy(m.device_id, sizeof m.device_id, device->id) < 0)
+        text_copy(m.device_id, sizeof m.device_id, device->id) < 0 ||
+        text_copy(m.backend, sizeof m.backend, device->backend) < 0)
         return -ERR_TOO_BIG;
+    (void)text_copy(m.device_class, sizeof m.device_class, span_of(device_class_name(device->class)));
+    m.script = backend != NULL && device_has_script(&self->known, vm_qid(backend));
+    m.lines = options;
     m.device = text_span(name);
     m.options = text_span(&shown);
     vm_attach_encode(&body, &m);
@@ -268,8 +273,10 @@ int api_ask_detach(struct api *self, struct out *out, const struct asked *q, con
     AUTO_TEXT name = TEXT_WITH_LIMIT(2048), body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     struct vm_detach m = {.port = ""};
     device_port_text(&name, has);
-    if (name.failed < 0 || text_copy(m.port, sizeof m.port, has->port) < 0)
+    if (name.failed < 0 || text_copy(m.port, sizeof m.port, has->port) < 0 ||
+        text_copy(m.backend, sizeof m.backend, has->backend) < 0)
         return -ERR_TOO_BIG;
+    (void)text_copy(m.device_class, sizeof m.device_class, span_of(device_class_name(has->class)));
     m.device = text_span(&name);
     vm_detach_encode(&body, &m);
     return ask_its_process(self, out, q, MESSAGE_vm_detach, &body, NULL);

@@ -2,6 +2,7 @@
  * Device calls as clients of before 4.3 make them (admin-api-methods 9), where the house is told to serve
  * them: translated into assignments and ports. A PCI device's name is its address there, not its path; in
  * api. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,9 @@ static int add_old_device(struct line_list *lines, enum device_class class, cons
     if (class == DEVICE_pci)
         text_format(&line, " bus=%.2s device=%.2s function=%.1s libvirt_name=pci_0000_%.2s_%.2s_%.1s", name,
                     name + 3, name + 6, name, name + 3, name + 6);
+    if (class == DEVICE_block)
+        text_format(&line, " device_node=/dev/%s mode=%s size=%" PRIu64, name, d->read_only ? "r" : "w",
+                    d->size);
     text_add(&line, " description=");
     for (const char *c = d->description; *c != '\0'; c++)
         text_byte(&line, (char)(*c < ' ' || *c > '~' ? '?' : *c));
@@ -237,10 +241,12 @@ static int attach_check(const struct api *self, const struct asked *q, const str
     if (halted && !persistent)
         return fault_set(why, ERR_VM_NOT_RUNNING,
                          "'%s' does not run; only a persistent device can be attached", vm_name(q->dest));
-    bool there = span_is(backend, "dom0") && find_named(class, devices, name, found);
-    if (class == DEVICE_pci && !there && (!halted || span_is(backend, "dom0")))
+    bool is_pci = class == DEVICE_pci, may_have = !is_pci || span_is(backend, "dom0");
+    bool there = may_have && find_named(class, devices, name, found);
+    if (!there && (!halted || (is_pci && may_have)))
         return fault_plain(why,
-                           fault_set(why, ERR_QUBES, "there is no PCI device '%.*s'",
+                           fault_set(why, ERR_QUBES, "there is no %s device '%.*s'",
+                                     is_pci ? "PCI" : device_class_name(class),
                                      name.len > 100 ? 100 : (int)name.len, name.at != NULL ? name.at : ""));
     if (!halted && vm_qid(q->dest) == 0) {
         int r = device_attach_check(&self->known, class, 0, why);
@@ -279,8 +285,13 @@ int api_old_attach(struct api *self, struct out *out, const struct asked *q, str
                    struct fault *why)
 {
     enum device_class class;
+    struct span name, backend = span_split(q->request.argument, '+', &name);
+    const struct vm *exposes = model_named(self->model, backend);
     int r = served(self, q, &class, why);
-    return r < 0 ? r : with_all(self, out, q, attach, reply, why);
+    if (r < 0 || class == DEVICE_pci)
+        return r < 0 ? r : with_all(self, out, q, attach, reply, why);
+    return api_with_devices(self, out, q, class, exposes != NULL ? vm_qid(exposes) : QID_MAX,
+                            SPAN_LITERAL(""), attach, reply, why);
 }
 
 static int find_attached(const struct api *self, const struct asked *q, const struct wire_list *devices,

@@ -18,11 +18,15 @@ enum { GUEST_WRITES = 16 };
 
 enum guest_step { GUEST_WAITS, GUEST_DOOR, GUEST_READS, GUEST_TELLS };
 
+/* What is read besides what the guest calls for (guest_request's `what`): the devices that it exposes. */
+enum { GUEST_EXPOSES = 2 };
+
 /* One call, from the guest's asking to the answer. */
 struct guest_call {
     struct request request;
     enum guest_step step;
-    uint32_t what; /* of guest_request */
+    uint32_t what; /* of guest_request, or GUEST_EXPOSES */
+    bool changed;  /* GUEST_EXPOSES of our own: the database has said so */
     uint64_t tag;  /* of the question to registry */
 };
 
@@ -51,6 +55,10 @@ struct guest {
     enum guest_write_step writing;
     uint64_t write_tag; /* of the question to registry; then which writing the worker has in hand */
     bool behind;        /* more was pushed than could wait: all that a netvm is told is written anew */
+    bool exposes;       /* its bus has heard that it exposes devices */
+    bool expose_again;  /* once more, when there is room; expose_changed: for a change */
+    bool expose_changed;
+    size_t left_out; /* entries about devices that were skipped at the last look */
     /* The connection that hears of changes: */
     bool watches;
     uint64_t watch_again; /* how long until it is asked for anew */
@@ -79,7 +87,9 @@ struct guest_task {
     uint32_t what;
     uint32_t count;         /* WRITES_IT: entries, packed in `elements` */
     uint64_t number;        /* which writing it is */
-    struct wire_list words; /* into elements; whoever hears of the end frees that */
+    char name[32];          /* of the VM: EXPOSES */
+    size_t left_out;        /* EXPOSES: entries that say nothing of a device */
+    struct wire_list words; /* into elements; whoever hears of the end frees that. EXPOSES: device_items */
     struct text elements;
 };
 void guest_perform(void *doors, struct task *task);

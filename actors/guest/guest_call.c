@@ -10,8 +10,7 @@
 /* The supervisor answers at once; the worker's own deadline is shorter than this one. */
 #define DOOR_WITHIN (2 * SECONDS)
 #define READ_WITHIN (8 * SECONDS)
-
-static void next(struct guest *g, struct out *out);
+enum { EXPOSED_BYTES = 512 << 10 };
 
 static struct guest_call *in_step(struct guest *g, enum guest_step step)
 {
@@ -26,17 +25,20 @@ static void end(struct guest *g, struct out *out, struct guest_call *c, int r, c
     size_t i = (size_t)(c - g->call);
     if (r < 0)
         reply_error(out, &c->request, r, why);
+    else if (c->what == GUEST_EXPOSES)
+        ; /* answered with what was read */
     else if (c->request.type == MESSAGE_guest_updates)
         (void)REPLY(out, guest_updates, &c->request, NO_MESSAGE(guest_updates_reply));
     else
         (void)REPLY(out, guest_request, &c->request, NO_MESSAGE(guest_request_reply));
     memmove(c, c + 1, (g->calls - i - 1) * sizeof *c);
     g->calls--;
-    next(g, out);
+    guest_call_next(g, out);
+    guest_expose_next(g, out);
     guest_idle(g, out);
 }
 
-static struct guest_call *add(struct guest *g, struct out *out, const struct request *request)
+struct guest_call *guest_call_add(struct guest *g, struct out *out, const struct request *request)
 {
     if (g->calls == GUEST_CALLS) {
         reply_error(out, request, -ERR_BUSY, NULL);
@@ -48,7 +50,7 @@ static struct guest_call *add(struct guest *g, struct out *out, const struct req
 }
 
 /* One connection is asked for at a time. */
-static void next(struct guest *g, struct out *out)
+void guest_call_next(struct guest *g, struct out *out)
 {
     struct guest_call *c = in_step(g, GUEST_WAITS);
     if (c == NULL || in_step(g, GUEST_DOOR) != NULL || in_step(g, GUEST_READS) != NULL)
@@ -66,10 +68,10 @@ void guest_call_begin(struct guest *g, struct out *out, const struct request *re
         reply_error(out, request, -ERR_VM_NOT_RUNNING, &why);
         return;
     }
-    struct guest_call *c = add(g, out, request);
+    struct guest_call *c = guest_call_add(g, out, request);
     if (c != NULL)
         c->what = what;
-    next(g, out);
+    guest_call_next(g, out);
 }
 
 void guest_call_count(struct guest *g, struct out *out, const struct request *request, struct span payload)
@@ -82,7 +84,7 @@ void guest_call_count(struct guest *g, struct out *out, const struct request *re
         reply_error(out, request, -ERR_PROTOCOL, &why);
         return;
     }
-    struct guest_call *c = add(g, out, request);
+    struct guest_call *c = guest_call_add(g, out, request);
     if (c == NULL)
         return;
     c->step = GUEST_TELLS;
@@ -96,6 +98,11 @@ void guest_call_no_door(struct guest *g, struct out *out)
     out_timer(out, TIMER_DOOR, 0);
     if (c == NULL)
         return;
+    if (c->what == GUEST_EXPOSES) { /* without a database nothing is exposed */
+        guest_expose_read(g, out, c, NULL);
+        end(g, out, c, 0, NULL);
+        return;
+    }
     fault_set(&why, ERR_CLOSED, "no qubesdb-daemon serves this VM; is it still starting?");
     end(g, out, c, -ERR_CLOSED, &why);
 }
@@ -110,11 +117,14 @@ void guest_call_handed(struct guest *g, struct out *out, int fd)
         return;
     }
     out_timer(out, TIMER_DOOR, 0);
+    if (!g->watches) /* there is a database by now */
+        guest_watch_begin(g, out);
     c->step = GUEST_READS;
     t->task.deadline = out->now + READ_WITHIN;
     t->fd = fd;
     t->what = c->what;
-    t->elements = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    memcpy(t->name, g->name, sizeof t->name);
+    t->elements = TEXT_WITH_LIMIT(c->what == GUEST_EXPOSES ? EXPOSED_BYTES : BODY_PART_MAX);
     out_task(out, &t->task);
 }
 
@@ -136,9 +146,12 @@ void guest_call_read(struct guest *g, struct out *out, const struct done *d)
         end(g, out, c, -ERR_TIMEOUT, &late);
     } else if (c != NULL && t->task.r < 0) {
         end(g, out, c, t->task.r, &t->task.why);
+    } else if (c != NULL && c->what == GUEST_EXPOSES) {
+        guest_expose_read(g, out, c, t);
+        end(g, out, c, 0, NULL);
     } else if (c != NULL) {
         tell(g, out, c, t);
-        next(g, out);
+        guest_call_next(g, out);
     }
     if (t != NULL)
         text_free(&t->elements);

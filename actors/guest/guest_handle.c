@@ -4,6 +4,7 @@
 #include "actors/guest/guest.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "actors/guest/guest_inside.h"
 
@@ -38,15 +39,26 @@ static int read_note(struct guest *g, struct span note)
     return 0;
 }
 
+/* Its VM has ended; dom0, which does not, has no database that could change. */
+static bool may_rest(const struct guest *g)
+{
+    return !g->open || (g->subject.instance == 0 && !g->watches);
+}
+
 static int begin(void *self, struct out *out, const struct life *life)
 {
     struct guest *g = self;
     g->subject = (struct subject){KIND_VM, life->self.instance, life->generation};
+    if (life->self.instance == 0) { /* dom0 runs always, and nobody writes its database but itself */
+        g->open = g->bare = true;
+        strcpy(g->name, "dom0");
+    }
     if (life->note.len > 0 && read_note(g, life->note) < 0)
         log_line(LOG_WARN, "the note is not one of mine: the VM's process says what is");
     if (g->open)
         out_title(out, g->name);
-    else
+    g->exposes = g->open; /* as far as anybody knows */
+    if (may_rest(g))
         out_timer(out, TIMER_RETIRE, out->now + LINGER);
     out_ready(out);
     guest_watch_begin(g, out);
@@ -57,7 +69,7 @@ static int begin(void *self, struct out *out, const struct life *life)
 
 void guest_idle(struct guest *g, struct out *out)
 {
-    if (!g->open && g->calls == 0 && g->writes == 0)
+    if (may_rest(g) && g->calls == 0 && g->writes == 0)
         out_timer(out, TIMER_RETIRE, out->now + LINGER);
 }
 
@@ -83,6 +95,7 @@ static void on_guest_close(struct guest *g, struct out *out, const struct envelo
     struct request request = request_of(e);
     (void)m;
     g->open = false;
+    guest_expose_over(g, out);
     write_note(g, out);
     guest_write_drop(g, out);
     guest_idle(g, out);
@@ -127,6 +140,21 @@ static void on_guest_write(struct guest *g, struct out *out, const struct envelo
     guest_write_pushed(g, out, m);
 }
 
+static void on_guest_devices(struct guest *g, struct out *out, const struct envelope *e,
+                             const struct guest_devices *m)
+{
+    struct request request = request_of(e);
+    (void)m;
+    guest_expose_asked(g, out, &request);
+}
+
+static void on_guest_tell(struct guest *g, struct out *out, const struct envelope *e,
+                          const struct guest_tell *m)
+{
+    (void)e, (void)m;
+    guest_expose_look(g, out, false);
+}
+
 void guest_handed(struct guest *g, struct out *out, enum guest_door door, int fd)
 {
     if (door == GUEST_DOOR_WATCH)
@@ -164,9 +192,9 @@ static void done(void *self, struct out *out, const struct done *d)
 
 static void retire_if_idle(struct guest *g, struct out *out)
 {
-    if (!g->open && g->calls == 0 && g->writes == 0)
+    if (may_rest(g) && g->calls == 0 && g->writes == 0)
         out_retire(out);
-    out_timer(out, TIMER_RETIRE, g->open ? 0 : out->now + LINGER);
+    out_timer(out, TIMER_RETIRE, may_rest(g) ? out->now + LINGER : 0);
 }
 
 static void timer(void *self, struct out *out, uint64_t number)

@@ -42,6 +42,20 @@ void guest_write_end(struct guest *g);
 /* On the worker: may block until its own deadline. */
 void guest_write_perform(struct guest_task *t);
 
+/* guest_expose.c: the devices that the guest exposes; a bus asks, or is told. */
+void guest_expose_asked(struct guest *g, struct out *out, const struct request *request);
+void guest_expose_look(struct guest *g, struct out *out, bool changed);
+void guest_expose_next(struct guest *g, struct out *out); /* what waited for room */
+void guest_expose_read(struct guest *g, struct out *out, const struct guest_call *c,
+                       const struct guest_task *t);
+void guest_expose_over(struct guest *g, struct out *out);
+/* On the worker: may block until its own deadline. */
+int guest_expose_perform(struct guest_task *t, uint64_t deadline);
+
+/* guest_call.c: a reading that waits for its turn; NULL: there are too many, and who asked was told. */
+struct guest_call *guest_call_add(struct guest *g, struct out *out, const struct request *request);
+void guest_call_next(struct guest *g, struct out *out);
+
 /* guest_handle.c: nothing is left to do for a guest that is not there. */
 void guest_idle(struct guest *g, struct out *out);
 

@@ -96,6 +96,10 @@ void guest_perform(void *doors, struct task *task)
         guest_write_perform(t);
         return;
     }
+    if (t->what == GUEST_EXPOSES) {
+        task->r = guest_expose_perform(t, deadline);
+        return;
+    }
     task->r = qubesdb_new(t->fd, &q);
     if (task->r == 0 && t->what == 0)
         task->r = qubesdb_multiread(q, "/features-request/", deadline, take_word, &all, &task->why);

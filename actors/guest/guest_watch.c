@@ -57,6 +57,7 @@ void guest_fired(struct guest *g, struct out *out, const char *path)
     for (size_t i = 0; i < COUNT(watched) && g->open; i++) {
         if (!covers(watched[i], path))
             continue;
+        guest_expose_look(g, out, true);
         if (g->untold == NULL && may_tell(g, out->now)) {
             tell(g, out, watched[i], path);
         } else if (g->untold == NULL) {
@@ -93,6 +94,7 @@ void guest_watch_came(struct guest *g, struct out *out, bool there)
     g->watches = there;
     if (there) {
         g->watch_again = 0;
+        guest_expose_look(g, out, false);
         return;
     }
     g->watch_again = g->watch_again == 0           ? AGAIN_FIRST

@@ -208,6 +208,10 @@ void claims_go_on(struct registry *r, struct out *out);
 bool claims_release(struct registry *r, const struct request *request, bool *lived); /* false: of no VM */
 void claims_end(struct registry *r);
 
+/* registry_device.c: assigned devices; one that has come. */
+void registry_device_came(struct registry *r, struct out *out, const struct envelope *e,
+                          const struct device_came *m);
+
 /* registry_chore.c: what registry does by itself. */
 /* A release, answered at once or when the disposable is removed. */
 void chore_life_ended(struct registry *r, struct out *out, const struct request *request, uint32_t after,
@@ -361,6 +365,7 @@ void expiry_look(struct registry *r, struct out *out);
 /* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
  */
 /* registry_domain.c: the part of it that only the domain's XML needs. */
+void view_devices(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory);
 void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory);
 /* Who lives by this VM's screen and sound now: costs a look at every VM. */
 void view_users(struct registry *r, uint32_t qid, struct vm_view *view);

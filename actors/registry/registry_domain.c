@@ -10,8 +10,6 @@
 #include "model/device_wire.h"
 
 /* As the view's list (proto/record.def). */
-enum { VIEW_DEVICES = 64 };
-
 /* A feature along the template chain. A value that does not fit refuses the start rather than be cut. */
 static bool feature(struct registry *r, struct vm_view *view, uint32_t qid, const char *name, char *to,
                     size_t size)
@@ -110,40 +108,6 @@ void view_users(struct registry *r, uint32_t qid, struct vm_view *view)
     }
 }
 
-/* Any text that is not empty counts, even "False" (devbus-pci 7). */
-static bool has_option(struct span lines, const char *name)
-{
-    struct span key, value;
-    while (assignment_option(&lines, &key, &value))
-        if (span_is(key, name))
-            return value.len > 0;
-    return false;
-}
-
-static void add_devices(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory)
-{
-    const struct item *at = model_items(r->model, qid, CHANGE_DEVICE);
-    struct span s0ix;
-    struct assignment a;
-    unsigned count = 0;
-    for (; at != NULL && count < VIEW_DEVICES; at = at->next) {
-        struct view_device d = {.backend = ""};
-        if (assignment_read((struct span){at->key, at->key_len}, (struct span){at->value, at->value_len},
-                            &a) < 0 ||
-            a.device.class != DEVICE_pci || text_copy(d.backend, sizeof d.backend, a.device.backend) < 0 ||
-            text_copy(d.port, sizeof d.port, a.device.port) < 0 ||
-            text_copy(d.device_id, sizeof d.device_id, a.device.id) < 0)
-            continue;
-        d.required = a.mode == DEVICE_MODE_REQUIRED;
-        d.permissive = has_option(a.options, "permissive");
-        d.no_strict_reset = has_option(a.options, "no-strict-reset");
-        view_device_add(&view->devices, &memory->devices, &d);
-        count++;
-    }
-    view->s0ix =
-        ask_feature(&r->known, 0, CHAIN_OWN, SPAN_LITERAL("suspend-s0ix"), &s0ix) == 1 && s0ix.len > 0;
-}
-
 void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory)
 {
     struct span e820;
@@ -151,7 +115,7 @@ void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct 
     view->memory_hotplug = ask_memory_hotplug(&r->known, qid);
     view->has_pci = ask_has_pci(&r->known, qid);
     view->e820_host = found != 1 || e820.len > 0;
-    add_devices(r, qid, view, memory);
+    view_devices(r, qid, view, memory);
     if (strcmp(view->virt_mode, "hvm") == 0)
         add_hvm(r, qid, view, memory);
 }

@@ -45,6 +45,7 @@ enum vm_errand {
     ERRAND_HOST,
     ERRAND_PRELOAD,
     ERRAND_RESIZE,
+    ERRAND_WISHES,
     ERRANDS
 };
 
@@ -210,6 +211,7 @@ void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result)
 void vm_attach_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_detach_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result);
+void vm_wishes_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_host_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_resize_step(struct vm *vm, struct out *out, const struct vm_result *result);
 void vm_preload_step(struct vm *vm, struct out *out, const struct vm_result *result);
@@ -265,6 +267,10 @@ void vm_start_with_devices(struct vm *vm, struct out *out);
 void vm_device_start(struct vm *vm, struct out *out);
 void vm_device_start_step(struct vm *vm, struct out *out, const struct vm_result *result);
 
+/* ---- vm_device_wish.c ---- */
+/* Puts behind what waits already what nobody asked for and is done all the same; the plug moves. */
+void vm_device_queue(struct vm *vm, enum vm_errand errand, struct vm_plug *plug);
+
 /* ---- vm_device.c ---- */
 /* A bus that has just died is asked again soon: true, and whoever asked waits on. */
 bool vm_device_again(struct vm *vm, struct out *out, const struct vm_result *result, vm_device_ask *ask);
@@ -279,6 +285,8 @@ void vm_device_end(struct vm *vm);
 /* From malloc; NULL: no memory. */
 struct vm_plug *vm_plug_of_attach(const struct vm_attach *m);
 struct vm_plug *vm_plug_of_detach(const struct vm_detach *m);
+struct vm_plug *vm_plug_of_offer(const struct view_device *v);
+struct vm_plug *vm_plug_of_lose(const struct vm_lose *m);
 
 /* While nothing is known for certain: whether the note speaks of a life that may go on or begin. */
 bool vm_may_live(const struct vm *vm);

@@ -133,6 +133,7 @@ static void core_timer(void *self, struct out *out, uint64_t timer)
     if (timer == TIMER_DEVICE)
         vm_device_timer(vm, out);
     vm->devices.tell_wanted = vm->devices.tell_wanted || timer == TIMER_TELL;
+    vm->devices.block_wanted = vm->devices.block_wanted || timer == TIMER_TELL;
     if (timer == TIMER_AGAIN) {
         vm->again_at = 0;
         vm->look_wanted = true;

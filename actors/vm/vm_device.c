@@ -1,67 +1,126 @@
 /* SPDX-License-Identifier: MIT
- * Devices that come to a VM that runs, and leave it (devbus-pci 7, 10; devices 8). The bus looks, binds and
- * confirms; libvirt's part is done here. Every step may be repeated: after a crash the same operation goes on
- * where it was. */
-#include "actors/vm/vm_device.h"
+ * Devices that come to a VM that runs, and leave it (devbus-pci 7, 10; devbus-block 5 to 8; devices 8): what
+ * attaching and detaching share. The bus looks, binds and confirms; libvirt's part is done here. Every step
+ * may be repeated: after a crash the same operation goes on where it was. */
+#include "actors/vm/vm_device_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "actors/vm/vm.h"
 #include "base/log.h"
+#include "base/own.h"
 
-enum { ATTACH_PREPARE = 1, ATTACH_PLUG, ATTACH_CONFIRM, ATTACH_UNDO };
-enum { DETACH_PART = 1, DETACH_GUEST, DETACH_UNPLUG, DETACH_CONFIRM };
-enum { BUS_SECONDS = 50, GUEST_SECONDS = 15, AGAIN_MOST = 20 };
+enum { AGAIN_MOST = 20 };
 #define AGAIN_AFTER (250 * MILLISECONDS)
 #define TELL_AFTER  (1 * SECONDS)
 /* As long as a call of a process that is dead may still be done. */
 #define SETTLES_AFTER (5 * SECONDS)
-#define BUS           ((struct address){KIND_DEVBUS_PCI, 0})
 
 /* ---- what is asked ---- */
 
 void vm_plug_free(struct vm_plug *plug)
 {
-    if (plug != NULL)
+    if (plug != NULL) {
         free(plug->options);
+        free(plug->lines);
+    }
     free(plug);
 }
 
-static bool take_text(char *to, size_t size, struct span from)
+static char *text_of(struct span from)
 {
-    return text_copy(to, size, from) == 0;
+    char *to = calloc(1, from.len + 1);
+    if (to != NULL && from.len > 0)
+        memcpy(to, from.at, from.len);
+    return to;
+}
+
+static struct vm_plug *plug_new(struct span device, const char *class, const char *backend, const char *port)
+{
+    struct vm_plug *p = calloc(1, sizeof *p);
+    if (p == NULL || text_copy(p->device, sizeof p->device, device) < 0) {
+        free(p);
+        return NULL;
+    }
+    p->is_block = strcmp(class, "block") == 0;
+    (void)text_copy(p->device_class, sizeof p->device_class, span_of(class));
+    (void)text_copy(p->backend, sizeof p->backend, span_of(backend));
+    (void)text_copy(p->port, sizeof p->port, span_of(port));
+    return p;
+}
+
+/* Freed, and NULL, when there was no memory for what it is to have. */
+static struct vm_plug *complete(struct vm_plug *p)
+{
+    if (p->options != NULL && p->lines != NULL)
+        return p;
+    vm_plug_free(p);
+    return NULL;
 }
 
 struct vm_plug *vm_plug_of_attach(const struct vm_attach *m)
 {
-    struct vm_plug *p = calloc(1, sizeof *p);
-    char *options = p == NULL ? NULL : calloc(1, m->options.len + 1);
-    if (options == NULL || !take_text(p->device, sizeof p->device, m->device)) {
-        free(options);
-        free(p);
+    struct vm_plug *p = plug_new(m->device, m->device_class, m->backend, m->port);
+    if (p == NULL)
         return NULL;
-    }
-    if (m->options.len > 0)
-        memcpy(options, m->options.at, m->options.len);
-    p->options = options;
-    memcpy(p->port, m->port, sizeof p->port);
+    p->options = text_of(m->options);
+    p->lines = text_of(m->lines);
     memcpy(p->device_id, m->device_id, sizeof p->device_id);
     p->permissive = m->permissive != 0;
     p->no_strict_reset = m->no_strict_reset != 0;
-    return p;
+    p->script = m->script != 0;
+    return complete(p);
 }
 
 struct vm_plug *vm_plug_of_detach(const struct vm_detach *m)
 {
-    struct vm_plug *p = calloc(1, sizeof *p);
-    if (p == NULL || !take_text(p->device, sizeof p->device, m->device)) {
-        free(p);
+    return plug_new(m->device, m->device_class, m->backend, m->port);
+}
+
+struct vm_plug *vm_plug_of_offer(const struct view_device *v)
+{
+    AUTO_TEXT device = TEXT_WITH_LIMIT(2048);
+    text_format(&device, "%s:%s:%s", v->backend, v->port, v->device_id);
+    struct vm_plug *p = plug_new(text_span(&device), v->device_class, v->backend, v->port);
+    if (p == NULL)
         return NULL;
-    }
-    memcpy(p->port, m->port, sizeof p->port);
+    p->options = text_of(SPAN_LITERAL(""));
+    p->lines = text_of(v->options);
+    memcpy(p->device_id, v->device_id, sizeof p->device_id);
+    p->script = v->script != 0;
+    p->is_own = true;
+    return complete(p);
+}
+
+struct vm_plug *vm_plug_of_lose(const struct vm_lose *m)
+{
+    AUTO_TEXT device = TEXT_WITH_LIMIT(512);
+    text_format(&device, "%s:%s", m->backend, m->port);
+    struct vm_plug *p = plug_new(text_span(&device), m->device_class, m->backend, m->port);
+    if (p != NULL)
+        p->is_own = true;
     return p;
+}
+
+void vm_plug_block(const struct vm_plug *plug, struct vm_block *b)
+{
+    *b = (struct vm_block){.script = plug->script};
+    memcpy(b->backend, plug->backend, sizeof b->backend);
+    memcpy(b->port, plug->port, sizeof b->port);
+    if (plug->lines != NULL)
+        vm_block_options(b, span_of(plug->lines));
+}
+
+struct address vm_device_bus(bool is_block)
+{
+    return (struct address){is_block ? KIND_DEVBUS_BLOCK : KIND_DEVBUS_PCI, 0};
+}
+
+const char *vm_device_event(const struct vm *vm, const char *prefix, char name[VM_EVENT_NAME])
+{
+    snprintf(name, VM_EVENT_NAME, "%s%s", prefix, vm->job.plug->device_class);
+    return name;
 }
 
 struct vm_pci vm_device_address(const char *sbdf, bool permissive, bool no_strict_reset, bool s0ix)
@@ -92,7 +151,8 @@ bool vm_device_again(struct vm *vm, struct out *out, const struct vm_result *res
 void vm_device_timer(struct vm *vm, struct out *out)
 {
     vm_device_ask *ask = vm->devices.again;
-    bool waits = vm->errand == ERRAND_START || vm->errand == ERRAND_ATTACH || vm->errand == ERRAND_DETACH;
+    bool waits = vm->errand == ERRAND_START || vm->errand == ERRAND_ATTACH || vm->errand == ERRAND_DETACH ||
+                 vm->errand == ERRAND_WISHES;
     vm->devices.again = NULL;
     if (ask != NULL && waits && vm->asked == 0)
         ask(vm, out);
@@ -112,16 +172,16 @@ void vm_device_remember(struct vm *vm, struct out *out)
     d->left_said = vm_has_said(vm);
 }
 
-/* Whether this very operation had come that far before a crash. */
-static bool was_left_at(const struct vm *vm, enum vm_step step)
+bool vm_device_was_left_at(const struct vm *vm, enum vm_step step)
 {
     const struct op_id *op = &vm->job.request.context.op, *left = &vm->devices.left_op;
-    return vm->devices.left == step && op->high == left->high && op->low == left->low;
+    bool is_own = vm->job.plug != NULL && vm->job.plug->is_own; /* it has no number */
+    return !is_own && vm->devices.left == step && op->high == left->high && op->low == left->low;
 }
 
-static bool is_resumed(const struct vm *vm)
+bool vm_device_is_resumed(const struct vm *vm)
 {
-    return was_left_at(vm, STEP_PLUGGING) || was_left_at(vm, STEP_PLUGGED);
+    return vm_device_was_left_at(vm, STEP_PLUGGING) || vm_device_was_left_at(vm, STEP_PLUGGED);
 }
 
 void vm_device_over(struct vm *vm, struct out *out)
@@ -130,7 +190,11 @@ void vm_device_over(struct vm *vm, struct out *out)
     vm->devices.boots = 0;
     vm->devices.tell_wanted = false;
     out_timer(out, TIMER_TELL, 0);
-    (void)EVENT(out, bus_has, BUS, &context, (&(struct bus_has){.over = 1}));
+    (void)EVENT(out, bus_has, vm_device_bus(false), &context, (&(struct bus_has){.over = 1}));
+    if (vm->devices.block_told || vm->devices.blocks > 0)
+        (void)EVENT(out, bus_has, vm_device_bus(true), &context, (&(struct bus_has){.over = 1}));
+    vm->devices.block_told = vm->devices.block_wanted = vm->devices.wishes_wanted = false;
+    vm->devices.blocks = 0;
 }
 
 void vm_device_end(struct vm *vm)
@@ -143,8 +207,11 @@ void vm_device_end(struct vm *vm)
 
 /* ---- what both share ---- */
 
-static void end(struct vm *vm, struct out *out, int r, const struct fault *why)
+void vm_device_ends(struct vm *vm, struct out *out, int r, const struct fault *why)
 {
+    if (r < 0 && vm->job.plug->is_own)
+        log_line(LOG_WARN, "%s, which comes or goes by itself: %s", vm->job.plug->device,
+                 why != NULL ? why->text : err_text((enum err) - r));
     vm->devices.left = STEP_NONE;
     vm->devices.undoing = false;
     vm_note_step(vm, out, STEP_LIVING);
@@ -154,8 +221,11 @@ static void end(struct vm *vm, struct out *out, int r, const struct fault *why)
 /* Says it once, however often this operation begins. */
 static void announce(struct vm *vm, struct out *out, const struct vm_event *event)
 {
-    bool said = was_left_at(vm, STEP_PLUGGING) && vm->devices.left_said;
+    bool said = vm_device_was_left_at(vm, STEP_PLUGGED) ||
+                (vm_device_was_left_at(vm, STEP_PLUGGING) && vm->devices.left_said);
     vm_note_step(vm, out, STEP_PLUGGING);
+    if (vm->job.plug->is_own)
+        return;
     if (!said) {
         (void)vm_say(vm, out, event, 1);
         return;
@@ -164,11 +234,9 @@ static void announce(struct vm *vm, struct out *out, const struct vm_event *even
     vm_note_again(vm, out);
 }
 
-/* It is so: subscribers hear it, and whoever asked. The note stays, for an answer that is lost with this
- * process. */
-static void conclude(struct vm *vm, struct out *out, const struct vm_event *event)
+void vm_device_conclude(struct vm *vm, struct out *out, const struct vm_event *event)
 {
-    bool said = was_left_at(vm, STEP_PLUGGED) && vm->devices.left_said;
+    bool said = vm_device_was_left_at(vm, STEP_PLUGGED) && vm->devices.left_said;
     vm_note_step(vm, out, STEP_PLUGGED);
     if (!said)
         (void)vm_say(vm, out, event, 1);
@@ -184,108 +252,23 @@ static int must_live(const struct vm *vm, struct fault *why)
     return fault_set(why, ERR_VM_NOT_RUNNING, "%s is not running", vm->view.name);
 }
 
-static void confirm(struct vm *vm, struct out *out)
+void vm_device_confirm(struct vm *vm, struct out *out)
 {
-    struct context context = vm_context(vm, out, BUS_SECONDS);
+    struct context context = vm_context(vm, out, VM_BUS_SECONDS);
+    const struct vm_plug *p = vm->job.plug;
     struct bus_confirm m = {.present = vm->errand == ERRAND_ATTACH,
-                            .domid = vm->seen.domid < 0 ? 0 : (uint32_t)vm->seen.domid};
-    memcpy(m.sbdf, vm->job.plug->sbdf, sizeof m.sbdf);
-    vm_progress(vm, out, &vm->job, BUS_SECONDS);
-    ASK(out, bus_confirm, BUS, &context, vm_ask_tag(vm), &m);
-}
-
-/* ---- attaching ---- */
-
-static struct vm_event attach_event(const struct vm *vm, const char *name)
-{
-    const struct vm_plug *p = vm->job.plug;
-    return (struct vm_event){.name = name, .key = {"device", "options"}, .value = {p->device, p->options}};
-}
-
-static void prepare(struct vm *vm, struct out *out)
-{
-    struct context context = vm_context(vm, out, BUS_SECONDS);
-    const struct vm_plug *p = vm->job.plug;
-    struct bus_prepare m = {.purpose = 0, .no_strict_reset = p->no_strict_reset};
-    m.again = is_resumed(vm) || vm->devices.tries > 0;
+                            .domid = vm->seen.domid < 0 ? 0 : (uint32_t)vm->seen.domid,
+                            .options = span_of(p->lines != NULL ? p->lines : "")};
+    memcpy(m.sbdf, p->sbdf, sizeof m.sbdf);
     memcpy(m.name, vm->view.name, sizeof m.name);
+    memcpy(m.backend, p->backend, sizeof m.backend);
     memcpy(m.port, p->port, sizeof m.port);
     memcpy(m.device_id, p->device_id, sizeof m.device_id);
-    vm_progress(vm, out, &vm->job, BUS_SECONDS);
-    ASK(out, bus_prepare, BUS, &context, vm_ask_tag(vm), &m);
+    vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
+    ASK(out, bus_confirm, vm_device_bus(p->is_block), &context, vm_ask_tag(vm), &m);
 }
 
-static void release(struct vm *vm, struct out *out)
-{
-    struct context context = vm_context(vm, out, 0);
-    struct bus_release m = {.sbdf = ""};
-    memcpy(m.sbdf, vm->job.plug->sbdf, sizeof m.sbdf);
-    if (m.sbdf[0] != '\0')
-        (void)EVENT(out, bus_release, BUS, &context, &m);
-}
-
-/* Where nobody knows what libvirt has done, a look will tell the bus; it holds the device until then. */
-static void attach_fails(struct vm *vm, struct out *out, int r, const struct fault *why)
-{
-    if (vm_is_uncertain(r))
-        vm->devices.tell_wanted = true;
-    else
-        release(vm, out);
-    end(vm, out, r, why);
-}
-
-static void task(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step)
-{
-    struct fault why;
-    vm->step = step;
-    int r = vm_task_begin(vm, out, what, &why);
-    if (r < 0 && vm->errand == ERRAND_ATTACH)
-        attach_fails(vm, out, r, &why);
-    else if (r < 0)
-        end(vm, out, r, &why);
-}
-
-static void prepared(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct bus_prepare_reply m;
-    struct fault why;
-    int r = bus_prepare_reply_decode(&m, result->e->body);
-    if (r == 0)
-        memcpy(vm->job.plug->sbdf, m.sbdf, sizeof m.sbdf);
-    if (vm->kill_wanted)
-        r = fault_set(&why, ERR_CANCELLED, "the VM is being killed");
-    if (r < 0)
-        attach_fails(vm, out, r, &why);
-    else
-        task(vm, out, VM_PLUG_TASK, ATTACH_PLUG);
-}
-
-/* libvirt said yes, and the hypervisor's own store does not show it: nothing is left half done. */
-static void undo(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    vm->devices.failure = result->why;
-    vm->devices.failure.code = (enum err) - result->r;
-    task(vm, out, VM_UNPLUG_TASK, ATTACH_UNDO);
-}
-
-static void attach_failed(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct fault why = vm->devices.failure;
-    if (vm->step == ATTACH_PREPARE && vm_device_again(vm, out, result, prepare))
-        return;
-    if (vm->step == ATTACH_CONFIRM && vm_device_again(vm, out, result, confirm))
-        return;
-    if (vm->step == ATTACH_CONFIRM)
-        undo(vm, out, result);
-    else if (vm->step == ATTACH_UNDO)
-        attach_fails(vm, out, -ERR_TIMEOUT, &why);
-    else
-        attach_fails(vm, out, result->r, &result->why);
-}
-
-/* What attachment and detachment begin with, told by `event`. False: the errand has ended, also because an
- * earlier incarnation did all of it but say `did`. */
-static bool plug_begins(struct vm *vm, struct out *out, struct vm_event event, const char *did)
+bool vm_device_begins(struct vm *vm, struct out *out, struct vm_event event, const char *did)
 {
     struct fault why;
     int r = must_live(vm, &why);
@@ -294,161 +277,15 @@ static bool plug_begins(struct vm *vm, struct out *out, struct vm_event event, c
         vm_errand_end(vm, out, r, &why);
         return false;
     }
-    if (was_left_at(vm, STEP_PLUGGED)) {
+    /* How a disk came is seen in the domain: it goes that way once more, where nothing is left to do. */
+    bool must_look = vm->job.plug->is_block && vm->errand == ERRAND_ATTACH && !vm->devices.left_said;
+    if (vm_device_was_left_at(vm, STEP_PLUGGED) && !must_look) {
         event.name = did;
-        conclude(vm, out, &event);
+        vm_device_conclude(vm, out, &event);
         return false;
     }
     announce(vm, out, &event);
     return true;
-}
-
-static void attach_begin(struct vm *vm, struct out *out)
-{
-    struct fault why;
-    if (!plug_begins(vm, out, attach_event(vm, "device-pre-attach:pci"), "device-attach:pci"))
-        return;
-    if (strcmp(vm->view.virt_mode, "pvh") == 0) {
-        int r = fault_set(&why, ERR_QUBES, "Can't attach PCI device to VM in pvh mode");
-        end(vm, out, r, &why);
-        return;
-    }
-    vm->step = ATTACH_PREPARE;
-    prepare(vm, out);
-}
-
-static void attach_goes_on(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct vm_event event = attach_event(vm, "device-attach:pci");
-    struct fault why = vm->devices.failure;
-    switch (vm->step) {
-    case ATTACH_PREPARE:
-        prepared(vm, out, result);
-        break;
-    case ATTACH_PLUG:
-        vm->step = ATTACH_CONFIRM;
-        confirm(vm, out);
-        break;
-    case ATTACH_CONFIRM:
-        conclude(vm, out, &event);
-        break;
-    case ATTACH_UNDO:
-        release(vm, out);
-        end(vm, out, -(int)why.code, &why);
-        break;
-    }
-}
-
-void vm_attach_step(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    if (result == NULL)
-        attach_begin(vm, out);
-    else if (result->r < 0)
-        attach_failed(vm, out, result);
-    else
-        attach_goes_on(vm, out, result);
-}
-
-/* ---- detaching ---- */
-
-static struct vm_event detach_event(const struct vm *vm, const char *name)
-{
-    return (struct vm_event){.name = name, .key = {"port"}, .value = {vm->job.plug->device}};
-}
-
-static void part(struct vm *vm, struct out *out)
-{
-    struct context context = vm_context(vm, out, BUS_SECONDS);
-    struct bus_part m = {.domid = vm->seen.domid < 0 ? 0 : (uint32_t)vm->seen.domid};
-    memcpy(m.port, vm->job.plug->port, sizeof m.port);
-    vm_progress(vm, out, &vm->job, BUS_SECONDS);
-    ASK(out, bus_part, BUS, &context, vm_ask_tag(vm), &m);
-}
-
-/* The guest lets go of it first, if it listens: some seconds, and then it goes all the same. */
-static void ask_guest(struct vm *vm, struct out *out, const char *address)
-{
-    struct context context = vm_context(vm, out, GUEST_SECONDS);
-    struct service m = {.service = "qubes.DetachPciDevice",
-                        .user = "root",
-                        .seconds = GUEST_SECONDS - 3,
-                        .connect_seconds = GUEST_SECONDS - 5,
-                        .input = span_of(address)};
-    vm->step = DETACH_GUEST;
-    vm_progress(vm, out, &vm->job, GUEST_SECONDS);
-    ASK(out, service, ((struct address){KIND_LAUNCHER, 0}), &context, vm_ask_tag(vm), &m);
-}
-
-static void parted(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct bus_part_reply m;
-    struct fault why = {0};
-    int r = bus_part_reply_decode(&m, result->e->body);
-    if (r < 0) {
-        end(vm, out, r, &why);
-        return;
-    }
-    memcpy(vm->job.plug->sbdf, m.sbdf, sizeof m.sbdf);
-    bool listens = vm->view.qrexec != 0 && m.guest[0] != '\0' && vm->seen.state == VIRT_RUNNING;
-    if (listens)
-        ask_guest(vm, out, m.guest);
-    else
-        task(vm, out, VM_UNPLUG_TASK, DETACH_UNPLUG);
-}
-
-static void detach_begin(struct vm *vm, struct out *out)
-{
-    if (!plug_begins(vm, out, detach_event(vm, "device-pre-detach:pci"), "device-detach:pci"))
-        return;
-    vm->step = DETACH_PART;
-    part(vm, out);
-}
-
-static void detach_failed(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    if (vm->step == DETACH_PART && vm_device_again(vm, out, result, part))
-        return;
-    if (vm->step == DETACH_CONFIRM && vm_device_again(vm, out, result, confirm))
-        return;
-    if (vm->step == DETACH_GUEST) {
-        log_line(LOG_WARN, "the guest did not say that it let go of %s: %s", vm->job.plug->sbdf,
-                 result->why.text);
-        task(vm, out, VM_UNPLUG_TASK, DETACH_UNPLUG);
-        return;
-    }
-    vm->devices.tell_wanted =
-        vm->devices.tell_wanted || vm->step == DETACH_UNPLUG || vm->step == DETACH_CONFIRM;
-    end(vm, out, result->r, &result->why);
-}
-
-static void detach_goes_on(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct vm_event event = detach_event(vm, "device-detach:pci");
-    switch (vm->step) {
-    case DETACH_PART:
-        parted(vm, out, result);
-        break;
-    case DETACH_GUEST:
-        task(vm, out, VM_UNPLUG_TASK, DETACH_UNPLUG);
-        break;
-    case DETACH_UNPLUG:
-        vm->step = DETACH_CONFIRM;
-        confirm(vm, out);
-        break;
-    case DETACH_CONFIRM:
-        conclude(vm, out, &event);
-        break;
-    }
-}
-
-void vm_detach_step(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    if (result == NULL)
-        detach_begin(vm, out);
-    else if (result->r < 0)
-        detach_failed(vm, out, result);
-    else
-        detach_goes_on(vm, out, result);
 }
 
 /* ---- telling the bus ---- */
@@ -463,7 +300,29 @@ static void tell(struct vm *vm, struct out *out, const struct vm_task *t)
         memcpy(address.sbdf, t->has[i], sizeof address.sbdf);
         bus_address_add(&m.devices, &packed, &address);
     }
-    (void)EVENT(out, bus_has, BUS, &context, &m);
+    (void)EVENT(out, bus_has, vm_device_bus(false), &context, &m);
+}
+
+/* A bus that has nothing to hear is not woken. */
+static void tell_blocks(struct vm *vm, struct out *out, const struct vm_block_list *live)
+{
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct context context = vm_context(vm, out, 0);
+    struct bus_has m = {.over = 0};
+    memcpy(m.name, vm->view.name, sizeof m.name);
+    for (size_t i = 0; i < live->count; i++) {
+        AUTO_TEXT lines = TEXT_WITH_LIMIT(256);
+        struct bus_disk disk = {.backend = ""};
+        vm_block_lines(&live->block[i], &lines);
+        memcpy(disk.backend, live->block[i].backend, sizeof disk.backend);
+        memcpy(disk.port, live->block[i].port, sizeof disk.port);
+        disk.options = text_span(&lines);
+        bus_disk_add(&m.disks, &packed, &disk);
+    }
+    if (m.disks.count > 0 || vm->devices.block_wanted || vm->devices.block_told)
+        (void)EVENT(out, bus_has, vm_device_bus(true), &context, &m);
+    vm->devices.block_told = m.disks.count > 0;
+    vm->devices.block_wanted = false;
 }
 
 /* What cannot be seen now is not said, but soon. */
@@ -492,5 +351,6 @@ void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *res
         return;
     }
     tell(vm, out, result->task);
+    tell_blocks(vm, out, &result->task->live);
     vm_errand_end(vm, out, 0, NULL);
 }

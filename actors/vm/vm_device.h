@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * What vm/<qid> keeps of devices: those that it starts with, and one that is coming or going. Whether a
- * device may come is its bus's to say; what libvirt must do is done here. Spec: devbus-pci 7 to 11. */
+ * device may come is its bus's to say; what libvirt must do is done here. Spec: devbus-pci 7 to 11,
+ * devbus-block 5 to 8. */
 #ifndef ACTORS_VM_VM_DEVICE_H
 #define ACTORS_VM_VM_DEVICE_H
 
+#include "actors/vm/vm_block.h"
 #include "actors/vm/vm_note.h"
 #include "actors/vm/vm_task.h"
 #include "runtime/core.h"
@@ -13,24 +15,42 @@ typedef void vm_device_ask(struct vm *vm, struct out *out);
 
 /* A device that somebody wants attached or detached; from malloc. */
 struct vm_plug {
+    bool is_block;
+    bool is_own; /* nobody asked: what it begins with is not announced */
+    char device_class[16], backend[32];
     char port[256], device_id[1024], sbdf[VM_SBDF_TEXT];
-    bool permissive, no_strict_reset;
+    bool permissive, no_strict_reset, script;
     char device[2049]; /* as events name it */
     char *options;     /* as events show them; from malloc */
+    char *lines;       /* the same as an assignment keeps them; from malloc, may be NULL */
 };
 
 /* A device that the VM starts with, or that is to be ready then. */
 struct vm_wish {
-    char port[256], device_id[1024];
-    bool required, permissive, no_strict_reset;
+    bool is_block, required, permissive, no_strict_reset, script;
+    char backend[32], port[256], device_id[1024], options[1025];
 };
+
+/* Of whom a start, or what follows it, asks what there is. */
+struct vm_question {
+    bool is_block;
+    uint32_t qid, generation;
+};
+enum { VM_QUESTIONS_MAX = 16 };
 
 struct vm_devices {
     struct vm_wish *wish; /* of the start: as the bus lists them; from malloc */
     size_t wishes, next;
+    struct vm_question question[VM_QUESTIONS_MAX];
+    size_t questions, asked;
     struct vm_pci boot[VM_PCI_MAX]; /* made ready for it */
     size_t boots;
-    bool tell_wanted;     /* the bus is to hear what the VM has */
+    struct vm_block block[VM_BLOCKS_MAX]; /* and disks of backends */
+    size_t blocks;
+    bool tell_wanted;     /* the buses are to hear what the VM has */
+    bool block_wanted;    /* that of disks, too, even if there is none */
+    bool block_told;      /* it was told of some */
+    bool wishes_wanted;   /* devices that are to come by themselves are to be looked for */
     vm_device_ask *again; /* what is asked once more when the timer rings */
     unsigned tries;
     bool undoing; /* of an attachment: libvirt's part is taken back */
@@ -42,5 +62,7 @@ struct vm_devices {
 };
 
 void vm_plug_free(struct vm_plug *plug);
+/* The disk that an attachment is to make, or a detachment to take. */
+void vm_plug_block(const struct vm_plug *plug, struct vm_block *b);
 
 #endif

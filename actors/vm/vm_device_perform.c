@@ -60,6 +60,8 @@ static void take_words(struct vm_task *t, struct span words)
 {
     while (words.len > 0) {
         struct span word = span_trim(span_split(words, ' ', &words));
+        if (span_starts(word, "disk:") || span_starts(word, "-disk:"))
+            continue;
         if (span_starts(word, "-"))
             drop(t, (struct span){word.at + 1, word.len - 1});
         else if (word.len > 0)
@@ -78,6 +80,7 @@ static void take_all(struct vm_task *t, const struct xml_element *domain)
     for (e = metadata == NULL ? NULL : xml_child(metadata, NULL); e != NULL; e = xml_next(e, NULL))
         if (span_is(xml_name(e), "attached"))
             take_words(t, xml_content(e));
+    vm_block_list_read(&t->live, domain, t->has_kernel);
 }
 
 int vm_perform_devices(struct vm_doors *doors, struct vm_task *t, struct fault *why)
@@ -92,21 +95,45 @@ int vm_perform_devices(struct vm_doors *doors, struct vm_task *t, struct fault *
     return r;
 }
 
-/* 1: the domain has the device. */
+/* 1: the domain has the device. A disk is then as the domain shows it. */
 static int has_it(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 {
     char sbdf[24];
     const struct vm_pci *p = &t->pci[0];
-    snprintf(sbdf, sizeof sbdf, "%04x:%02x:%02x.%x", p->segment, p->bus, p->slot, p->function);
     int r = vm_perform_devices(doors, t, why);
-    return r < 0 ? r : place_of(t, span_of(sbdf)) < t->has_count;
+    if (r < 0)
+        return r;
+    if (t->is_block) {
+        const struct vm_block *found = vm_block_find(&t->live, t->block.backend, t->block.port);
+        bool script = t->block.script;
+        if (found != NULL)
+            t->block = *found;
+        t->block.script = script;
+        return found != NULL;
+    }
+    snprintf(sbdf, sizeof sbdf, "%04x:%02x:%02x.%x", p->segment, p->bus, p->slot, p->function);
+    return place_of(t, span_of(sbdf)) < t->has_count;
+}
+
+static int render(struct vm_doors *doors, struct vm_task *t, struct text *xml, struct fault *why)
+{
+    char source[272];
+    if (!t->is_block)
+        return vm_xml_pci(&t->pci[0], xml, why);
+    vm_block_source(&t->block, source);
+    struct vm_disk disk = vm_block_disk(&t->block, source);
+    /* A driver that plugs nothing is told in words, which name the backend: as Xen is. */
+    const char *type = doors->door->can->hotplug ? doors->door->can->domain_type : "xen";
+    return vm_xml_block(&disk, type, xml, why);
 }
 
 int vm_perform_plug(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 {
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
     int has = has_it(doors, t, why);
-    int r = has == 0 ? vm_xml_pci(&t->pci[0], &xml, why) : has < 0 ? has : 0;
+    int r = has == 0 && t->is_block ? vm_block_choose(&t->block, &t->live, why) : has < 0 ? has : 0;
+    if (r == 0 && has == 0)
+        r = render(doors, t, &xml, why);
     return r < 0 || has == 1 ? r : doors->door->ops->attach(doors->door, t->uuid, xml.at, why);
 }
 
@@ -114,6 +141,6 @@ int vm_perform_unplug(struct vm_doors *doors, struct vm_task *t, struct fault *w
 {
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
     int has = has_it(doors, t, why);
-    int r = has == 1 ? vm_xml_pci(&t->pci[0], &xml, why) : has < 0 ? has : 0;
+    int r = has == 1 ? render(doors, t, &xml, why) : has < 0 ? has : 0;
     return r < 0 || has == 0 ? r : doors->door->ops->detach(doors->door, t->uuid, xml.at, why);
 }

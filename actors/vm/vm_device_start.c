@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * The devices of a start (lifecycle 3, steps 5 and 6; devbus-pci 11): every assigned one that is there is
- * made ready, required ones must be there, and the domain boots with those. */
+ * The devices of a start (lifecycle 3, steps 5 and 6; devbus-pci 11; devbus-block 6): every assigned one that
+ * is there is made ready, required ones must be there, and the domain boots with those. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "actors/vm/vm.h"
+#include "actors/vm/vm_device_inside.h"
 #include "model/device.h"
-
-enum { BUS_SECONDS = 50 };
-#define BUS ((struct address){KIND_DEVBUS_PCI, 0})
 
 static void fails(struct vm *vm, struct out *out, int r, const struct fault *why)
 {
@@ -17,9 +14,8 @@ static void fails(struct vm *vm, struct out *out, int r, const struct fault *why
 
 static void ask_list(struct vm *vm, struct out *out)
 {
-    struct context context = vm_context(vm, out, BUS_SECONDS);
-    vm_progress(vm, out, &vm->job, BUS_SECONDS);
-    ASK(out, bus_list, BUS, &context, vm_ask_tag(vm), (&(struct bus_list){.backend = 0}));
+    vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
+    vm_device_ask_list(vm, out);
 }
 
 void vm_device_start(struct vm *vm, struct out *out)
@@ -27,27 +23,38 @@ void vm_device_start(struct vm *vm, struct out *out)
     struct vm_devices *d = &vm->devices;
     free(d->wish);
     d->wish = NULL;
-    d->wishes = d->next = d->boots = 0;
+    d->wishes = d->next = d->boots = d->blocks = 0;
     d->tries = 0;
-    if (vm->view.devices.count == 0)
+    vm_device_questions(vm, true);
+    if (d->questions == 0)
         vm_start_with_devices(vm, out);
     else
         ask_list(vm, out);
 }
 
-static bool is_meant(const struct view_device *v, const struct device_item *item)
+static struct device identity(bool is_block, const char *backend, const char *port, const char *id)
 {
-    struct device pattern = {DEVICE_pci, span_of(v->backend), span_of(v->port), span_of(v->device_id)};
-    struct device real = {DEVICE_pci, SPAN_LITERAL("dom0"), span_of(item->port), span_of(item->device_id)};
-    return device_matches(&pattern, &real);
+    return (struct device){is_block ? DEVICE_block : DEVICE_pci, span_of(backend), span_of(port),
+                           span_of(id)};
+}
+
+/* Whether that assignment means this device, which the asked backend exposes. */
+static bool is_meant(const struct view_device *v, const struct vm_question *q, const struct device_item *item)
+{
+    struct device pattern = identity(q->is_block, v->backend, v->port, v->device_id);
+    struct device real =
+        identity(q->is_block, q->is_block ? v->backend : "dom0", item->port, item->device_id);
+    return vm_device_is_about(v, q) && device_matches(&pattern, &real);
 }
 
 /* Two assignments may mean one device: the required one decides. */
 static void add_wish(struct vm_devices *d, const struct view_device *v, const struct device_item *item)
 {
     struct vm_wish *w = NULL;
+    bool is_block = vm_device_is_block(v);
     for (size_t i = 0; i < d->wishes; i++)
-        if (strcmp(d->wish[i].port, item->port) == 0)
+        if (strcmp(d->wish[i].port, item->port) == 0 && d->wish[i].is_block == is_block &&
+            (!is_block || strcmp(d->wish[i].backend, v->backend) == 0))
             w = &d->wish[i];
     if (w == NULL && d->wishes == VM_PCI_MAX)
         return;
@@ -55,62 +62,73 @@ static void add_wish(struct vm_devices *d, const struct view_device *v, const st
         w = &d->wish[d->wishes++];
     else if (w->required || v->required == 0)
         return;
-    *w = (struct vm_wish){.required = v->required != 0,
+    *w = (struct vm_wish){.is_block = is_block,
+                          .required = v->required != 0,
                           .permissive = v->permissive != 0,
-                          .no_strict_reset = v->no_strict_reset != 0};
+                          .no_strict_reset = v->no_strict_reset != 0,
+                          .script = v->script != 0};
+    memcpy(w->backend, v->backend, sizeof w->backend);
     memcpy(w->port, item->port, sizeof w->port);
     memcpy(w->device_id, item->device_id, sizeof w->device_id);
+    (void)text_copy(w->options, sizeof w->options, v->options);
 }
 
 /* What sits at that port instead, if anything does: whoever assigned it wants to know. */
-static int not_there(const struct view_device *v, const struct wire_list *all, struct fault *why)
+static int not_there(const struct view_device *v, const struct vm_question *q, const struct wire_list *all,
+                     struct fault *why)
 {
+    const char *class = q->is_block ? "block" : "pci";
     struct reader in = list_reader(all);
     struct device_item item;
     while (device_item_next(&in, &item) == 1)
-        if (strcmp(item.port, v->port) == 0 && strcmp(v->backend, "dom0") == 0)
+        if (strcmp(item.port, v->port) == 0 && (q->is_block || strcmp(v->backend, "dom0") == 0))
             return fault_set(why, ERR_QUBES,
-                             "Start failed: at pci port dom0:%.60s sits %.80s now, not the required %.80s",
-                             v->port, item.device_id, v->device_id);
-    return fault_set(why, ERR_QUBES, "Start failed: the required pci device %.31s:%.100s:%.100s is not there",
-                     v->backend, v->port, v->device_id);
+                             "Start failed: at %s port %.31s:%.60s sits %.80s now, not the required %.80s",
+                             class, v->backend, v->port, item.device_id, v->device_id);
+    return fault_set(why, ERR_QUBES, "Start failed: the required %s device %.31s:%.100s:%.100s is not there",
+                     class, v->backend, v->port, v->device_id);
 }
 
 static int resolve(struct vm *vm, const struct wire_list *all, struct fault *why)
 {
     struct vm_devices *d = &vm->devices;
+    const struct vm_question *q = &d->question[d->asked];
     struct reader views = list_reader(&vm->view.devices);
     struct view_device v;
-    d->wish = calloc(VM_PCI_MAX, sizeof *d->wish);
+    if (d->wish == NULL)
+        d->wish = calloc(VM_PCI_MAX, sizeof *d->wish);
     if (d->wish == NULL)
         return fault_set(why, ERR_NOMEM, "no memory for the devices of a start");
     while (view_device_next(&views, &v) == 1) {
         struct reader in = list_reader(all);
         struct device_item item;
         size_t found = 0;
-        while (device_item_next(&in, &item) == 1) {
-            if (!is_meant(&v, &item))
+        bool counts = vm_device_is_about(&v, q) && (!q->is_block || v.required != 0);
+        while (counts && device_item_next(&in, &item) == 1) {
+            if (!is_meant(&v, q, &item))
                 continue;
             add_wish(d, &v, &item);
             found++;
         }
-        if (found == 0 && v.required != 0)
-            return not_there(&v, all, why);
+        if (counts && found == 0 && v.required != 0)
+            return not_there(&v, q, all, why);
     }
     return 0;
 }
 
 static void ask_prepare(struct vm *vm, struct out *out)
 {
-    struct context context = vm_context(vm, out, BUS_SECONDS);
+    struct context context = vm_context(vm, out, VM_BUS_SECONDS);
     const struct vm_wish *w = &vm->devices.wish[vm->devices.next];
     struct bus_prepare m = {
         .purpose = w->required ? 1 : 2, .no_strict_reset = w->no_strict_reset, .again = 1};
     memcpy(m.name, vm->view.name, sizeof m.name);
     memcpy(m.port, w->port, sizeof m.port);
     memcpy(m.device_id, w->device_id, sizeof m.device_id);
-    vm_progress(vm, out, &vm->job, BUS_SECONDS);
-    ASK(out, bus_prepare, BUS, &context, vm_ask_tag(vm), &m);
+    memcpy(m.backend, w->backend, sizeof m.backend);
+    m.options = span_of(w->options);
+    vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
+    ASK(out, bus_prepare, vm_device_bus(w->is_block), &context, vm_ask_tag(vm), &m);
 }
 
 static void next(struct vm *vm, struct out *out)
@@ -132,8 +150,24 @@ static void listed(struct vm *vm, struct out *out, const struct vm_result *resul
         r = resolve(vm, &m.devices, &why);
     if (r < 0)
         fails(vm, out, r, &why);
+    else if (++vm->devices.asked < vm->devices.questions)
+        ask_list(vm, out);
     else
         next(vm, out);
+}
+
+static void boot_with(struct vm *vm, const struct vm_wish *w, const char *sbdf)
+{
+    struct vm_devices *d = &vm->devices;
+    if (w->is_block && d->blocks < VM_BLOCKS_MAX) {
+        struct vm_block *b = &d->block[d->blocks++];
+        *b = (struct vm_block){.script = w->script};
+        memcpy(b->backend, w->backend, sizeof b->backend);
+        memcpy(b->port, w->port, sizeof b->port);
+        vm_block_options(b, span_of(w->options));
+    } else if (!w->is_block) {
+        d->boot[d->boots++] = vm_device_address(sbdf, w->permissive, w->no_strict_reset, vm->view.s0ix != 0);
+    }
 }
 
 static void prepared(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -147,15 +181,14 @@ static void prepared(struct vm *vm, struct out *out, const struct vm_result *res
         return;
     }
     if (w->required)
-        d->boot[d->boots++] =
-            vm_device_address(m.sbdf, w->permissive, w->no_strict_reset, vm->view.s0ix != 0);
+        boot_with(vm, w, m.sbdf);
     d->next++;
     next(vm, out);
 }
 
 void vm_device_start_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
-    bool listing = vm->devices.wish == NULL;
+    bool listing = vm->devices.asked < vm->devices.questions;
     if (vm_device_again(vm, out, result, listing ? ask_list : ask_prepare))
         return;
     if (result->r < 0)

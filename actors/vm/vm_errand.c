@@ -20,6 +20,7 @@ static errand_step *const errands[ERRANDS] = {
     [ERRAND_ATTACH] = vm_attach_step,   [ERRAND_DETACH] = vm_detach_step,
     [ERRAND_DEVICES] = vm_devices_step, [ERRAND_HOST] = vm_host_step,
     [ERRAND_PRELOAD] = vm_preload_step, [ERRAND_RESIZE] = vm_resize_step,
+    [ERRAND_WISHES] = vm_wishes_step,
 };
 
 struct context vm_context(const struct vm *vm, struct out *out, unsigned seconds)

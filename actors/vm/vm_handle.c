@@ -124,6 +124,20 @@ static void on_volume_resized(struct vm *vm, struct out *out, const struct envel
     queue(vm, out, e, job);
 }
 
+static void on_vm_offer(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_offer *m)
+{
+    (void)out, (void)e;
+    if (vm->life == VM_LIVING)
+        vm_device_queue(vm, ERRAND_ATTACH, vm_plug_of_offer(&m->device));
+}
+
+static void on_vm_lose(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_lose *m)
+{
+    (void)out, (void)e;
+    if (vm->life == VM_LIVING)
+        vm_device_queue(vm, ERRAND_DETACH, vm_plug_of_lose(m));
+}
+
 static void on_observed(struct vm *vm, struct out *out, const struct envelope *e, const struct observed *m)
 {
     (void)e;
@@ -209,8 +223,9 @@ void vm_claim_again(struct vm *vm, struct out *out)
 static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_tell *m)
 {
     (void)m;
-    if (e->source_kind == KIND_DEVBUS_PCI) {
+    if (e->source_kind == KIND_DEVBUS_PCI || e->source_kind == KIND_DEVBUS_BLOCK) {
         vm->devices.tell_wanted = true;
+        vm->devices.block_wanted = vm->devices.block_wanted || e->source_kind == KIND_DEVBUS_BLOCK;
         vm_next(vm, out);
         return;
     }

@@ -78,6 +78,8 @@ static int render(struct vm_doors *doors, const struct vm_view *view, const stru
                                  .without_rdrand = doors->without_rdrand,
                                  .pci = t->pci,
                                  .pci_count = t->pci_count,
+                                 .blocks = t->boot,
+                                 .block_count = t->boots,
                                  .audio_domid = audio_domid(doors, view)};
     int r = vm_render(view, &machine, type, xml, why);
     return r < 0 ? r : vm_override(doors->templates, type, view, xml, why);

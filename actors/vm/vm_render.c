@@ -16,7 +16,8 @@ enum { DISKS_MAX = 64, PATH_TEXT = 512 };
 struct render {
     struct domain_spec spec;
     struct view_volume volumes[DISKS_MAX];
-    struct vm_disk disks[DISKS_MAX];
+    struct vm_disk disks[DISKS_MAX], blocks[VM_BLOCKS_MAX];
+    char sources[VM_BLOCKS_MAX][272];
     struct view_peer netvm;
     struct view_hvm hvm;
     char kernel[PATH_TEXT], initrd[PATH_TEXT];
@@ -29,6 +30,17 @@ static enum vm_virt_mode mode_of(const char *text)
     return strcmp(text, "pv") == 0 ? VM_PV : VM_PVH;
 }
 
+/* Volumes that have a place of their own; the others take what is free. */
+static const char *target_of(const char *volume)
+{
+    static const char *const places[][2] = {
+        {"root", "xvda"}, {"private", "xvdb"}, {"volatile", "xvdc"}, {"kernel", "xvdd"}};
+    for (size_t i = 0; i < COUNT(places); i++)
+        if (strcmp(volume, places[i][0]) == 0)
+            return places[i][1];
+    return NULL;
+}
+
 /* A volume that no pool has given a path yet is no disk. */
 static void take_volumes(struct render *r, const struct vm_view *view)
 {
@@ -38,11 +50,25 @@ static void take_volumes(struct render *r, const struct vm_view *view)
         struct view_volume *volume = &r->volumes[used];
         if (volume->path[0] == '\0')
             continue;
-        r->disks[used++] =
-            (struct vm_disk){.source = volume->path, .read_only = volume->writable == 0, .has_script = true};
+        r->disks[used++] = (struct vm_disk){.source = volume->path,
+                                            .target = target_of(volume->name),
+                                            .read_only = volume->writable == 0,
+                                            .has_script = true};
     }
     r->spec.volumes = r->disks;
     r->spec.volume_count = used;
+}
+
+static void take_blocks(struct render *r, const struct vm_machine *machine)
+{
+    size_t count = machine->block_count < VM_BLOCKS_MAX ? machine->block_count : VM_BLOCKS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const struct vm_block *b = &machine->blocks[i];
+        vm_block_source(b, r->sources[i]);
+        r->blocks[i] = vm_block_disk(b, r->sources[i]);
+    }
+    r->spec.blocks = r->blocks;
+    r->spec.block_count = count;
 }
 
 static void take_net(struct render *r, const struct vm_view *view)
@@ -125,6 +151,7 @@ int vm_render(const struct vm_view *view, const struct vm_machine *machine, cons
         .hvm = {.linux_stubdom = true, .audio_domid = -1},
     };
     take_volumes(r, view);
+    take_blocks(r, machine);
     take_net(r, view);
     take_kernel(r, view, machine);
     take_hvm(r, view, machine);

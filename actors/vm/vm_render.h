@@ -3,6 +3,7 @@
 #ifndef ACTORS_VM_VM_RENDER_H
 #define ACTORS_VM_VM_RENDER_H
 
+#include "actors/vm/vm_block.h"
 #include "actors/vm/vm_spec.h"
 
 #include "base/err.h"
@@ -16,6 +17,8 @@ struct vm_machine {
     bool without_rdrand;      /* a processor whose RDRAND is not to be shown */
     const struct vm_pci *pci; /* that it boots with */
     size_t pci_count;
+    const struct vm_block *blocks; /* and which disks of backends */
+    size_t block_count;
     int64_t audio_domid; /* of the VM that plays the sound; -1: it does not run */
 };
 

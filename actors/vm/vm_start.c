@@ -344,7 +344,8 @@ static void qrexec_serves(struct vm *vm, struct out *out, const struct vm_result
     (void)VM_SAY(vm, out, {.name = "domain-start", START_GUID});
     vm_note_step(vm, out, STEP_LIVING);
     vm_net_tell(vm, out, true);
-    vm->devices.tell_wanted = vm->devices.tell_wanted || vm->devices.boots > 0;
+    vm->devices.tell_wanted = vm->devices.tell_wanted || vm->devices.boots > 0 || vm->devices.blocks > 0;
+    vm->devices.wishes_wanted = true;
     if (vm->view.preload_waits != 0)
         vm_errand_become(vm, out, ERRAND_PRELOAD);
     else

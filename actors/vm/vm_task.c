@@ -41,9 +41,15 @@ static struct vm_task *task_new(const struct vm *vm, enum vm_task_what what)
     if (len > 0)
         memcpy(t->view, vm->view_bytes.at, len);
     memcpy(t->uuid, vm->view.uuid, sizeof t->uuid);
+    t->has_kernel = vm->view.kernel[0] != '\0';
     if (what == VM_DEFINE_TASK) {
         memcpy(t->pci, vm->devices.boot, sizeof t->pci);
         t->pci_count = vm->devices.boots;
+        memcpy(t->boot, vm->devices.block, sizeof t->boot);
+        t->boots = vm->devices.blocks;
+    } else if (vm->job.plug != NULL && vm->job.plug->is_block) {
+        t->is_block = true;
+        vm_plug_block(vm->job.plug, &t->block);
     } else if (vm->job.plug != NULL) {
         const struct vm_plug *p = vm->job.plug;
         t->pci[0] = vm_device_address(p->sbdf, p->permissive, p->no_strict_reset, vm->view.s0ix != 0);

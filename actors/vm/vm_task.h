@@ -3,6 +3,7 @@
 #ifndef ACTORS_VM_VM_TASK_H
 #define ACTORS_VM_VM_TASK_H
 
+#include "actors/vm/vm_block.h"
 #include "actors/vm/vm_spec.h"
 #include "doors/domain.h"
 #include "runtime/core.h"
@@ -27,8 +28,13 @@ struct vm_task {
     size_t pci_count;
     char has[VM_PCI_MAX][VM_SBDF_TEXT]; /* DEVICES: PCI functions that the live domain shows */
     size_t has_count;
-    uint64_t wall;   /* seconds since the epoch, when it was done */
-    size_t view_len; /* DEFINE, NET_ATTACH: the view that is rendered, as on the bus */
+    bool is_block, has_kernel; /* PLUG, UNPLUG: this disk of a backend; as it came, after PLUG */
+    struct vm_block block;
+    struct vm_block boot[VM_BLOCKS_MAX]; /* DEFINE: disks of backends that it boots with */
+    size_t boots;
+    struct vm_block_list live; /* DEVICES: disks of backends that the live domain shows */
+    uint64_t wall;             /* seconds since the epoch, when it was done */
+    size_t view_len;           /* DEFINE, NET_ATTACH: the view that is rendered, as on the bus */
     char view[];
 };
 

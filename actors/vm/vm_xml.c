@@ -245,3 +245,14 @@ int vm_xml_pci(const struct vm_pci *pci, struct text *out, struct fault *why)
     vm_xml_hostdev(w, pci);
     return xmlwrite_finish(w, out, why);
 }
+
+int vm_xml_block(const struct vm_disk *disk, const char *domain_type, struct text *out, struct fault *why)
+{
+    AUTO(xmlwrite) *w = xmlwrite_new();
+    enum vm_dialect dialect = VM_DIALECT_XEN;
+    int r = dialect_of(domain_type, &dialect, why);
+    if (r < 0)
+        return r;
+    vm_xml_disk(w, disk, disk->target, dialect);
+    return xmlwrite_finish(w, out, why);
+}

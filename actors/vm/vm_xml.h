@@ -16,4 +16,7 @@ int vm_xml_render(const struct domain_spec *vm, const char *domain_type, struct 
 /* The <hostdev> element alone, for attach and detach of a running domain. */
 int vm_xml_pci(const struct vm_pci *pci, struct text *out, struct fault *why);
 
+/* The <disk> element alone; its target is set. */
+int vm_xml_block(const struct vm_disk *disk, const char *domain_type, struct text *out, struct fault *why);
+
 #endif

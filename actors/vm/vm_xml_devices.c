@@ -29,7 +29,7 @@ static bool is_image(const struct vm_disk *d, enum vm_dialect dialect)
     return dialect == VM_DIALECT_QEMU && strncmp(d->source, "/dev/", 5) != 0;
 }
 
-static void disk(struct xmlwrite *w, const struct vm_disk *d, const char *target, enum vm_dialect dialect)
+void vm_xml_disk(struct xmlwrite *w, const struct vm_disk *d, const char *target, enum vm_dialect dialect)
 {
     bool xen = dialect == VM_DIALECT_XEN, image = is_image(d, dialect);
     xmlwrite_open(w, "disk");
@@ -45,7 +45,7 @@ static void disk(struct xmlwrite *w, const struct vm_disk *d, const char *target
     xmlwrite_close(w);
     if (d->read_only)
         xmlwrite_leaf(w, "readonly", "");
-    if (xen && is_set(d->backend_domain))
+    if (dialect != VM_DIALECT_QEMU && is_set(d->backend_domain))
         xmlwrite_empty(w, "backenddomain", "name", d->backend_domain);
     if (xen && d->has_script)
         xmlwrite_empty(w, "script", "path", "/etc/xen/scripts/qubes-block");
@@ -56,7 +56,7 @@ static void disk_or_next(struct xmlwrite *w, const struct vm_disk *d, struct nam
                          enum vm_dialect dialect)
 {
     bool named = is_set(d->target);
-    disk(w, d, named ? d->target : next_name(names), dialect);
+    vm_xml_disk(w, d, named ? d->target : next_name(names), dialect);
     if (!named)
         names->name[3]++;
 }
@@ -75,7 +75,7 @@ static void blocks(struct xmlwrite *w, const struct domain_spec *vm, enum vm_dia
         const struct vm_disk *d = &vm->blocks[i];
         bool cdrom = is_set(d->devtype) && strcmp(d->devtype, "cdrom") == 0;
         if (cdrom && !is_set(d->target) && vm->cmdline == NULL)
-            disk(w, d, "xvdd", dialect); /* the kernel volume's place, free without a kernel */
+            vm_xml_disk(w, d, "xvdd", dialect); /* the kernel volume's place, free without a kernel */
         else
             disk_or_next(w, d, &names, dialect);
     }

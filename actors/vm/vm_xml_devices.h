@@ -11,6 +11,8 @@ enum vm_dialect { VM_DIALECT_XEN, VM_DIALECT_TEST, VM_DIALECT_QEMU };
 
 void vm_xml_devices(struct xmlwrite *w, const struct domain_spec *vm, enum vm_dialect dialect);
 void vm_xml_interface(struct xmlwrite *w, const struct vm_net *net, enum vm_dialect dialect);
+/* A disk as this target; NULL is a mistake. */
+void vm_xml_disk(struct xmlwrite *w, const struct vm_disk *d, const char *target, enum vm_dialect dialect);
 void vm_xml_hostdev(struct xmlwrite *w, const struct vm_pci *pci);
 
 #endif

@@ -1,53 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Guests that run, and a stand-in for each one's qubesdb-daemon (tests/stand-ins) that answers well or ill."""
-import contextlib
 import socket
-import struct
-import subprocess
 import threading
 import time
 
-from house import BUILD, Answer, House, Listener, Silence, scenario, wait
+from house import Answer, House, Listener, Silence, scenario, wait
+from qubesdb import Daemon
 
 GOOD, BAD = 'good', 'bad'
 AT_ONCE = 1.0
-WRITE = 1
 ILL = ('hang', 'lie', 'truncate', 'crash', 'flood', 'foreign')
-
-
-class Daemon:
-    """The stand-in of one VM, as its launcher would have started it."""
-
-    def __init__(self, house, vm, mode='well'):
-        self.path = house.dir / 'qubes-run' / f'qubesdb.{vm}.sock'
-        self.process = subprocess.Popen([BUILD / 'tests/stand-ins/qubesdb_daemon', self.path, mode])
-        if not wait(self.answers, 5):
-            raise RuntimeError(f'no stand-in at {self.path}')
-
-    def answers(self):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as s:
-            s.connect(str(self.path))
-            return True
-        return False
-
-    def write(self, **entries):
-        """What the guest writes: word='value' below /features-request/, or below `folder`."""
-        folder = entries.pop('folder', '/features-request/')
-        for key, value in entries.items():
-            self.put(folder + key.replace('_', '-'), value)
-
-    def put(self, path, value=''):
-        data = value.encode()
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
-            s.connect(str(self.path))
-            s.sendall(struct.pack('=B64s3xI', WRITE, path.encode(), len(data)) + data)
-            s.recv(72)
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-        self.path.unlink(missing_ok=True)
 
 
 def says(house, vm, method, payload='', timeout=20.0):

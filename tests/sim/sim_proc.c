@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/devbus-block/devbus_block.h"
 #include "actors/devbus-pci/devbus_pci.h"
 #include "actors/guest/guest.h"
 #include "actors/host/host.h"
@@ -17,10 +18,15 @@
 #include "runtime/control/exits.h"
 
 static const struct actor *const actors[KINDS] = {
-    [KIND_API] = &api_actor,           [KIND_REGISTRY] = &registry_actor,
-    [KIND_HOST] = &host_actor,         [KIND_VM] = &vm_actor,
-    [KIND_GUEST] = &guest_actor,       [KIND_DEVBUS_PCI] = &devbus_pci_actor,
-    [KIND_LAUNCHER] = &launcher_actor, [KIND_STORAGE] = &storage_actor,
+    [KIND_API] = &api_actor,
+    [KIND_REGISTRY] = &registry_actor,
+    [KIND_HOST] = &host_actor,
+    [KIND_VM] = &vm_actor,
+    [KIND_GUEST] = &guest_actor,
+    [KIND_DEVBUS_PCI] = &devbus_pci_actor,
+    [KIND_LAUNCHER] = &launcher_actor,
+    [KIND_STORAGE] = &storage_actor,
+    [KIND_DEVBUS_BLOCK] = &devbus_block_actor,
 };
 
 /* The simulator that runs: cores' worlds have no room for one of their own. */

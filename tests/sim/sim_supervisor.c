@@ -98,7 +98,7 @@ static void reaped(struct sim *s, struct sim_event *e)
     struct proc *p = proc_find(s, e->who);
     if (p->incarnation != e->incarnation)
         return;
-    if (p->status == EXIT_RETIRED && !is_single(p))
+    if (p->status == EXIT_RETIRED && kind_rests(p->who.kind))
         rest(p);
     else
         restart(p);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT
+ * Who gets a disk: one VM at a time. Nothing has to be done to a disk before libvirt attaches it, so that to
+ * prepare one is to check and to hold it. In devbus-block's core. Spec: devbus-block 4, 5, 7, 8. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "actors/devbus-block/devbus_block.h"
+#include "actors/devbus-block/devbus_block_options.h"
+#include "actors/devbus/devbus_say.h"
+#include "base/own.h"
+
+/* After a crash with disks attached: so long VMs' processes may take to say which. */
+#define SETTLE (3 * SECONDS)
+
+void block_key(const char *backend, const char *port, char key[DEVBUS_KEY_MAX + 1])
+{
+    AUTO_TEXT text = TEXT_WITH_LIMIT(DEVBUS_KEY_MAX);
+    text_format(&text, "%s:%s", backend, port);
+    if (text.failed < 0 || text_copy(key, DEVBUS_KEY_MAX + 1, text_span(&text)) < 0)
+        key[0] = '\0'; /* nothing has so long a name */
+}
+
+/* An id that nobody tells any more: a device without a parent, as its name says. */
+static bool name_it(void *self_, struct devbus_device *d)
+{
+    struct devbus_block *self = self_;
+    struct span port, backend = span_split(span_of(d->key), ':', &port);
+    (void)text_copy(d->backend, sizeof d->backend, backend);
+    (void)text_copy(d->port, sizeof d->port, port);
+    const struct device_item *item = devbus_exposed_find(&self->exposed, d->backend, d->port);
+    (void)text_copy(d->device_id, sizeof d->device_id,
+                    span_of(item != NULL ? item->device_id : "0000:0000::?******"));
+    return d->port[0] != '\0';
+}
+
+void block_begin(struct devbus_block *self, struct out *out, struct span note)
+{
+    self->table.device_class = "block";
+    self->table.holds_timer = BLOCK_TIMER_HOLDS;
+    self->table.marks = true;
+    self->table.name = name_it;
+    self->table.arg = self;
+    devbus_read_note(&self->table, out, note);
+    if (!self->table.marked)
+        return;
+    self->settled_at = out->now + SETTLE;
+    out_timer(out, BLOCK_TIMER_SETTLED, self->settled_at);
+}
+
+/* ---- preparing ---- */
+
+static uint32_t asker(const struct block_job *job)
+{
+    return job->request.context.subject.instance;
+}
+
+static bool is_meant(const struct block_job *job, const struct device_item *item)
+{
+    return job->device_id[0] == '\0' || strcmp(job->device_id, "*") == 0 ||
+           strcmp(job->device_id, item->device_id) == 0;
+}
+
+static int attached_to(const struct block_job *job, const struct device_item *item, const char *name,
+                       struct fault *why)
+{
+    return fault_set(why, ERR_DEVICE_ATTACHED, "'Device %s:%.60s:%.100s already attached to %s'",
+                     job->backend, job->port, item->device_id, name[0] != '\0' ? name : "another VM");
+}
+
+static struct devbus_device *hold(struct devbus_block *self, struct out *out, const struct block_job *job,
+                                  const char *key, const struct device_item *item, struct text *options)
+{
+    struct devbus_device *d = devbus_add(&self->table, key);
+    if (d == NULL)
+        return NULL;
+    d->qid = asker(job);
+    d->generation = job->request.context.subject.generation;
+    d->until = out->now + (job->purpose == 1 ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH);
+    memcpy(d->name, job->name, sizeof d->name);
+    memcpy(d->backend, job->backend, sizeof d->backend);
+    memcpy(d->port, job->port, sizeof d->port);
+    memcpy(d->device_id, item->device_id, sizeof d->device_id);
+    (void)text_copy(d->options, sizeof d->options, text_span(options));
+    if (devbus_happens(&self->table, out, d, DEVBUS_WANTED) == DEVBUS_BIND)
+        (void)devbus_happens(&self->table, out, d, DEVBUS_BOUND);
+    return d;
+}
+
+/* What a start boots with is given as it was assigned: its options were not checked then. */
+static int decide(struct devbus_block *self, struct out *out, const struct block_job *job,
+                  struct text *options, const struct device_item **found, struct fault *why)
+{
+    char key[DEVBUS_KEY_MAX + 1];
+    const struct device_item *item = devbus_exposed_find(&self->exposed, job->backend, job->port);
+    if (item == NULL || !is_meant(job, item))
+        return fault_set(why, ERR_DEVICE_UNRECOGNIZED, "%s exposes no block device %.60s %.100s now",
+                         job->backend, job->port, job->device_id);
+    int r = job->purpose == 0 ? block_options(span_of(job->options), item->read_only != 0, options, why) : 0;
+    if (r < 0)
+        return r;
+    if (job->purpose != 0)
+        text_add(options, job->options);
+    *found = item;
+    block_key(job->backend, job->port, key);
+    struct devbus_device *d = devbus_find(&self->table, key);
+    bool has = d != NULL && d->qid == asker(job);
+    if (d != NULL && (!has || (d->state == DEVBUS_ATTACHED && !job->again)))
+        return attached_to(job, item, d->name, why);
+    if (d == NULL && !devbus_has_room(&self->table, key))
+        return fault_set(why, ERR_BUSY, "too many block devices are on their way to VMs; try again");
+    if (hold(self, out, job, key, item, options) == NULL)
+        return fault_set(why, ERR_BUSY, "VMs have too many block devices");
+    return 0;
+}
+
+static void prepare(struct devbus_block *self, struct out *out, const struct block_job *job)
+{
+    AUTO_TEXT options = TEXT_WITH_LIMIT(BLOCK_OPTIONS_MAX);
+    const struct device_item *item = NULL;
+    struct fault why = {0};
+    struct bus_prepare_reply m = {.sbdf = ""};
+    int r = decide(self, out, job, &options, &item, &why);
+    if (r < 0) {
+        reply_error(out, &job->request, r, &why);
+        return;
+    }
+    memcpy(m.device_id, item->device_id, sizeof m.device_id);
+    m.options = text_span(&options);
+    REPLY(out, bus_prepare, &job->request, &m);
+}
+
+static void wait(struct devbus_block *self, struct out *out, const struct block_job *job)
+{
+    if (self->job == NULL)
+        self->job = calloc(BLOCK_JOBS_MAX, sizeof *self->job);
+    if (self->job == NULL || self->jobs == BLOCK_JOBS_MAX)
+        reply_error(out, &job->request, -ERR_BUSY, NULL);
+    else
+        self->job[self->jobs++] = *job;
+}
+
+void block_prepare(struct devbus_block *self, struct out *out, const struct envelope *e,
+                   const struct bus_prepare *m)
+{
+    struct block_job job = {.request = request_of(e), .purpose = m->purpose, .again = m->again != 0};
+    struct fault why;
+    memcpy(job.name, m->name, sizeof job.name);
+    memcpy(job.backend, m->backend, sizeof job.backend);
+    memcpy(job.port, m->port, sizeof job.port);
+    memcpy(job.device_id, m->device_id, sizeof job.device_id);
+    if (text_copy(job.options, sizeof job.options, m->options) < 0) {
+        int r = fault_set(&why, ERR_VALUE, "the options of a block device are too long");
+        reply_error(out, &job.request, r, &why);
+    } else if (out->now < self->settled_at) {
+        wait(self, out, &job);
+    } else {
+        prepare(self, out, &job);
+    }
+}
+
+void block_settled(struct devbus_block *self, struct out *out)
+{
+    size_t jobs = self->jobs;
+    self->settled_at = self->jobs = 0;
+    for (size_t i = 0; i < jobs; i++)
+        prepare(self, out, &self->job[i]);
+}
+
+void block_end(struct devbus_block *self)
+{
+    free(self->job);
+    self->job = NULL;
+}
+
+/* ---- what has become of it ---- */
+
+static int arrive(struct devbus_block *self, struct out *out, const struct envelope *e,
+                  const struct bus_confirm *m, const char *key, struct fault *why)
+{
+    struct devbus_device *d = devbus_add(&self->table, key);
+    if (d == NULL)
+        return fault_set(why, ERR_BUSY, "VMs have too many block devices");
+    if (d->state != DEVBUS_FREE && d->qid != e->subject_instance)
+        return fault_set(why, ERR_DEVICE_ATTACHED, "'Device %s:%.60s:%.100s already attached to %s'",
+                         m->backend, m->port, m->device_id, d->name);
+    d->qid = e->subject_instance;
+    d->generation = e->subject_generation;
+    memcpy(d->name, m->name, sizeof d->name);
+    memcpy(d->backend, m->backend, sizeof d->backend);
+    memcpy(d->port, m->port, sizeof d->port);
+    memcpy(d->device_id, m->device_id, sizeof d->device_id);
+    (void)text_copy(d->options, sizeof d->options, m->options);
+    (void)devbus_happens(&self->table, out, d, DEVBUS_THERE);
+    return 0;
+}
+
+void block_confirm(struct devbus_block *self, struct out *out, const struct envelope *e,
+                   const struct bus_confirm *m)
+{
+    struct request request = request_of(e);
+    struct fault why;
+    char key[DEVBUS_KEY_MAX + 1];
+    block_key(m->backend, m->port, key);
+    struct devbus_device *d = devbus_find(&self->table, key);
+    int r = m->present ? arrive(self, out, e, m, key, &why) : 0;
+    if (!m->present && d != NULL && d->qid == e->subject_instance)
+        (void)devbus_happens(&self->table, out, d, DEVBUS_NOT_THERE);
+    if (r < 0) {
+        reply_error(out, &request, r, &why);
+        return;
+    }
+    devbus_tell(&self->table, out, e->subject_instance, e->subject_generation);
+    REPLY(out, bus_confirm, &request, (&(struct bus_confirm_reply){.nothing = 0}));
+}
+
+void block_release(struct devbus_block *self, struct out *out, const struct envelope *e,
+                   const struct bus_release *m)
+{
+    char key[DEVBUS_KEY_MAX + 1];
+    block_key(m->backend, m->port, key);
+    struct devbus_device *d = devbus_find(&self->table, key);
+    if (d != NULL && d->qid == e->subject_instance)
+        (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
+}
+
+/* ---- what a VM's process shows ---- */
+
+/* With its life a VM's attachments end: nobody detaches them, but subscribers hear it. */
+static void say_ended(struct devbus_block *self, struct out *out, struct subject vm)
+{
+    for (size_t i = 0; i < self->table.used; i++) {
+        struct devbus_device *d = &self->table.device[i];
+        if (d->qid == vm.instance && d->state == DEVBUS_ATTACHED)
+            devbus_say(out, &self->seq, vm, "device-detach:block", "port", span_of(d->key));
+    }
+}
+
+static void describe(struct devbus_block *self, const char *key, const struct bus_has *m,
+                     const struct bus_disk *disk, struct subject vm)
+{
+    struct devbus_device *d = devbus_add(&self->table, key);
+    if (d == NULL)
+        return;
+    d->qid = vm.instance;
+    memcpy(d->name, m->name, sizeof d->name);
+    (void)text_copy(d->options, sizeof d->options, disk->options);
+}
+
+void block_has(struct devbus_block *self, struct out *out, const struct envelope *e, const struct bus_has *m)
+{
+    char keys[BLOCK_HAS_MAX][DEVBUS_KEY_MAX + 1];
+    struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
+    struct reader in = list_reader(&m->disks);
+    struct bus_disk disk;
+    size_t count = 0;
+    if (m->over)
+        say_ended(self, out, vm);
+    while (!m->over && count < BLOCK_HAS_MAX && bus_disk_next(&in, &disk) == 1) {
+        block_key(disk.backend, disk.port, keys[count]);
+        if (keys[count][0] != '\0')
+            describe(self, keys[count++], m, &disk, vm);
+    }
+    devbus_sees(&self->table, out, vm, m->over != 0, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * What a bus tells Admin API subscribers of devices that come and go; in its core. */
+#ifndef ACTORS_DEVBUS_DEVBUS_SAY_H
+#define ACTORS_DEVBUS_DEVBUS_SAY_H
+
+#include "runtime/post.h"
+
+/* One Admin event about that VM, with one argument; a NULL key: without. `seq` counts what was said, on from
+ * the number that hello brings. */
+void devbus_say(struct out *out, uint64_t *seq, struct subject vm, const char *name, const char *key,
+                struct span value);
+
+#endif

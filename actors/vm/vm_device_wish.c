@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ * Devices that come by themselves: which backends are asked what they expose, and what of it the VM has
+ * assigned to be attached once it runs (devices 14.3). What nobody asked for waits in the queue like anything
+ * else. */
+#include "actors/vm/vm_device_inside.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "model/device.h"
+
+/* ---- whom to ask ---- */
+
+bool vm_device_is_block(const struct view_device *v)
+{
+    return strcmp(v->device_class, "block") == 0;
+}
+
+/* PCI devices are dom0's, whatever an assignment says. */
+bool vm_device_is_about(const struct view_device *v, const struct vm_question *q)
+{
+    return vm_device_is_block(v) == q->is_block && (!q->is_block || v->backend_qid == q->qid);
+}
+
+static void add_question(struct vm_devices *d, const struct view_device *v)
+{
+    for (size_t i = 0; i < d->questions; i++)
+        if (vm_device_is_about(v, &d->question[i]))
+            return;
+    if (d->questions < VM_QUESTIONS_MAX && vm_device_is_block(v))
+        d->question[d->questions++] = (struct vm_question){true, v->backend_qid, v->backend_generation};
+    else if (d->questions < VM_QUESTIONS_MAX)
+        d->question[d->questions++] = (struct vm_question){.is_block = false};
+}
+
+void vm_device_questions(struct vm *vm, bool boots)
+{
+    struct reader in = list_reader(&vm->view.devices);
+    struct view_device v;
+    vm->devices.questions = vm->devices.asked = 0;
+    while (view_device_next(&in, &v) == 1) {
+        bool block = vm_device_is_block(&v), has_backend = strcmp(v.backend, "*") != 0;
+        bool wanted = boots ? !block || v.required != 0 : block && v.automatic != 0;
+        if (wanted && (!block || has_backend))
+            add_question(&vm->devices, &v);
+    }
+}
+
+void vm_device_ask_list(struct vm *vm, struct out *out)
+{
+    const struct vm_question *q = &vm->devices.question[vm->devices.asked];
+    struct context context = vm_context(vm, out, VM_BUS_SECONDS);
+    if (q->is_block)
+        context.subject = (struct subject){KIND_VM, q->qid, q->generation};
+    ASK(out, bus_list, vm_device_bus(q->is_block), &context, vm_ask_tag(vm),
+        (&(struct bus_list){.backend = q->is_block ? q->qid : 0}));
+}
+
+/* ---- what nobody asked for ---- */
+
+void vm_device_queue(struct vm *vm, enum vm_errand errand, struct vm_plug *plug)
+{
+    if (plug == NULL || vm->queued == VM_QUEUE) {
+        log_line(LOG_WARN, "a device that comes or goes by itself is left as it is: too much is waiting");
+        vm_plug_free(plug);
+        return;
+    }
+    vm->queue[vm->queued++] = (struct vm_request){.errand = errand, .plug = plug};
+}
+
+/* The most specific of the assignments that mean this device; false: none does. */
+static bool best_of(const struct vm *vm, const struct vm_question *q, const struct device_item *item,
+                    struct view_device *best)
+{
+    struct reader in = list_reader(&vm->view.devices);
+    struct view_device v;
+    bool found = false;
+    while (view_device_next(&in, &v) == 1) {
+        struct device pattern = {DEVICE_block, span_of(v.backend), span_of(v.port), span_of(v.device_id)};
+        struct device real = {DEVICE_block, span_of(v.backend), span_of(item->port),
+                              span_of(item->device_id)};
+        struct device other = {DEVICE_block, span_of(best->backend), span_of(best->port),
+                               span_of(best->device_id)};
+        if (v.automatic == 0 || !vm_device_is_about(&v, q) || !device_matches(&pattern, &real) ||
+            (found && device_tried_order(&pattern, &other) > 0))
+            continue;
+        *best = v;
+        found = true;
+    }
+    return found;
+}
+
+static void take_list(struct vm *vm, const struct wire_list *all)
+{
+    const struct vm_question *q = &vm->devices.question[vm->devices.asked];
+    struct reader in = list_reader(all);
+    struct device_item item;
+    struct view_device best = {.backend = ""};
+    while (device_item_next(&in, &item) == 1) {
+        if (item.attachment[0] != '\0' || !best_of(vm, q, &item, &best))
+            continue;
+        memcpy(best.port, item.port, sizeof best.port);
+        memcpy(best.device_id, item.device_id, sizeof best.device_id);
+        vm_device_queue(vm, ERRAND_ATTACH, vm_plug_of_offer(&best));
+    }
+}
+
+static void ask_next(struct vm *vm, struct out *out)
+{
+    if (vm->devices.asked < vm->devices.questions)
+        vm_device_ask_list(vm, out);
+    else
+        vm_errand_end(vm, out, 0, NULL);
+}
+
+/* A backend that does not answer has nothing for us now. */
+void vm_wishes_step(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct bus_list_reply m;
+    if (result == NULL) {
+        vm->devices.wishes_wanted = false;
+        vm->devices.tries = 0;
+        vm_device_questions(vm, false);
+        ask_next(vm, out);
+        return;
+    }
+    if (result->r < 0 && vm_device_again(vm, out, result, vm_device_ask_list))
+        return;
+    if (result->r < 0)
+        log_line(LOG_WARN, "nothing is attached to %s by itself: %s", vm->view.name, result->why.text);
+    else if (bus_list_reply_decode(&m, result->e->body) == 0)
+        take_list(vm, &m.devices);
+    vm->devices.asked++;
+    ask_next(vm, out);
+}

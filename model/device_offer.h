@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ * Which assignments mean a device that has come, and what its backend makes of disks. Pure. Spec: devices 14;
+ * devbus-block 6. */
+#ifndef MODEL_DEVICE_OFFER_H
+#define MODEL_DEVICE_OFFER_H
+
+#include "model/ask.h"
+#include "model/device_wire.h"
+
+/* The most specific assignment of that VM, in any mode, that means this device: 1 with *best, else 0. Spans
+ * point into the model. */
+int device_offer_of(const struct known *k, uint32_t qid, const struct device *real, struct assignment *best);
+/* Whether Xen's script for disks is named when this VM is the backend: dom0's are always, another's when its
+ * agent is new enough, which is compared as text. */
+bool device_has_script(const struct known *k, uint32_t backend);
+
+#endif
