@@ -40,8 +40,13 @@ void vm_adopt(struct vm *vm, struct out *out)
     vm_errand_end(vm, out, 0, NULL);
 }
 
+/* Volumes were kept as long as a start that was given up might still make its domain. */
 static void rest(struct vm *vm, struct out *out)
 {
+    if (vm->has_stored && !vm->unwanted) {
+        vm_gone(vm, out, false);
+        return;
+    }
     vm->life = VM_HALTED;
     vm_facts(vm, out);
     if (!vm->unwanted)

@@ -135,10 +135,19 @@ static void verify(struct vm *vm, struct out *out)
         ask_netvm(vm, out);
 }
 
+static void say_begun(struct vm *vm, struct out *out)
+{
+    (void)VM_SAY(
+        vm, out,
+        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}});
+}
+
 static void refused(struct vm *vm, struct out *out)
 {
     struct fault why;
     int r = fault_set(&why, code_of(vm->view.refusal_class), "%s", vm->view.refusal);
+    if (vm->view.vetoed != 0)
+        say_begun(vm, out);
     vm_start_fails(vm, out, r, &why, false);
 }
 
@@ -163,9 +172,7 @@ static void claimed(struct vm *vm, struct out *out, const struct vm_result *resu
         vm_gone(vm, out, false);
         return;
     }
-    (void)VM_SAY(
-        vm, out,
-        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}});
+    say_begun(vm, out);
     vm->step = START_DEVICES;
     vm_device_start(vm, out);
 }

@@ -62,6 +62,7 @@ void vm_waiters_late(struct vm *vm, struct out *out)
 
 void vm_gone(struct vm *vm, struct out *out, bool pair)
 {
+    struct context context = vm_context(vm, out, 0);
     vm->life = VM_STOPPING;
     vm->seen = (struct domain_seen){.domid = VIRT_NO_DOMID, .state = VIRT_SHUTOFF};
     vm->start_time = 0;
@@ -70,6 +71,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->created = vm->bare = vm->qrexec_up = false;
     vm->host_mark = VM_UNMARKED;
     vm_device_over(vm, out);
+    (void)EVENT(out, domain_over, ((struct address){KIND_LAUNCHER, 0}), &context, NO_MESSAGE(domain_over));
     vm->owes_pair = pair;
     vm->owes_clean = true;
     if (pair)
@@ -149,6 +151,7 @@ static void clean_end(struct vm *vm, struct out *out)
 static void clean_last(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLEAN_SECONDS);
+    bool failed = vm->failure.code != ERR_NONE || vm->owes_last;
     vm->owes_last = vm->unwanted; /* it is said when the claim is released */
     if (vm->unwanted || strcmp(vm->view.class, "DispVM") != 0) {
         clean_end(vm, out);
@@ -156,7 +159,7 @@ static void clean_last(struct vm *vm, struct out *out)
     }
     vm->step = CLEAN_LAST;
     ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct release){.after = vm->failure.code != ERR_NONE ? 2 : 1}));
+        (&(struct release){.after = failed ? 2 : 1}));
 }
 
 /* A domain that stays defined hurts nobody: the next start defines it again. */
