@@ -289,8 +289,8 @@ bool vm_has_netvm(const struct vm *vm, struct view_peer *netvm);
 void vm_net_serve(struct vm *vm, struct out *out, const struct view_peer *netvm);
 /* Its clients are told that it has started, or ended. */
 void vm_net_tell(struct vm *vm, struct out *out, bool up);
-/* Registry is told whether it is paused, as far as subscribers know. */
-void vm_net_paused(struct vm *vm, struct out *out);
+/* Registry is told as which domain it lives, and whether it is paused, as far as subscribers know. */
+void vm_net_lives(struct vm *vm, struct out *out);
 /* A process before this one may have ended between detaching and attaching: the interface is looked at. */
 void vm_net_heal(struct vm *vm);
 /* Registry is told when a change that was put off can be made. */

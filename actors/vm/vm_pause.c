@@ -13,14 +13,14 @@ static void say_paused(struct vm *vm, struct out *out)
     if (!vm->paused_said)
         (void)VM_SAY(vm, out, {.name = "domain-paused"});
     vm->paused_said = true;
-    vm_net_paused(vm, out);
+    vm_net_lives(vm, out);
 }
 
 static void say_unpaused(struct vm *vm, struct out *out)
 {
     (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
     vm->paused_said = false;
-    vm_net_paused(vm, out);
+    vm_net_lives(vm, out);
     if (vm->life == VM_LIVING && vm->view.netvm_put_off)
         vm_net_due(vm, out);
 }

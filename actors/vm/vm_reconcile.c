@@ -34,7 +34,7 @@ void vm_adopt(struct vm *vm, struct out *out)
     vm_facts(vm, out);
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
     open_guest(vm, out);
-    vm_net_paused(vm, out);
+    vm_net_lives(vm, out);
     vm_net_heal(vm);
     vm->devices.tell_wanted = true;
     vm_errand_end(vm, out, 0, NULL);

@@ -215,6 +215,7 @@ static void created(struct vm *vm, struct out *out, const struct vm_result *resu
     vm_memory_release(vm, out);
     vm_note_step(vm, out, STEP_CREATED);
     vm_facts(vm, out);
+    vm_net_lives(vm, out);
     (void)VM_SAY(vm, out, {.name = "property-reset:xid", .key = {"name"}, .value = {"xid"}},
                  {.name = "property-reset:stubdom_xid", .key = {"name"}, .value = {"stubdom_xid"}},
                  {.name = "property-reset:start_time", .key = {"name"}, .value = {"start_time"}},

@@ -103,6 +103,7 @@ void vm_start_finish(struct vm *vm, struct out *out)
     vm->devices.tell_wanted = true; /* which it was started with, this incarnation does not know */
     vm_note_step(vm, out, STEP_RUNNING);
     vm_facts(vm, out);
+    vm_net_lives(vm, out);
     vm->errand = ERRAND_START;
     vm_start_agents(vm, out, true);
 }
@@ -121,6 +122,7 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-start", WITH_GUID});
     vm_note_step(vm, out, STEP_LIVING);
+    vm_net_lives(vm, out);
     vm_net_tell(vm, out, true);
     vm->devices.tell_wanted = vm->devices.tell_wanted || vm->devices.boots > 0;
     if (vm->view.preload_waits != 0)

@@ -155,8 +155,8 @@ static void take_hanging(struct bench *b, const struct envelope *e)
 
 static void take_paused(struct bench *b, const struct envelope *e)
 {
-    struct paused_now m;
-    assert_int_equal(paused_now_decode(&m, e->body), 0);
+    struct lives_as m;
+    assert_int_equal(lives_as_decode(&m, e->body), 0);
     b->paused_told = m.paused != 0;
 }
 
@@ -179,7 +179,7 @@ static int bench_send(void *shell, struct envelope *e)
         take_events(b, e);
     else if (e->type == MESSAGE_facts)
         take_facts(b, e);
-    else if (e->type == MESSAGE_paused_now)
+    else if (e->type == MESSAGE_lives_as)
         take_paused(b, e);
     else if (e->type == MESSAGE_calls_hang)
         take_hanging(b, e);
