@@ -189,23 +189,35 @@ static const char *kind_of(struct writing *w)
     return "AppVM";
 }
 
+static void put_lively(struct writing *w)
+{
+    struct property_value maxmem;
+    uint64_t most;
+    property_get(w->k, w->qid, PROPERTY_maxmem, &maxmem);
+    w->balanced = text_number(maxmem.text, 1, INT32_MAX, &most) == 0;
+    put_legacy(w);
+    put_features(w);
+    put_screen(w);
+    put_remotes(w);
+}
+
+int qubesdb_anew(const struct known *k, uint32_t qid, const struct qubesdb_sink *to)
+{
+    struct writing w = {.k = k, .qid = qid, .to = to};
+    put_lively(&w);
+    return w.r;
+}
+
 int qubesdb_own(const struct known *k, uint32_t qid, const struct qubesdb_moment *moment,
                 const struct qubesdb_sink *to)
 {
     struct writing w = {.k = k, .qid = qid, .to = to};
-    struct property_value maxmem;
-    uint64_t most;
-    property_get(k, qid, PROPERTY_maxmem, &maxmem);
-    w.balanced = text_number(maxmem.text, 1, INT32_MAX, &most) == 0;
     put_identity(&w, moment);
     put_as_provider(&w);
     put_as_client(&w);
     put_place(&w, moment);
     put_text(&w, "/qubes-vm-type", span_of(kind_of(&w)));
     put_text(&w, "/qubes-iptables-error", SPAN_LITERAL(""));
-    put_legacy(&w);
-    put_features(&w);
-    put_screen(&w);
-    put_remotes(&w);
+    put_lively(&w);
     return w.r;
 }

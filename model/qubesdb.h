@@ -27,6 +27,8 @@ struct qubesdb_moment {
 /* All that the VM itself is given (net 6.1). */
 int qubesdb_own(const struct known *k, uint32_t qid, const struct qubesdb_moment *moment,
                 const struct qubesdb_sink *to);
+/* Of that what may change while it lives, netvms apart: for a guest that has missed changes. */
+int qubesdb_anew(const struct known *k, uint32_t qid, const struct qubesdb_sink *to);
 /* What a netvm is told of its clients: connected-ips, and of each one that runs its addresses and firewall.
  */
 int qubesdb_provider(const struct known *k, uint32_t qid, const struct qubesdb_sink *to);

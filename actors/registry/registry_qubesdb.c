@@ -54,8 +54,10 @@ static int wanted(struct registry *r, uint32_t qid, const struct qdb_entries *m,
     const struct vm *netvm = client != NULL ? ask_netvm(&r->known, m->client) : NULL;
     if (m->what == 0)
         return own_entries(r, qid, to);
-    if (m->what == 1)
-        return qubesdb_provider(&r->known, qid, to);
+    if (m->what == 1) {
+        int e = qubesdb_anew(&r->known, qid, to);
+        return e < 0 ? e : qubesdb_provider(&r->known, qid, to);
+    }
     if (netvm == NULL || vm_qid(netvm) != qid)
         return fault_set(why, ERR_REFUSED, "%u is no client of this VM's network", m->client);
     return qubesdb_client(&r->known, qid, m->client, to);

@@ -82,7 +82,9 @@ struct vm_request {
 
 /* How much longer than a step its asker should wait. */
 enum { VM_MARGIN_SECONDS = 20 };
-enum { VM_QUEUE = 16, VM_WAITERS = 16 };
+/* A netvm is asked to start by all of its clients that start at once; what waits costs memory only when it
+ * does. */
+enum { VM_QUEUE = 256, VM_WAITERS = 16 };
 enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE, TIMER_TELL, TIMER_MEMORY };
 
 /* What becomes of a question to the memory balancer. NONE: this host has none. */
