@@ -150,9 +150,10 @@ struct vm {
     bool memory_asked; /* and the connection is open */
 
     bool look_wanted, kill_wanted;
-    bool owes_last;             /* nothing is left of a start that failed, but what was unwanted then */
-    bool owes_pair, owes_clean; /* of the end of a life: what has still to be said and done */
-    uint64_t again_at;          /* nothing that failed is tried before */
+    bool owes_last; /* nothing is left of a start that failed, but what was unwanted then */
+    /* Of the end of a life: what has still to be said, before its volumes are stopped and after, and done. */
+    bool owes_stopped, owes_shutdown, owes_clean;
+    uint64_t again_at;                 /* nothing that failed is tried before */
     struct vm_request queue[VM_QUEUE]; /* in order */
     unsigned queued;
     struct vm_request waiters[VM_WAITERS]; /* for the end of this life */
@@ -337,6 +338,12 @@ int vm_say(struct vm *vm, struct out *out, const struct vm_event *events, size_t
            sizeof((const struct vm_event[]){__VA_ARGS__}) / sizeof(struct vm_event))
 /* stopped, the resets and shutdown: the end of a life. */
 int vm_say_pair(struct vm *vm, struct out *out);
+/* Its two parts: domain-stopped is heard before anything is cleaned up, domain-shutdown when what others may
+ * ask for next, its volumes among them, is free. */
+int vm_say_stopped(struct vm *vm, struct out *out);
+int vm_say_shutdown(struct vm *vm, struct out *out);
+/* How many messages were said, and taken, since the note was written. */
+uint64_t vm_said(const struct vm *vm);
 /* Whether anything was said, and taken, since the note was written. */
 bool vm_has_said(const struct vm *vm);
 

@@ -175,17 +175,20 @@ static void undo(struct vm *vm, struct out *out)
 
 static void stopped_gone(struct vm *vm, struct out *out)
 {
-    bool said = vm_has_said(vm);
     vm->life = VM_STOPPING;
-    vm->owes_pair = !said;
+    vm->owes_stopped = vm_said(vm) < 1;
+    vm->owes_shutdown = vm_said(vm) < 2;
     vm->owes_clean = true;
     vm_errand_become(vm, out, ERRAND_CLEAN);
 }
 
 static void stopped_and_lives(struct vm *vm, struct out *out)
 {
-    if (!vm_has_said(vm))
-        (void)vm_say_pair(vm, out);
+    uint64_t said = vm_said(vm);
+    if (said < 1)
+        (void)vm_say_stopped(vm, out);
+    if (said < 2)
+        (void)vm_say_shutdown(vm, out);
     vm_adopt(vm, out);
 }
 

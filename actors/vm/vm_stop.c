@@ -72,7 +72,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->host_mark = VM_UNMARKED;
     vm_device_over(vm, out);
     (void)EVENT(out, domain_over, ((struct address){KIND_LAUNCHER, 0}), &context, NO_MESSAGE(domain_over));
-    vm->owes_pair = pair;
+    vm->owes_stopped = vm->owes_shutdown = pair;
     vm->owes_clean = true;
     if (pair)
         vm_note_step(vm, out, STEP_STOPPED);
@@ -117,13 +117,13 @@ static void clean_storage(struct vm *vm, struct out *out)
 static void clean_say(struct vm *vm, struct out *out)
 {
     vm_facts(vm, out);
-    if (vm->owes_pair && vm_say_pair(vm, out) < 0) {
+    if (vm->owes_stopped && vm_say_stopped(vm, out) < 0) {
         clean_later(vm, out);
         return;
     }
-    if (vm->owes_pair)
+    if (vm->owes_stopped)
         vm_net_tell(vm, out, false);
-    vm->owes_pair = false;
+    vm->owes_stopped = false;
     vm_storage_begin(vm);
     clean_storage(vm, out);
 }
@@ -131,6 +131,11 @@ static void clean_say(struct vm *vm, struct out *out)
 static void clean_close(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLEAN_SECONDS);
+    if (vm->owes_shutdown && vm_say_shutdown(vm, out) < 0) {
+        clean_later(vm, out);
+        return;
+    }
+    vm->owes_shutdown = false;
     vm->step = CLEAN_CLOSE;
     ASK(out, guest_close, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm),
         NO_MESSAGE(guest_close));

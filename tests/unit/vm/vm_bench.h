@@ -553,10 +553,10 @@ __attribute__((unused)) static void bench_observe(struct bench *b, unsigned even
 {
     struct bench_world *w = &b->world;
     BENCH_HEAR(b, observed, .active = w->active, .domid = w->active ? (uint32_t)w->domid : 0,
-               .state = !w->active  ? VIRT_SHUTOFF
-                        : w->asleep ? VIRT_PMSUSPENDED
-                        : w->paused ? VIRT_PAUSED
-                                    : VIRT_RUNNING,
+               .state = !w->active || w->dying ? VIRT_SHUTOFF
+                        : w->asleep            ? VIRT_PMSUSPENDED
+                        : w->paused            ? VIRT_PAUSED
+                                               : VIRT_RUNNING,
                .event = event);
 }
 

@@ -20,7 +20,7 @@
 /* The one domain that there is. */
 struct bench_world {
     struct domain_door door;
-    bool connected, defined, active, paused;
+    bool connected, defined, active, paused, dying;
     char interface[512], no_interface[512]; /* the network that was plugged last, and unplugged */
     bool plug_fails;                        /* of the network */
     bool can_pm, asleep;                    /* suspend to RAM, and it is so */
@@ -221,7 +221,10 @@ static int bench_lookup(struct domain_door *door, const char *uuid, struct domai
         return 0;
     seen->active = true;
     seen->domid = w->domid;
-    seen->state = w->asleep ? VIRT_PMSUSPENDED : w->paused ? VIRT_PAUSED : VIRT_RUNNING;
+    seen->state = w->dying    ? VIRT_SHUTOFF
+                  : w->asleep ? VIRT_PMSUSPENDED
+                  : w->paused ? VIRT_PAUSED
+                              : VIRT_RUNNING;
     seen->memory_kib = 400 << 10;
     seen->cputime_ns = 5;
     return 0;
