@@ -44,26 +44,12 @@ static bool is_there(struct writing *w, enum property p)
 
 /* ---- identity and network ---- */
 
-static void base64(const unsigned char *bytes, size_t len, char *to)
-{
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len; i += 3) {
-        unsigned left = len - i < 3 ? (unsigned)(len - i) : 3;
-        unsigned long word = (unsigned long)bytes[i] << 16 |
-                             (left > 1 ? (unsigned long)bytes[i + 1] << 8 : 0) |
-                             (left > 2 ? bytes[i + 2] : 0);
-        for (unsigned j = 0; j < 4; j++)
-            *to++ = (char)(j <= left ? digit[word >> (18 - 6 * j) & 63] : '=');
-    }
-    *to = '\0';
-}
-
 static void put_identity(struct writing *w, const struct qubesdb_moment *moment)
 {
     const struct vm *vm = ask_vm(w->k, w->qid), *template = ask_template(w->k, w->qid);
     bool updateable = property_true(w->k, w->qid, PROPERTY_updateable);
     char seed[(QUBESDB_SEED + 2) / 3 * 4 + 1];
-    base64(moment->seed, QUBESDB_SEED, seed);
+    base64(moment->seed, QUBESDB_SEED, BASE64_PADDED, seed);
     put_text(w, "/name", span_of(vm_name(vm)));
     put_text(w, "/type", span_of(class_name(vm_class(vm))));
     put_text(w, "/default-user", span_of(moment->default_user));
@@ -173,8 +159,12 @@ static void put_features(struct writing *w)
         if (at != NULL)
             put_flag(w, services[i].path, at->value_len > 0);
     }
-    for (const struct item *at = model_items(w->k->model, w->qid, CHANGE_FEATURE); at != NULL; at = at->next)
-        put_feature(w, (struct span){at->key, at->key_len}, (struct span){at->value, at->value_len});
+    for (const struct item *at = model_items(w->k->model, w->qid, CHANGE_FEATURE); at != NULL;
+         at = at->next) {
+        struct span feature = {at->key, at->key_len}, value = {at->value, at->value_len};
+        put_feature(w, feature, value);
+        put_app_dispvm(w, feature, value);
+    }
     put_flag(w, "/qubes-service/meminfo-writer", w->balanced);
 }
 
@@ -183,10 +173,11 @@ int qubesdb_feature(struct span feature, struct span value, const struct qubesdb
     struct writing w = {.to = to};
     if (!span_is(feature, "service.meminfo-writer") || value.at != NULL)
         put_feature(&w, feature, value);
+    put_app_dispvm(&w, feature, value);
     return w.r;
 }
 
-/* ---- screen and kind ---- */
+/* ---- all of it ---- */
 
 static const char *kind_of(struct writing *w)
 {
@@ -198,63 +189,22 @@ static const char *kind_of(struct writing *w)
     return "AppVM";
 }
 
-static void put_videoram(struct writing *w, const char *name)
+static void put_lively(struct writing *w)
 {
-    struct span value;
-    char path[PATH_SIZE];
-    if (ask_feature(w->k, w->qid, CHAIN_TEMPLATE_ADMINVM, span_of(name), &value) != 1)
-        return;
-    snprintf(path, sizeof path, "/qubes-%s", name);
-    put_text(w, path, value);
+    struct property_value maxmem;
+    uint64_t most;
+    property_get(w->k, w->qid, PROPERTY_maxmem, &maxmem);
+    w->balanced = text_number(maxmem.text, 1, INT32_MAX, &most) == 0;
+    put_legacy(w);
+    put_features(w);
+    put_screen(w);
+    put_remotes(w);
 }
 
-static bool has_own(struct writing *w, const char *name, bool otherwise)
-{
-    struct span value;
-    return ask_feature(w->k, w->qid, CHAIN_OWN, span_of(name), &value) == 1 ? value.len > 0 : otherwise;
-}
-
-/* The domain of the VM that shows windows or plays sound: dom0 is number 0. */
-static bool domain_of(struct writing *w, const struct vm *vm, char domid[16])
-{
-    const char *xid = vm_qid(vm) == 0 ? "0" : world_fact(w->k->world, vm_qid(vm), FACT_xid);
-    if (xid == NULL || (vm_qid(vm) != 0 && !world_is_running(w->k->world, vm_qid(vm))))
-        return false;
-    snprintf(domid, 16, "%s", xid);
-    return true;
-}
-
-static void put_screen(struct writing *w)
-{
-    const struct vm *gui = property_vm(w->k, w->qid, PROPERTY_guivm);
-    const struct vm *audio = property_vm(w->k, w->qid, PROPERTY_audiovm);
-    char domid[16];
-    put_videoram(w, "gui-videoram-overhead");
-    put_videoram(w, "gui-videoram-min");
-    put_text(w, "/qubes-gui-enabled",
-             gui != NULL && has_own(w, "gui", true) ? SPAN_LITERAL("True") : SPAN_LITERAL("False"));
-    if (gui != NULL && vm_qid(gui) != w->qid) {
-        put_property(w, "/keyboard-layout", w->qid, PROPERTY_keyboard_layout);
-        if (domain_of(w, gui, domid))
-            put_text(w, "/qubes-gui-domain-xid", span_of(domid));
-    }
-    if (has_own(w, "service.guivm", false)) {
-        struct span prefix;
-        bool own = ask_feature(w->k, w->qid, CHAIN_OWN, SPAN_LITERAL("guivm-windows-prefix"), &prefix) == 1;
-        put_text(w, "/guivm-windows-prefix", own ? prefix : SPAN_LITERAL("GuiVM"));
-    }
-    if (audio == NULL)
-        put_gone(w, "/qubes-audio-domain-xid");
-    else if (vm_qid(audio) != w->qid && domain_of(w, audio, domid))
-        put_text(w, "/qubes-audio-domain-xid", span_of(domid));
-}
-
-int qubesdb_keyboard(const struct known *k, uint32_t qid, const struct qubesdb_sink *to)
+int qubesdb_anew(const struct known *k, uint32_t qid, const struct qubesdb_sink *to)
 {
     struct writing w = {.k = k, .qid = qid, .to = to};
-    const struct vm *gui = property_vm(k, qid, PROPERTY_guivm);
-    if (gui != NULL && vm_qid(gui) != qid)
-        put_property(&w, "/keyboard-layout", qid, PROPERTY_keyboard_layout);
+    put_lively(&w);
     return w.r;
 }
 
@@ -262,17 +212,12 @@ int qubesdb_own(const struct known *k, uint32_t qid, const struct qubesdb_moment
                 const struct qubesdb_sink *to)
 {
     struct writing w = {.k = k, .qid = qid, .to = to};
-    struct property_value maxmem;
-    uint64_t most;
-    property_get(k, qid, PROPERTY_maxmem, &maxmem);
-    w.balanced = text_number(maxmem.text, 1, INT32_MAX, &most) == 0;
     put_identity(&w, moment);
     put_as_provider(&w);
     put_as_client(&w);
     put_place(&w, moment);
     put_text(&w, "/qubes-vm-type", span_of(kind_of(&w)));
     put_text(&w, "/qubes-iptables-error", SPAN_LITERAL(""));
-    put_features(&w);
-    put_screen(&w);
+    put_lively(&w);
     return w.r;
 }

@@ -13,6 +13,8 @@ enum { QUBESDB_SEED = 64 }; /* random bytes that a guest is given */
 struct qubesdb_sink {
     int (*put)(void *arg, const char *path, struct span value);
     void *arg;
+    /* SHA-256 as 64 hex digits and a NUL; NULL: entries with a digest in their path are left out. */
+    void (*digest)(struct span bytes, char hex[65]);
 };
 
 /* What the model cannot know. */
@@ -25,6 +27,8 @@ struct qubesdb_moment {
 /* All that the VM itself is given (net 6.1). */
 int qubesdb_own(const struct known *k, uint32_t qid, const struct qubesdb_moment *moment,
                 const struct qubesdb_sink *to);
+/* Of that what may change while it lives, netvms apart: for a guest that has missed changes. */
+int qubesdb_anew(const struct known *k, uint32_t qid, const struct qubesdb_sink *to);
 /* What a netvm is told of its clients: connected-ips, and of each one that runs its addresses and firewall.
  */
 int qubesdb_provider(const struct known *k, uint32_t qid, const struct qubesdb_sink *to);
@@ -36,5 +40,14 @@ int qubesdb_firewall(const struct known *k, uint32_t client, const struct qubesd
 /* What follows for a running VM from a feature that is set, or gone (value at NULL). */
 int qubesdb_feature(struct span feature, struct span value, const struct qubesdb_sink *to);
 int qubesdb_keyboard(const struct known *k, uint32_t qid, const struct qubesdb_sink *to);
+int qubesdb_audio(const struct known *k, uint32_t qid, const struct qubesdb_sink *to);
+/* The VM that shows its windows, or plays its sound, has started. */
+int qubesdb_shown_by(const struct known *k, uint32_t qid, uint32_t by, const struct qubesdb_sink *to);
+/* Of a netvm, or any VM: the firewall in the form of before qubes-firewall, unless it reads the other
+ * (net 5.6).
+ */
+int qubesdb_legacy(const struct known *k, uint32_t qid, const struct qubesdb_sink *to);
+/* Of the VM that passes on calls for this RemoteVM. */
+int qubesdb_remote(const struct known *k, uint32_t remote, const struct qubesdb_sink *to);
 
 #endif

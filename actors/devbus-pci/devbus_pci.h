@@ -54,6 +54,7 @@ struct pci_job {
     char sbdf[13], port[256], device_id[1024], name[32];
     uint32_t purpose, domid;
     bool no_strict_reset, again, present;
+    bool over; /* the life that it was for has ended meanwhile: nothing is taken */
 };
 
 struct devbus_pci {
@@ -134,6 +135,8 @@ int pci_job_task(struct devbus_pci *self, struct out *out, enum pci_task_what wh
 void pci_job_add(struct devbus_pci *self, struct out *out, const struct pci_job *job);
 void pci_job_next(struct devbus_pci *self, struct out *out);
 void pci_job_cancel(struct devbus_pci *self, struct out *out, const struct envelope *e);
+/* The life of that VM is over: what was to be made ready for it is not taken any more. */
+void pci_job_over(struct devbus_pci *self, uint32_t qid);
 /* A task about one device has ended, or is overdue (then NULL). */
 void pci_job_done(struct devbus_pci *self, struct out *out, const struct pci_task *task, bool cleared);
 

@@ -147,7 +147,9 @@ static void prepare(struct devbus_pci *self, struct out *out, const struct pci_t
     struct fault why;
     plan(self, t, &made);
     const struct pci_check *bad = pci_plan_refusal(&made);
-    int r = bad != NULL ? refuse(job, bad, &why) : 0;
+    int r = job->over     ? fault_set(&why, ERR_CANCELLED, "%s has ended meanwhile", job->name)
+            : bad != NULL ? refuse(job, bad, &why)
+                          : 0;
     (void)text_copy(job->sbdf, sizeof job->sbdf, span_of(t->sbdf));
     (void)text_copy(job->device_id, sizeof job->device_id, span_of(t->device.device_id));
     if (bad != NULL && job->purpose == 2 && r == -ERR_DEVICE_ATTACHED) {
@@ -345,4 +347,10 @@ void pci_job_cancel(struct devbus_pci *self, struct out *out, const struct envel
         reply_error(out, &request, -ERR_CANCELLED, NULL);
         return;
     }
+}
+
+void pci_job_over(struct devbus_pci *self, uint32_t qid)
+{
+    for (size_t i = 0; i < self->jobs; i++)
+        self->job[i].over = self->job[i].over || asker(&self->job[i]) == qid;
 }

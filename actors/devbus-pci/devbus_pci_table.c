@@ -58,6 +58,8 @@ void pci_has(struct devbus_pci *self, struct out *out, const struct envelope *e,
     size_t count = 0;
     while (count < PCI_HAS_MAX && bus_address_next(&in, &a) == 1)
         (void)text_copy(keys[count++], sizeof keys[0], span_of(a.sbdf));
+    if (m->over != 0)
+        pci_job_over(self, e->subject_instance);
     devbus_sees(&self->table, out, vm, m->over != 0, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
     if (self->tell_all)
         devbus_pci_want_list(self, out);

@@ -13,8 +13,9 @@ enum guest_door { GUEST_DOOR_READ, GUEST_DOOR_WATCH, GUEST_DOOR_WRITE };
 
 /* Calls of the guest that are being worked on; the next is answered busy. */
 enum { GUEST_CALLS = 8 };
-/* Writings that wait for their turn. */
-enum { GUEST_WRITES = 16 };
+/* Writings that wait for their turn: clients of a netvm may all start at once. What registry pushes is kept in full,
+ * so that fewer of those wait; what is beyond is written anew as a whole. */
+enum { GUEST_WRITES = 256, GUEST_PUSHES = 16 };
 
 enum guest_step { GUEST_WAITS, GUEST_DOOR, GUEST_READS, GUEST_TELLS };
 
@@ -54,7 +55,7 @@ struct guest {
     size_t writes;
     enum guest_write_step writing;
     uint64_t write_tag; /* of the question to registry; then which writing the worker has in hand */
-    bool behind;        /* more was pushed than could wait: all that a netvm is told is written anew */
+    bool behind;        /* more was pushed than could wait: all that changes while it lives is written anew */
     bool exposes;       /* its bus has heard that it exposes devices */
     bool expose_again;  /* once more, when there is room; expose_changed: for a change */
     bool expose_changed;

@@ -142,11 +142,19 @@ void guest_write_again(struct guest *g, struct out *out)
         guest_write_wanted(g, out, NULL, 1, 0);
 }
 
+static size_t pushes(const struct guest *g)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < g->writes; i++)
+        count += g->write[i].has_entries;
+    return count;
+}
+
 void guest_write_pushed(struct guest *g, struct out *out, const struct guest_write *m)
 {
     if (!g->open || g->bare)
         return;
-    struct guest_write_job *job = g->behind ? NULL : add(g);
+    struct guest_write_job *job = g->behind || pushes(g) == GUEST_PUSHES ? NULL : add(g);
     if (job != NULL)
         take_entries(job, &m->entries);
     else

@@ -157,6 +157,23 @@ static bool was_asked(struct launcher *l, struct out *out, const struct request 
     return false;
 }
 
+static void give_up(struct launcher *l, struct out *out, struct job *j, enum err code);
+
+/* A daemon that waits for an agent would wait until its time is over, or until another domain comes. */
+static void on_domain_over(struct launcher *l, struct out *out, const struct envelope *e,
+                           const struct domain_over *m)
+{
+    struct job *j, *next;
+    (void)m;
+    DL_FOREACH_SAFE(l->jobs, j, next)
+    {
+        const struct subject *s = &j->request.context.subject;
+        if (j->request.type == MESSAGE_daemon && s->instance == e->subject_instance &&
+            s->generation == e->subject_generation)
+            give_up(l, out, j, ERR_CANCELLED);
+    }
+}
+
 static void on_daemon(struct launcher *l, struct out *out, const struct envelope *e, const struct daemon *m)
 {
     struct request request = request_of(e);

@@ -68,6 +68,8 @@ struct life_claim {
     uint8_t hanging; /* calls of its process in libvirtd, past their deadline */
     bool told;       /* by its own process: host's list may be of a moment before that */
     bool paused;     /* by its own word; of what lives only */
+    bool started;    /* completely */
+    char xid[12];    /* of its domain; "": there is none, or it has not said */
 };
 
 /* Where an import, an export or a comparison is. */
@@ -207,6 +209,8 @@ void claims_begin(struct registry *r, struct out *out, const struct request *req
 void claims_go_on(struct registry *r, struct out *out);
 bool claims_release(struct registry *r, const struct request *request, bool *lived); /* false: of no VM */
 void claims_end(struct registry *r);
+/* What its process says of its domain. */
+void claims_lives(struct registry *r, struct out *out, const struct envelope *e, const struct lives_as *m);
 
 /* registry_device.c: assigned devices; one that has come. */
 void registry_device_came(struct registry *r, struct out *out, const struct envelope *e,
@@ -276,6 +280,9 @@ void netvm_forget(struct registry *r, struct out *out, uint32_t qid);
 void qubesdb_asked(struct registry *r, struct out *out, const struct envelope *e,
                    const struct qdb_entries *m);
 void qubesdb_follow(struct registry *r, struct out *out, const struct plan *p);
+/* A VM has a new domain: its netvm's tables name it. It is started: whoever it shows or plays hears of it. */
+void qubesdb_spawned(struct registry *r, struct out *out, const struct vm *vm);
+void qubesdb_started(struct registry *r, struct out *out, const struct vm *vm);
 
 /* registry_resize.c: the guest follows the new size of a volume: how many are asked; it did not. */
 unsigned resize_finish(struct registry *r, struct out *out, struct pending_operation *o);

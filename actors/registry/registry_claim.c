@@ -4,7 +4,9 @@
  * committed or refused; a claim that comes meanwhile waits and is answered by what is then so. */
 #include "actors/registry/registry.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <utlist.h>
 
@@ -163,9 +165,31 @@ bool claims_release(struct registry *r, const struct request *request, bool *liv
         return false;
     forget_waiting(r, vm_qid(vm));
     *lived = r->claims[vm_qid(vm)].living;
-    r->claims[vm_qid(vm)].living = false;
-    r->claims[vm_qid(vm)].told = true;
+    struct life_claim *claim = &r->claims[vm_qid(vm)];
+    claim->living = claim->started = false;
+    claim->xid[0] = '\0';
+    claim->told = true;
     return true;
+}
+
+void claims_lives(struct registry *r, struct out *out, const struct envelope *e, const struct lives_as *m)
+{
+    struct context about = context_of(e);
+    const struct vm *vm = claims_subject(r, &about);
+    char xid[sizeof r->claims[0].xid] = "";
+    if (vm == NULL)
+        return;
+    struct life_claim *claim = &r->claims[vm_qid(vm)];
+    if (m->there != 0)
+        snprintf(xid, sizeof xid, "%u", m->domid);
+    bool another = strcmp(claim->xid, xid) != 0, comes = m->started != 0 && (another || !claim->started);
+    memcpy(claim->xid, xid, sizeof xid);
+    claim->paused = m->paused != 0;
+    claim->started = m->started != 0;
+    if (another && m->there != 0)
+        qubesdb_spawned(r, out, vm);
+    if (comes)
+        qubesdb_started(r, out, vm);
 }
 
 void claims_end(struct registry *r)

@@ -26,6 +26,9 @@ static const char *known_fact(void *arg, uint32_t qid, enum fact fact)
         return r->host_fact_known[fact] ? r->host_fact[fact] : NULL;
     if (fact == FACT_power_state && qid >= 1 && qid <= QID_MAX)
         return claims_power_state(r, qid);
+    if (fact == FACT_xid && qid >= 1 && qid <= QID_MAX && r->claims[qid].living &&
+        r->claims[qid].xid[0] != '\0')
+        return r->claims[qid].xid;
     return NULL;
 }
 
@@ -436,13 +439,10 @@ static void on_netvm_due(struct registry *r, struct out *out, const struct envel
     netvm_due(r, out, &about);
 }
 
-static void on_paused_now(struct registry *r, struct out *out, const struct envelope *e,
-                          const struct paused_now *m)
+static void on_lives_as(struct registry *r, struct out *out, const struct envelope *e,
+                        const struct lives_as *m)
 {
-    struct context about = context_of(e);
-    (void)out;
-    if (claims_subject(r, &about) != NULL)
-        r->claims[e->subject_instance].paused = m->paused != 0;
+    claims_lives(r, out, e, m);
 }
 
 static void on_qdb_entries(struct registry *r, struct out *out, const struct envelope *e,

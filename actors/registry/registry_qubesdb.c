@@ -7,6 +7,7 @@
 
 #include "actors/registry/registry.h"
 #include "base/log.h"
+#include "doors/digest.h"
 #include "model/ask.h"
 
 enum { ENTRIES_BYTES = 4 << 20, PATH_MOST = 63, VALUE_MOST = 3072 };
@@ -53,8 +54,10 @@ static int wanted(struct registry *r, uint32_t qid, const struct qdb_entries *m,
     const struct vm *netvm = client != NULL ? ask_netvm(&r->known, m->client) : NULL;
     if (m->what == 0)
         return own_entries(r, qid, to);
-    if (m->what == 1)
-        return qubesdb_provider(&r->known, qid, to);
+    if (m->what == 1) {
+        int e = qubesdb_anew(&r->known, qid, to);
+        return e < 0 ? e : qubesdb_provider(&r->known, qid, to);
+    }
     if (netvm == NULL || vm_qid(netvm) != qid)
         return fault_set(why, ERR_REFUSED, "%u is no client of this VM's network", m->client);
     return qubesdb_client(&r->known, qid, m->client, to);
@@ -65,7 +68,7 @@ void qubesdb_asked(struct registry *r, struct out *out, const struct envelope *e
     struct request request = request_of(e);
     struct fault why = {0};
     struct gathering g = {.elements = TEXT_WITH_LIMIT(ENTRIES_BYTES), .why = &why};
-    struct qubesdb_sink to = {gather, &g};
+    struct qubesdb_sink to = {gather, &g, digest_sha256};
     const struct vm *vm = model_vm(r->model, e->subject_instance);
     int result = !r->loaded ? -ERR_BUSY
                  : vm == NULL || vm_generation(vm) != e->subject_generation
@@ -101,7 +104,7 @@ static void push(struct out *out, const struct vm *vm, struct gathering *g, int 
     do {                                                                                                     \
         struct fault why_ = {0};                                                                             \
         struct gathering g_ = {.elements = TEXT_WITH_LIMIT(ENTRIES_BYTES), .why = &why_};                    \
-        const struct qubesdb_sink to = {gather, &g_};                                                        \
+        const struct qubesdb_sink to = {gather, &g_, digest_sha256};                                         \
         push(out, vm, &g_, (call));                                                                          \
     } while (0)
 
@@ -131,6 +134,23 @@ static void follow_netvm(struct registry *r, struct out *out, const struct plan_
         PUSH(out, old, to, qubesdb_connected(&r->known, vm_qid(old), &to));
     if (lives(r, now) && vm != NULL)
         PUSH(out, now, to, qubesdb_connected(&r->known, vm_qid(now), &to));
+    if (lives(r, now) && vm != NULL)
+        PUSH(out, now, to, qubesdb_legacy(&r->known, vm_qid(now), &to));
+}
+
+/* A property is set or reset. */
+static bool is_of(const struct plan_event *e, const char *property)
+{
+    struct span after;
+    struct span what = span_split(e->name, ':', &after);
+    return (span_is(what, "property-set") || span_is(what, "property-reset")) && span_is(after, property);
+}
+
+static void follow_relay(struct registry *r, struct out *out, const struct vm *remote)
+{
+    const struct vm *relay = property_vm(&r->known, vm_qid(remote), PROPERTY_relayvm);
+    if (lives(r, relay))
+        PUSH(out, relay, to, qubesdb_remote(&r->known, vm_qid(remote), &to));
 }
 
 static void follow_event(struct registry *r, struct out *out, const struct plan_event *e)
@@ -139,13 +159,16 @@ static void follow_event(struct registry *r, struct out *out, const struct plan_
     const struct vm *netvm = vm != NULL ? ask_netvm(&r->known, e->subject) : NULL;
     if (vm == NULL)
         return;
-    if (span_is(e->name, "firewall-changed") && lives(r, vm) && lives(r, netvm))
+    if (span_is(e->name, "firewall-changed") && lives(r, vm) && lives(r, netvm)) {
         PUSH(out, netvm, to, qubesdb_firewall(&r->known, vm_qid(vm), &to));
-    else if (span_is(e->name, "property-set:netvm"))
+        PUSH(out, netvm, to, qubesdb_legacy(&r->known, vm_qid(netvm), &to));
+    } else if (span_is(e->name, "property-set:netvm"))
         follow_netvm(r, out, e);
-    else if ((span_is(e->name, "property-set:keyboard_layout") ||
-              span_is(e->name, "property-reset:keyboard_layout")) &&
-             lives(r, vm))
+    else if (is_of(e, "audiovm") && lives(r, vm))
+        PUSH(out, vm, to, qubesdb_audio(&r->known, vm_qid(vm), &to));
+    else if (is_of(e, "relayvm"))
+        follow_relay(r, out, vm);
+    else if (is_of(e, "keyboard_layout") && lives(r, vm))
         PUSH(out, vm, to, qubesdb_keyboard(&r->known, vm_qid(vm), &to));
 }
 
@@ -155,4 +178,22 @@ void qubesdb_follow(struct registry *r, struct out *out, const struct plan *p)
         follow_feature(r, out, &p->change[i]);
     for (size_t i = 0; i < p->events; i++)
         follow_event(r, out, &p->event[i]);
+}
+
+/* ---- what lives ---- */
+
+void qubesdb_spawned(struct registry *r, struct out *out, const struct vm *vm)
+{
+    const struct vm *netvm = ask_netvm(&r->known, vm_qid(vm));
+    if (lives(r, netvm))
+        PUSH(out, netvm, to, qubesdb_legacy(&r->known, vm_qid(netvm), &to));
+}
+
+void qubesdb_started(struct registry *r, struct out *out, const struct vm *vm)
+{
+    for (size_t i = 0; i < model_vm_count(r->model); i++) {
+        const struct vm *other = model_vm_at(r->model, i);
+        if (other != vm && lives(r, other))
+            PUSH(out, other, to, qubesdb_shown_by(&r->known, vm_qid(other), vm_qid(vm), &to));
+    }
 }

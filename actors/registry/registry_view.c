@@ -105,6 +105,7 @@ static void add_disposable_refusal(struct registry *r, const struct vm *vm, stru
                  "disposable '%s' reads a volume that keeps no revisions; shut it down first",
                  vm_name(disposable));
         strcpy(view->refusal_class, "QubesVMNotHaltedError");
+        view->vetoed = 1;
     }
 }
 
@@ -141,7 +142,8 @@ static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view 
         strcpy(view->refusal_class, "prohibit-start");
     } else if (ask_tag(&r->known, vm_qid(vm), SPAN_LITERAL("backup-restore-in-progress"))) {
         strcpy(view->refusal, "Restore of this qube from a backup is not finished");
-        strcpy(view->refusal_class, "backup-restore-in-progress");
+        strcpy(view->refusal_class, "QubesVMError");
+        view->vetoed = 1;
     } else {
         add_disposable_refusal(r, vm, view);
     }

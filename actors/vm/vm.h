@@ -83,7 +83,9 @@ struct vm_request {
 
 /* How much longer than a step its asker should wait. */
 enum { VM_MARGIN_SECONDS = 20 };
-enum { VM_QUEUE = 16, VM_WAITERS = 16 };
+/* A netvm is asked to start by all of its clients that start at once; what waits costs memory only when it
+ * does. */
+enum { VM_QUEUE = 256, VM_WAITERS = 16 };
 enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE, TIMER_TELL, TIMER_MEMORY };
 
 /* What becomes of a question to the memory balancer. NONE: this host has none. */
@@ -149,9 +151,10 @@ struct vm {
     bool memory_asked; /* and the connection is open */
 
     bool look_wanted, kill_wanted;
-    bool owes_last;             /* nothing is left of a start that failed, but what was unwanted then */
-    bool owes_pair, owes_clean; /* of the end of a life: what has still to be said and done */
-    uint64_t again_at;          /* nothing that failed is tried before */
+    bool owes_last; /* nothing is left of a start that failed, but what was unwanted then */
+    /* Of the end of a life: what has still to be said, before its volumes are stopped and after, and done. */
+    bool owes_stopped, owes_shutdown, owes_clean;
+    uint64_t again_at;                 /* nothing that failed is tried before */
     struct vm_request queue[VM_QUEUE]; /* in order */
     unsigned queued;
     struct vm_request waiters[VM_WAITERS]; /* for the end of this life */
@@ -297,8 +300,8 @@ bool vm_has_netvm(const struct vm *vm, struct view_peer *netvm);
 void vm_net_serve(struct vm *vm, struct out *out, const struct view_peer *netvm);
 /* Its clients are told that it has started, or ended. */
 void vm_net_tell(struct vm *vm, struct out *out, bool up);
-/* Registry is told whether it is paused, as far as subscribers know. */
-void vm_net_paused(struct vm *vm, struct out *out);
+/* Registry is told as which domain it lives, and whether it is paused, as far as subscribers know. */
+void vm_net_lives(struct vm *vm, struct out *out);
 /* A process before this one may have ended between detaching and attaching: the interface is looked at. */
 void vm_net_heal(struct vm *vm);
 /* Registry is told when a change that was put off can be made. */
@@ -343,6 +346,12 @@ int vm_say(struct vm *vm, struct out *out, const struct vm_event *events, size_t
            sizeof((const struct vm_event[]){__VA_ARGS__}) / sizeof(struct vm_event))
 /* stopped, the resets and shutdown: the end of a life. */
 int vm_say_pair(struct vm *vm, struct out *out);
+/* Its two parts: domain-stopped is heard before anything is cleaned up, domain-shutdown when what others may
+ * ask for next, its volumes among them, is free. */
+int vm_say_stopped(struct vm *vm, struct out *out);
+int vm_say_shutdown(struct vm *vm, struct out *out);
+/* How many messages were said, and taken, since the note was written. */
+uint64_t vm_said(const struct vm *vm);
 /* Whether anything was said, and taken, since the note was written. */
 bool vm_has_said(const struct vm *vm);
 

@@ -17,7 +17,7 @@ static int core_begin(void *self, struct out *out, const struct life *life)
     if (vm_note_read(life->note, &vm->note) < 0)
         log_line(LOG_WARN, "the note is not one of mine: the hypervisor alone says what is");
     vm->seq = vm->note.seq;
-    vm->has_stored = vm->note.step != STEP_NONE;
+    vm->has_stored = vm->note.step != STEP_NONE || vm->note.unwanted;
     vm->hung_before = vm->note.abandoned;
     vm->unwanted = vm->owes_last = vm->note.unwanted;
     vm->host_mark = vm->note.host <= VM_PUT_TO_SLEEP ? (enum vm_host_mark)vm->note.host : VM_UNMARKED;

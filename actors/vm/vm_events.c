@@ -31,13 +31,28 @@ int vm_say(struct vm *vm, struct out *out, const struct vm_event *events, size_t
     return r;
 }
 
-int vm_say_pair(struct vm *vm, struct out *out)
+int vm_say_stopped(struct vm *vm, struct out *out)
 {
     return VM_SAY(vm, out, {.name = "domain-stopped"},
                   {.name = "property-reset:xid", .key = {"name"}, .value = {"xid"}},
                   {.name = "property-reset:stubdom_xid", .key = {"name"}, .value = {"stubdom_xid"}},
-                  {.name = "property-reset:start_time", .key = {"name"}, .value = {"start_time"}},
-                  {.name = "domain-shutdown"});
+                  {.name = "property-reset:start_time", .key = {"name"}, .value = {"start_time"}});
+}
+
+int vm_say_shutdown(struct vm *vm, struct out *out)
+{
+    return VM_SAY(vm, out, {.name = "domain-shutdown"});
+}
+
+int vm_say_pair(struct vm *vm, struct out *out)
+{
+    int r = vm_say_stopped(vm, out);
+    return r < 0 ? r : vm_say_shutdown(vm, out);
+}
+
+uint64_t vm_said(const struct vm *vm)
+{
+    return vm->seq - vm->note.seq;
 }
 
 bool vm_has_said(const struct vm *vm)

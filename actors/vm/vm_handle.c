@@ -231,7 +231,7 @@ static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e,
     }
     vm_facts(vm, out);
     if (e->source_kind == KIND_REGISTRY) {
-        vm_net_paused(vm, out);
+        vm_net_lives(vm, out);
         vm->scarce = false; /* it has just begun, and counts anew */
         vm_claim_again(vm, out);
     }

@@ -37,12 +37,15 @@ void vm_net_tell(struct vm *vm, struct out *out, bool up)
     }
 }
 
-void vm_net_paused(struct vm *vm, struct out *out)
+void vm_net_lives(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, 0);
-    bool paused = vm->paused_said && vm->life == VM_LIVING;
-    (void)EVENT(out, paused_now, ((struct address){KIND_REGISTRY, 0}), &context,
-                (&(struct paused_now){.paused = paused}));
+    bool living = vm->life == VM_LIVING, there = vm->seen.active && (living || vm->life == VM_STARTING);
+    (void)EVENT(out, lives_as, ((struct address){KIND_REGISTRY, 0}), &context,
+                (&(struct lives_as){.there = there,
+                                    .domid = there ? (uint32_t)vm->seen.domid : 0,
+                                    .paused = vm->paused_said && living,
+                                    .started = there && living}));
 }
 
 void vm_net_heal(struct vm *vm)
@@ -109,7 +112,7 @@ static void too_early(struct vm *vm, struct out *out)
 {
     struct fault why;
     int r = fault_set(&why, ERR_STATE, "%s has just been paused; try again", vm->view.name);
-    vm_net_paused(vm, out);
+    vm_net_lives(vm, out);
     end(vm, out, r, &why);
 }
 

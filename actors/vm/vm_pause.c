@@ -8,19 +8,22 @@
 enum { STALE_SECONDS = 5 };
 enum { PAUSE_SHRINKS = 1, PAUSE_SUSPENDS };
 
+/* How often what is dying is looked at. */
+#define DYING_LOOKS (250 * MILLISECONDS)
+
 static void say_paused(struct vm *vm, struct out *out)
 {
     if (!vm->paused_said)
         (void)VM_SAY(vm, out, {.name = "domain-paused"});
     vm->paused_said = true;
-    vm_net_paused(vm, out);
+    vm_net_lives(vm, out);
 }
 
 static void say_unpaused(struct vm *vm, struct out *out)
 {
     (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
     vm->paused_said = false;
-    vm_net_paused(vm, out);
+    vm_net_lives(vm, out);
     if (vm->life == VM_LIVING && vm->view.netvm_put_off)
         vm_net_due(vm, out);
 }
@@ -42,6 +45,15 @@ static void paused_by_us(struct vm *vm, struct out *out)
 static bool is_stale(const struct vm *vm, struct out *out)
 {
     return out->now < vm->resumed_until;
+}
+
+/* The hypervisor still clears it away, and does not tell when it has: so it is looked at. */
+static void look_while_dying(struct vm *vm, struct out *out)
+{
+    if (!vm->seen.active || vm->seen.state != VIRT_SHUTOFF)
+        return;
+    vm->again_at = out->now + DYING_LOOKS;
+    out_timer(out, TIMER_AGAIN, vm->again_at);
 }
 
 /* What the state now means to subscribers. Our own unpause and start tell it themselves. */
@@ -76,6 +88,7 @@ void vm_sees(struct vm *vm, struct out *out, const struct domain_seen *seen)
         return;
     }
     vm_takes_seen(vm, out, seen);
+    look_while_dying(vm, out);
     if (seen->active)
         follow(vm, out, seen->state);
 }
@@ -103,6 +116,7 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
     }
     seen.state = (enum virt_state)m->state;
     vm_takes_seen(vm, out, &seen);
+    look_while_dying(vm, out);
     follow(vm, out, seen.state);
 }
 

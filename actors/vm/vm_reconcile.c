@@ -34,14 +34,19 @@ void vm_adopt(struct vm *vm, struct out *out)
     vm_facts(vm, out);
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
     open_guest(vm, out);
-    vm_net_paused(vm, out);
+    vm_net_lives(vm, out);
     vm_net_heal(vm);
     vm->devices.tell_wanted = true;
     vm_errand_end(vm, out, 0, NULL);
 }
 
+/* Volumes were kept as long as a start that was given up might still make its domain. */
 static void rest(struct vm *vm, struct out *out)
 {
+    if (vm->has_stored && !vm->unwanted) {
+        vm_gone(vm, out, false);
+        return;
+    }
     vm->life = VM_HALTED;
     vm_facts(vm, out);
     if (!vm->unwanted)
@@ -170,17 +175,20 @@ static void undo(struct vm *vm, struct out *out)
 
 static void stopped_gone(struct vm *vm, struct out *out)
 {
-    bool said = vm_has_said(vm);
     vm->life = VM_STOPPING;
-    vm->owes_pair = !said;
+    vm->owes_stopped = vm_said(vm) < 1;
+    vm->owes_shutdown = vm_said(vm) < 2;
     vm->owes_clean = true;
     vm_errand_become(vm, out, ERRAND_CLEAN);
 }
 
 static void stopped_and_lives(struct vm *vm, struct out *out)
 {
-    if (!vm_has_said(vm))
-        (void)vm_say_pair(vm, out);
+    uint64_t said = vm_said(vm);
+    if (said < 1)
+        (void)vm_say_stopped(vm, out);
+    if (said < 2)
+        (void)vm_say_shutdown(vm, out);
     vm_adopt(vm, out);
 }
 

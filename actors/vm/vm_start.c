@@ -1,35 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * A start, step by step (spec lifecycle 3): claim, netvm, define, create paused, QubesDB, resume, qrexec.
+ * A start, step by step (spec lifecycle 3): claim, netvm, define, create paused, QubesDB, resume, qrexec:
+ * the rows of vm_start_step.def.
  * Before each step that cannot be taken back there is a note. Memory and storage have their places
  * between these steps. */
-#include "actors/vm/vm.h"
+#include "actors/vm/vm_start.h"
 
 #include <string.h>
 
-#include "runtime/effects/programs.h"
-
-enum {
-    CLAIM,
-    DEVICES,
-    VERIFY,
-    NETVM,
-    MEMORY,
-    STORAGE,
-    SERVE,
-    DEFINE,
-    CREATE,
-    QUBESDB,
-    GUEST,
-    FILL,
-    RESUME,
-    QREXEC
-};
-enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120, GUEST_SECONDS = 10, FILL_SECONDS = 30, DAEMON_SECONDS = 40 };
-
-/* What qrexec-daemon ends with when the agent in the guest did not come. */
-enum { AGENT_TIMEOUT = 3 };
-
-#define START_GUID .key = {"start_guid"}, .value = {"True"}
+enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120 };
 
 /* The error that has this exception class, for a refusal that registry has written. */
 static enum err code_of(const char *class)
@@ -84,19 +62,19 @@ static void begin(struct vm *vm, struct out *out, enum vm_task_what what, unsign
 static void define(struct vm *vm, struct out *out)
 {
     vm_note_step(vm, out, STEP_DEFINING);
-    begin(vm, out, VM_DEFINE_TASK, DEFINE);
+    begin(vm, out, VM_DEFINE_TASK, START_DEFINE);
 }
 
 /* The netvm's guest must know of the interface before it is there. */
 static void spawn(struct vm *vm, struct out *out)
 {
     struct view_peer netvm;
-    (void)VM_SAY(vm, out, {.name = "domain-pre-spawn", START_GUID});
+    (void)VM_SAY(vm, out, {.name = "domain-pre-spawn", WITH_GUID});
     if (!vm_has_netvm(vm, &netvm)) {
         define(vm, out);
         return;
     }
-    vm->step = SERVE;
+    vm->step = START_SERVE;
     vm_net_serve(vm, out, &netvm);
 }
 
@@ -104,7 +82,7 @@ static void spawn(struct vm *vm, struct out *out)
 static void store(struct vm *vm, struct out *out)
 {
     struct fault why;
-    vm->step = STORAGE;
+    vm->step = START_STORAGE;
     if (vm_storage_next(vm, out, "start"))
         return;
     int r = vm_storage_show(vm, out, &why);
@@ -127,7 +105,7 @@ static void stored(struct vm *vm, struct out *out, const struct vm_result *resul
 /* What is granted is kept until the domain is there. */
 static void ask_memory(struct vm *vm, struct out *out)
 {
-    vm->step = MEMORY;
+    vm->step = START_MEMORY;
     if (!vm_memory_begin(vm, out))
         store(vm, out);
 }
@@ -143,7 +121,7 @@ static void ask_netvm(struct vm *vm, struct out *out)
     }
     struct context context = vm_context(vm, out, NETVM_SECONDS);
     context.subject = (struct subject){KIND_VM, netvm.qid, netvm.generation};
-    vm->step = NETVM;
+    vm->step = START_NETVM;
     vm_progress(vm, out, &vm->job, NETVM_SECONDS);
     ASK(out, vm_start, ((struct address){KIND_VM, netvm.qid}), &context, vm_ask_tag(vm),
         NO_MESSAGE(vm_start));
@@ -152,15 +130,24 @@ static void ask_netvm(struct vm *vm, struct out *out)
 /* What could not start is found before anything is done for it. */
 static void verify(struct vm *vm, struct out *out)
 {
-    vm->step = VERIFY;
+    vm->step = START_VERIFY;
     if (!vm_storage_next(vm, out, "verify"))
         ask_netvm(vm, out);
+}
+
+static void say_begun(struct vm *vm, struct out *out)
+{
+    (void)VM_SAY(
+        vm, out,
+        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}});
 }
 
 static void refused(struct vm *vm, struct out *out)
 {
     struct fault why;
     int r = fault_set(&why, code_of(vm->view.refusal_class), "%s", vm->view.refusal);
+    if (vm->view.vetoed != 0)
+        say_begun(vm, out);
     vm_start_fails(vm, out, r, &why, false);
 }
 
@@ -185,10 +172,8 @@ static void claimed(struct vm *vm, struct out *out, const struct vm_result *resu
         vm_gone(vm, out, false);
         return;
     }
-    (void)VM_SAY(
-        vm, out,
-        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}});
-    vm->step = DEVICES;
+    say_begun(vm, out);
+    vm->step = START_DEVICES;
     vm_device_start(vm, out);
 }
 
@@ -207,7 +192,7 @@ static void claim(struct vm *vm, struct out *out)
     vm->owes_last = false;
     vm->created = false;
     vm_note_step(vm, out, STEP_CLAIMED);
-    vm->step = CLAIM;
+    vm->step = START_CLAIM;
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
         (&(struct claim){.purpose = 0}));
 }
@@ -224,163 +209,42 @@ static int still_there(struct vm *vm, const struct vm_result *result, struct fau
     return 0;
 }
 
-/* A daemon of this VM, for the domain that is there now. Where programs of Qubes have no place, it may be
- * missing. */
-static void run_daemon(struct vm *vm, struct out *out, enum outside_program program, unsigned step,
-                       bool again)
+static void created(struct vm *vm, struct out *out, const struct vm_result *result)
 {
-    struct context context = vm_context(vm, out, DAEMON_SECONDS);
-    struct daemon m = {.program = (uint32_t)program,
-                       .domid = (uint32_t)vm->seen.domid,
-                       .optional = !vm->is_xen,
-                       .again = again};
-    vm->step = step;
-    vm_progress(vm, out, &vm->job, DAEMON_SECONDS);
-    ASK(out, daemon, ((struct address){KIND_LAUNCHER, 0}), &context, vm_ask_tag(vm), &m);
-}
-
-static void created(struct vm *vm, struct out *out, const struct vm_task *task)
-{
-    vm->start_time = task->wall;
+    vm->start_time = result->task->wall;
     vm_memory_release(vm, out);
     vm_note_step(vm, out, STEP_CREATED);
     vm_facts(vm, out);
+    vm_net_lives(vm, out);
     (void)VM_SAY(vm, out, {.name = "property-reset:xid", .key = {"name"}, .value = {"xid"}},
                  {.name = "property-reset:stubdom_xid", .key = {"name"}, .value = {"stubdom_xid"}},
                  {.name = "property-reset:start_time", .key = {"name"}, .value = {"start_time"}},
-                 {.name = "domain-spawn", START_GUID});
-    run_daemon(vm, out, PROGRAM_QUBESDB_DAEMON, QUBESDB, false);
+                 {.name = "domain-spawn", WITH_GUID});
+    vm_start_qubesdb(vm, out);
 }
 
-/* How the command of a daemon has ended: 0, or the error of the start. */
-static int daemon_end(const struct vm *vm, const struct vm_result *result, struct daemon_reply *m,
-                      struct fault *why)
-{
-    bool qrexec = vm->step == QREXEC;
-    int r = daemon_reply_decode(m, result->e->body);
-    if (r < 0)
-        return fault_set(why, ERR_BAD, "launcher's answer is malformed");
-    if (m->status == 0)
-        return 0;
-    if (qrexec && m->status == AGENT_TIMEOUT)
-        return fault_set(why, ERR_VM,
-                         "Cannot connect to qrexec agent of %s in time: see its console log, "
-                         "/var/log/xen/console/guest-%s.log",
-                         vm->view.name, vm->view.name);
-    return fault_set(why, qrexec ? ERR_VM : ERR_QUBES, "Cannot start %s: %.300s",
-                     qrexec ? "qrexec-daemon" : "qubesdb-daemon", m->said);
-}
-
-static void open_guest(struct vm *vm, struct out *out)
-{
-    struct context context = vm_context(vm, out, GUEST_SECONDS);
-    struct guest_open m = {.domid = (uint32_t)vm->seen.domid, .bare = vm->bare, .fresh = !vm->bare};
-    vm->step = GUEST;
-    memcpy(m.name, vm->view.name, sizeof m.name);
-    vm_progress(vm, out, &vm->job, GUEST_SECONDS);
-    ASK(out, guest_open, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm), &m);
-}
-
-static void qubesdb_serves(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct daemon_reply m;
-    struct fault why;
-    int r = daemon_end(vm, result, &m, &why);
-    vm->bare = r == 0 && m.missing != 0;
-    if (r < 0)
-        vm_start_fails(vm, out, r, &why, false);
-    else
-        open_guest(vm, out);
-}
-
-static void fill(struct vm *vm, struct out *out)
-{
-    struct context context = vm_context(vm, out, FILL_SECONDS);
-    vm->step = FILL;
-    vm_progress(vm, out, &vm->job, FILL_SECONDS);
-    ASK(out, guest_fill, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm),
-        NO_MESSAGE(guest_fill));
-}
-
-static void resume(struct vm *vm, struct out *out)
+void vm_start_resume(struct vm *vm, struct out *out)
 {
     (void)VM_SAY(vm, out, {.name = "domain-qdb-create"}, {.name = "domain-pre-unpaused"});
     vm_note_step(vm, out, STEP_RESUMING);
-    begin(vm, out, VM_RESUME_TASK, RESUME);
+    begin(vm, out, VM_RESUME_TASK, START_RESUME);
 }
 
-static void resumed(struct vm *vm, struct out *out)
+static void resumed(struct vm *vm, struct out *out, const struct vm_result *result)
 {
+    (void)result;
     vm_resumed_by_us(vm, out);
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
     vm_note_step(vm, out, STEP_RUNNING);
-    run_daemon(vm, out, PROGRAM_QREXEC_DAEMON, QREXEC, false);
-}
-
-void vm_start_finish(struct vm *vm, struct out *out)
-{
-    vm->life = VM_STARTING;
-    vm->created = true;
-    vm->devices.tell_wanted = true; /* which it was started with, this incarnation does not know */
-    vm_note_step(vm, out, STEP_RUNNING);
-    vm_facts(vm, out);
-    vm->errand = ERRAND_START;
-    run_daemon(vm, out, PROGRAM_QREXEC_DAEMON, QREXEC, true);
-}
-
-static void qrexec_serves(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct daemon_reply m;
-    struct fault why;
-    int r = daemon_end(vm, result, &m, &why);
-    if (r < 0) {
-        vm_start_fails(vm, out, r, &why, false);
-        return;
-    }
-    vm->life = VM_LIVING;
-    vm->qrexec_up = m.missing == 0;
-    vm_facts(vm, out);
-    (void)VM_SAY(vm, out, {.name = "domain-start", START_GUID});
-    vm_note_step(vm, out, STEP_LIVING);
-    vm_net_tell(vm, out, true);
-    vm->devices.tell_wanted = vm->devices.tell_wanted || vm->devices.boots > 0 || vm->devices.blocks > 0;
-    vm->devices.wishes_wanted = true;
-    if (vm->view.preload_waits != 0)
-        vm_errand_become(vm, out, ERRAND_PRELOAD);
-    else
-        vm_errand_end(vm, out, 0, NULL);
-}
-
-static bool waits_for_guest(const struct vm *vm)
-{
-    bool starts = (vm->errand == ERRAND_START && vm->step == QREXEC) || vm->errand == ERRAND_PRELOAD;
-    return starts && vm->asked != 0;
-}
-
-void vm_start_peek(struct vm *vm, struct out *out)
-{
-    struct fault ignored;
-    if (!waits_for_guest(vm) || vm->peeking)
-        return;
-    vm->peeking = vm_task_begin(vm, out, VM_LOOK_TASK, &ignored) == 0;
-}
-
-void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task)
-{
-    struct fault why;
-    bool gone = task->is_seen && !task->seen.active;
-    if (!waits_for_guest(vm) || !gone)
-        return;
-    int r = fault_set(&why, ERR_HYPERVISOR, "the domain ended while it was starting");
-    vm->asked = 0;
-    vm_start_fails(vm, out, r, &why, false);
+    vm_start_agents(vm, out, false);
 }
 
 static void failed(struct vm *vm, struct out *out, const struct vm_result *result)
 {
-    bool uncertain = vm->step == CREATE && vm_is_uncertain(result->r);
-    if (vm->step == CLAIM) { /* nothing was done and nothing said: it does not exist, or is being removed */
+    bool uncertain = vm->step == START_CREATE && vm_is_uncertain(result->r);
+    if (vm->step ==
+        START_CLAIM) { /* nothing was done and nothing said: it does not exist, or is being removed */
         give_up(vm, result->r, &result->why);
         vm_gone(vm, out, false);
         return;
@@ -388,57 +252,60 @@ static void failed(struct vm *vm, struct out *out, const struct vm_result *resul
     vm_start_fails(vm, out, result->r, &result->why, uncertain);
 }
 
-static void go_on(struct vm *vm, struct out *out, const struct vm_result *result)
+static void verified(struct vm *vm, struct out *out, const struct vm_result *result)
 {
-    switch (vm->step) {
-    case CLAIM:
-        claimed(vm, out, result);
-        break;
-    case DEVICES:
-        vm_device_start_step(vm, out, result);
-        break;
-    case VERIFY:
-        verify(vm, out);
-        break;
-    case NETVM:
-        ask_memory(vm, out);
-        break;
-    case MEMORY:
-        store(vm, out);
-        break;
-    case STORAGE:
-        stored(vm, out, result);
-        break;
-    case SERVE:
-        define(vm, out);
-        break;
-    case DEFINE:
-        vm_note_step(vm, out, STEP_CREATING);
-        begin(vm, out, VM_CREATE_TASK, CREATE);
-        break;
-    case CREATE:
-        created(vm, out, result->task);
-        break;
-    case QUBESDB:
-        qubesdb_serves(vm, out, result);
-        break;
-    case GUEST:
-        if (!vm->bare)
-            fill(vm, out);
-        else
-            resume(vm, out);
-        break;
-    case FILL:
-        resume(vm, out);
-        break;
-    case RESUME:
-        resumed(vm, out);
-        break;
-    case QREXEC:
-        qrexec_serves(vm, out, result);
-        break;
-    }
+    (void)result;
+    verify(vm, out);
 }
+
+static void netvm_runs(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    (void)result;
+    ask_memory(vm, out);
+}
+
+static void memory_granted(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    (void)result;
+    store(vm, out);
+}
+
+static void served(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    (void)result;
+    define(vm, out);
+}
+
+static void defined(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    (void)result;
+    vm_note_step(vm, out, STEP_CREATING);
+    begin(vm, out, VM_CREATE_TASK, START_CREATE);
+}
+
+static void filled(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    (void)result;
+    vm_start_resume(vm, out);
+}
+
+/* What follows each step; of a failure, failed(). */
+static vm_start_go_on *const after[START_STEPS] = {
+    [START_CLAIM] = claimed,
+    [START_DEVICES] = vm_device_start_step,
+    [START_VERIFY] = verified,
+    [START_NETVM] = netvm_runs,
+    [START_MEMORY] = memory_granted,
+    [START_STORAGE] = stored,
+    [START_SERVE] = served,
+    [START_DEFINE] = defined,
+    [START_CREATE] = created,
+    [START_QUBESDB] = vm_start_qubesdb_serves,
+    [START_GUEST] = vm_start_guest_hears,
+    [START_FILL] = filled,
+    [START_RESUME] = resumed,
+    [START_QREXEC] = vm_start_qrexec_serves,
+};
 
 static void first(struct vm *vm, struct out *out)
 {
@@ -459,15 +326,15 @@ void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *resul
         first(vm, out);
         return;
     }
-    vm->created = vm->created || (vm->step == CREATE && result->r == 0);
+    vm->created = vm->created || (vm->step == START_CREATE && result->r == 0);
     if (vm->kill_wanted)
         r = fault_set(&why, ERR_CANCELLED, "the VM was killed while it was starting");
-    else if (result->r == 0 && (vm->step == CREATE || vm->step == RESUME))
+    else if (result->r == 0 && (vm->step == START_CREATE || vm->step == START_RESUME))
         r = still_there(vm, result, &why);
     if (r < 0)
-        vm_start_fails(vm, out, r, &why, vm->step == CREATE && vm_is_uncertain(result->r));
-    else if (result->r < 0 && vm->step != DEVICES)
+        vm_start_fails(vm, out, r, &why, vm->step == START_CREATE && vm_is_uncertain(result->r));
+    else if (result->r < 0 && vm->step != START_DEVICES)
         failed(vm, out, result);
     else
-        go_on(vm, out, result);
+        after[vm->step](vm, out, result);
 }

@@ -62,6 +62,7 @@ void vm_waiters_late(struct vm *vm, struct out *out)
 
 void vm_gone(struct vm *vm, struct out *out, bool pair)
 {
+    struct context context = vm_context(vm, out, 0);
     vm->life = VM_STOPPING;
     vm->seen = (struct domain_seen){.domid = VIRT_NO_DOMID, .state = VIRT_SHUTOFF};
     vm->start_time = 0;
@@ -70,7 +71,8 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->created = vm->bare = vm->qrexec_up = false;
     vm->host_mark = VM_UNMARKED;
     vm_device_over(vm, out);
-    vm->owes_pair = pair;
+    (void)EVENT(out, domain_over, ((struct address){KIND_LAUNCHER, 0}), &context, NO_MESSAGE(domain_over));
+    vm->owes_stopped = vm->owes_shutdown = pair;
     vm->owes_clean = true;
     if (pair)
         vm_note_step(vm, out, STEP_STOPPED);
@@ -115,13 +117,13 @@ static void clean_storage(struct vm *vm, struct out *out)
 static void clean_say(struct vm *vm, struct out *out)
 {
     vm_facts(vm, out);
-    if (vm->owes_pair && vm_say_pair(vm, out) < 0) {
+    if (vm->owes_stopped && vm_say_stopped(vm, out) < 0) {
         clean_later(vm, out);
         return;
     }
-    if (vm->owes_pair)
+    if (vm->owes_stopped)
         vm_net_tell(vm, out, false);
-    vm->owes_pair = false;
+    vm->owes_stopped = false;
     vm_storage_begin(vm);
     clean_storage(vm, out);
 }
@@ -129,6 +131,11 @@ static void clean_say(struct vm *vm, struct out *out)
 static void clean_close(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLEAN_SECONDS);
+    if (vm->owes_shutdown && vm_say_shutdown(vm, out) < 0) {
+        clean_later(vm, out);
+        return;
+    }
+    vm->owes_shutdown = false;
     vm->step = CLEAN_CLOSE;
     ASK(out, guest_close, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm),
         NO_MESSAGE(guest_close));
@@ -149,6 +156,7 @@ static void clean_end(struct vm *vm, struct out *out)
 static void clean_last(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLEAN_SECONDS);
+    bool failed = vm->failure.code != ERR_NONE || vm->owes_last;
     vm->owes_last = vm->unwanted; /* it is said when the claim is released */
     if (vm->unwanted || strcmp(vm->view.class, "DispVM") != 0) {
         clean_end(vm, out);
@@ -156,7 +164,7 @@ static void clean_last(struct vm *vm, struct out *out)
     }
     vm->step = CLEAN_LAST;
     ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct release){.after = vm->failure.code != ERR_NONE ? 2 : 1}));
+        (&(struct release){.after = failed ? 2 : 1}));
 }
 
 /* A domain that stays defined hurts nobody: the next start defines it again. */

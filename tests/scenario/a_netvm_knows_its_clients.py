@@ -133,6 +133,32 @@ def guest_dies(house, tap, ip):
         database(house, 'second'))
 
 
+def old_tables(house, tap, ip):
+    """A netvm that does not say that it reads /qubes-firewall has tables of iptables, too."""
+    xid = value(house, 'work', 'xid')
+    table = f'/qubes-iptables-domainrules/{xid}'
+    tap.check('an old netvm has its client in its tables', wait(lambda: database(house, 'second').get(table) == (
+        f'*filter\n-A FORWARD -s {ip} -j DROP\n-A FORWARD -s {ip} -j DROP\nCOMMIT\n'), 5),
+        xid, database(house, 'second'))
+    holds = database(house, 'second')
+    tap.check('and is told to load them', holds.get('/qubes-iptables') == 'reload'
+              and ':FORWARD DROP [0:0]' in holds.get('/qubes-iptables-header', ''), holds)
+
+
+def shown_by(house, tap):
+    """A VM that shows another's windows starts later than that one."""
+    house.create('screen')
+    for name in ('guivm', 'audiovm'):
+        house.must(f'admin.vm.property.Set+{name}', 'work', 'screen')
+    tap.check('while it rests dom0 is who shows and plays', database(house, 'work').get('/qubes-gui-domain-xid')
+              == '0', database(house, 'work'))
+    house.must('admin.vm.Start', 'screen', timeout=60)
+    xid = value(house, 'screen', 'xid')
+    tap.check('when it has started it is', wait(lambda: all(database(house, 'work').get(key) == xid for key in (
+        '/qubes-gui-domain-xid', '/qubes-audio-domain-xid')), 5), xid, database(house, 'work'))
+    house.must('admin.vm.Kill', 'screen')
+
+
 def ill_netvm(house, tap, programs):
     programs.how('qubesdb-daemon', 'ill', 'deaf')
     provider(house, 'ill')
@@ -161,6 +187,8 @@ def play(tap):
             put_off(house, tap, ear)
             suspended(house, tap, programs, ear)
             guest_dies(house, tap, ip)
+            old_tables(house, tap, ip)
+            shown_by(house, tap)
             ill_netvm(house, tap, programs)
     finally:
         programs.end()

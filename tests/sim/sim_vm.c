@@ -17,8 +17,8 @@ const char *vm_words(const struct proc *p, char *words, size_t size)
              "life %d errand %d step %u hung %u before %d unwanted %d owes %d/%d queued %u waiting %u looks "
              "%d/%u; "
              "heard %llu of %llu",
-             (int)vm->life, (int)vm->errand, vm->step, vm->hung, vm->hung_before, vm->unwanted, vm->owes_pair,
-             vm->owes_clean, vm->queued, vm->waiting, vm->look_wanted, vm->looking,
+             (int)vm->life, (int)vm->errand, vm->step, vm->hung, vm->hung_before, vm->unwanted,
+             vm->owes_shutdown, vm->owes_clean, vm->queued, vm->waiting, vm->look_wanted, vm->looking,
              (unsigned long long)p->heard, (unsigned long long)sent);
     return words;
 }

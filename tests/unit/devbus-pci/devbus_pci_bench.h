@@ -236,15 +236,19 @@ static inline void bench_live(struct bench *b)
     devbus_pci_actor.hello(b->self, &b->out, 1, 0);
 }
 
+static inline void bench_run_one(struct bench *b)
+{
+    struct task *task = TAKE(b->task);
+    struct done d = {.task = task, .what = task->what};
+    devbus_pci_perform(&b->doors, task);
+    devbus_pci_actor.done(b->self, &b->out, &d);
+    free(task);
+}
+
 static inline void bench_run(struct bench *b)
 {
-    while (b->task != NULL && !b->dead) {
-        struct task *task = TAKE(b->task);
-        struct done d = {.task = task, .what = task->what};
-        devbus_pci_perform(&b->doors, task);
-        devbus_pci_actor.done(b->self, &b->out, &d);
-        free(task);
-    }
+    while (b->task != NULL && !b->dead)
+        bench_run_one(b);
 }
 
 static inline void crash(struct bench *b, bool does)

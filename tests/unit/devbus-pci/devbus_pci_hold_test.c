@@ -116,6 +116,24 @@ static void a_life_that_is_over_holds_nothing(void **state)
     assert_string_equal(b->attached, "");
 }
 
+/* Killed by hand, its VM does not wait for the answer. */
+static void what_is_being_made_ready_when_a_life_ends_is_not_kept(void **state)
+{
+    struct bench *b = *state;
+    for (int bound = 0; bound < 2; bound++) {
+        uint64_t asked = prepare(b, WORK, 1, 1);
+        for (int i = 0; i < bound; i++)
+            bench_run_one(b);
+        HEAR(b, bus_has, WORK, .over = 1);
+        bench_run(b);
+        assert_non_null(reply_to(b, asked));
+        nothing_is_half_done(b, false);
+    }
+    uint64_t other = prepare(b, OTHER, 1, 1);
+    bench_run(b);
+    assert_int_equal(reply_to(b, other)->r, 0);
+}
+
 static void a_new_incarnation_learns_from_vms_what_they_have(void **state)
 {
     struct bench *b = *state;
@@ -144,6 +162,7 @@ int main(void)
         TEST(a_driver_that_does_not_let_go_is_the_askers_error_and_nothing_is_held),
         TEST(what_is_made_ready_for_a_start_that_does_not_require_it_is_nobodys),
         TEST(a_life_that_is_over_holds_nothing),
+        TEST(what_is_being_made_ready_when_a_life_ends_is_not_kept),
         TEST(a_new_incarnation_learns_from_vms_what_they_have),
     };
 #undef TEST

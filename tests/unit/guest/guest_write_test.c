@@ -251,10 +251,10 @@ static void what_is_too_much_is_written_anew_as_a_whole(void **state)
     (void)state;
     begin(&b, "");
     open_guest(&b, false);
-    for (int i = 0; i < GUEST_WRITES + 3; i++)
+    for (int i = 0; i < GUEST_PUSHES + 3; i++)
         push(&b, "/a", "1");
-    assert_int_equal(b.core.writes, GUEST_WRITES);
-    for (int i = 0; i < GUEST_WRITES; i++) {
+    assert_int_equal(b.core.writes, GUEST_PUSHES);
+    for (int i = 0; i < GUEST_PUSHES; i++) {
         guest_handed(&b.core, &b.out, GUEST_DOOR_WRITE, 77);
         ends(&b, 0);
     }

@@ -275,6 +275,34 @@ static void a_cancelled_one_is_killed(void **state)
     assert_int_equal(b->error.code, ERR_CANCELLED);
 }
 
+static void say_over(struct bench *b)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(16);
+    write_array(&body, 0);
+    hear(b, MESSAGE_domain_over, CLASS_EVENT, &body);
+}
+
+/* Killed by hand while its agent is waited for, or before its command is known. */
+static void with_its_domain_a_daemon_that_is_being_started_ends_and_calls_of_services_do_not(void **state)
+{
+    struct bench *b = *state;
+    ask_daemon(b, PROGRAM_QREXEC_DAEMON);
+    say_over(b);
+    assert_int_equal(b->core.count, 0);
+    assert_int_equal(b->errors, 1);
+    ask_daemon(b, PROGRAM_QREXEC_DAEMON);
+    registry_answers(b, 0);
+    say_over(b);
+    say_over(b);
+    assert_int_equal(b->errors, 2);
+    assert_int_equal(b->error.code, ERR_CANCELLED);
+    ends(b, 137, 0);
+    assert_int_equal(b->core.count, 0);
+    ask_service(b);
+    say_over(b);
+    assert_int_equal(b->core.count, 1);
+}
+
 static void a_program_that_is_not_installed_is_named(void **state)
 {
     struct bench *b = *state;
@@ -322,6 +350,7 @@ int main(void)
         BENCH(a_service_gets_its_input_and_the_time_that_its_asker_gives_it),
         BENCH(one_that_takes_too_long_is_killed_and_answered_once),
         BENCH(a_cancelled_one_is_killed),
+        BENCH(with_its_domain_a_daemon_that_is_being_started_ends_and_calls_of_services_do_not),
         BENCH(a_program_that_is_not_installed_is_named),
         BENCH(without_registrys_word_nothing_runs),
         BENCH(too_many_jobs_are_told_so),

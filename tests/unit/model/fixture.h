@@ -24,7 +24,7 @@ struct scene {
     struct plan plan;
     struct fault why;
     char text[65536]; /* the last plan's events */
-    const char *hypervisor, *stubdom, *power[64];
+    const char *hypervisor, *stubdom, *power[64], *xid[64];
     uint32_t draws;
     uint64_t seconds;
 };
@@ -40,6 +40,8 @@ static inline const char *scene_fact(void *arg, uint32_t qid, enum fact fact)
         return s->stubdom;
     if (fact == FACT_host_cpus)
         return "8";
+    if (fact == FACT_xid)
+        return qid < COUNT(s->xid) ? s->xid[qid] : NULL;
     return fact == FACT_power_state && qid < COUNT(s->power) ? s->power[qid] : NULL;
 }
 

@@ -25,7 +25,7 @@ static struct qubesdb_sink sink(void)
 {
     text_clear(&lines);
     lines.limit = 1 << 20;
-    return (struct qubesdb_sink){put_line, &lines};
+    return (struct qubesdb_sink){put_line, &lines, NULL};
 }
 
 static const char *own(struct scene *s, const char *vm)

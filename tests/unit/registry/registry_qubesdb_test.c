@@ -3,6 +3,8 @@
 #include "tests/unit/registry/registry_bench.h"
 
 enum { WORK = 1, NET = 2 };
+/* Of "firefox.desktop", as other programs print it. */
+#define HASH "/hash-app-dispvm/b5wsIru6FO4z3gNLrIE37S9jloYFrHKTZv1XLTRE_zA"
 
 /* vm/1 is a client of vm/2; both live. */
 static void up(struct bench *b, bool netvm_lives)
@@ -140,7 +142,7 @@ static void changed_rules_go_to_a_netvm_that_lives(void **state)
         up(&b, lives != 0);
         bench_operate(&b, OPERATION_firewall_set, WORK, "", "action=drop\n");
         assert_int_equal(bench_answer(&b, b.last_operation), 0);
-        assert_int_equal(bench_count(&b, MESSAGE_guest_write), lives);
+        assert_int_equal(bench_count(&b, MESSAGE_guest_write), 2 * lives);
         if (lives != 0) {
             struct wire_list list = pushed(&b, NET);
             assert_true(has(&list, "/qubes-firewall/10.137.0.1/", NULL));
@@ -148,6 +150,102 @@ static void changed_rules_go_to_a_netvm_that_lives(void **state)
         }
         bench_down(&b);
     }
+}
+
+/* Whether any of the writings to this guest holds the entry. */
+static bool was_pushed(struct bench *b, uint32_t to, const char *path, const char *value)
+{
+    struct guest_write m;
+    for (int i = bench_find(b, MESSAGE_guest_write, 0); i >= 0; i = bench_find(b, MESSAGE_guest_write, i + 1))
+        if (b->said[i].e.to_instance == to && guest_write_decode(&m, b->said[i].e.body) == 0 &&
+            has(&m.entries, path, value))
+            return true;
+    return false;
+}
+
+static void lives_as(struct bench *b, uint32_t qid, uint32_t domid, uint32_t started)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    lives_as_encode(&body, &(struct lives_as){.there = domid != 0, .domid = domid, .started = started});
+    bench_hear(b,
+               (struct envelope){.type = MESSAGE_lives_as,
+                                 .class = CLASS_EVENT,
+                                 .source_kind = KIND_VM,
+                                 .source_instance = qid,
+                                 .subject_kind = KIND_VM,
+                                 .subject_instance = qid,
+                                 .subject_generation = vm_generation(model_vm(b->core->model, qid))},
+               &body);
+}
+
+static void a_new_domain_is_in_its_netvms_tables_unless_that_reads_no_tables(void **state)
+{
+    struct bench b;
+    (void)state;
+    for (int modern = 0; modern < 2; modern++) {
+        up(&b, true);
+        if (modern)
+            bench_operate(&b, OPERATION_feature_set, NET, "qubes-firewall", "1");
+        bench_forget(&b);
+        lives_as(&b, WORK, 12, 0);
+        assert_int_equal(was_pushed(&b, NET, "/qubes-iptables", "reload"), !modern);
+        assert_int_equal(was_pushed(&b, NET, "/qubes-iptables-domainrules/12",
+                                    "*filter\n-A FORWARD -s 10.137.0.1 -j ACCEPT\n"
+                                    "-A FORWARD -s 10.137.0.1 -j DROP\nCOMMIT\n"),
+                         !modern);
+        bench_forget(&b);
+        lives_as(&b, WORK, 12, 1); /* no other domain */
+        assert_int_equal(bench_count(&b, MESSAGE_guest_write), 0);
+        bench_down(&b);
+    }
+}
+
+static void who_shows_windows_and_plays_sound_is_told_to_those_that_live_when_it_has_started(void **state)
+{
+    struct bench b;
+    (void)state;
+    up(&b, true);
+    bench_operate(&b, OPERATION_property_set, WORK, "guivm", "net");
+    bench_operate(&b, OPERATION_property_set, WORK, "audiovm", "net");
+    assert_int_equal(bench_answer(&b, b.last_operation), 0);
+    bench_forget(&b);
+    lives_as(&b, NET, 33, 0);
+    assert_false(was_pushed(&b, WORK, "/qubes-gui-domain-xid", "33"));
+    for (int i = 0; i < 2; i++) {
+        bench_forget(&b);
+        lives_as(&b, NET, 33, 1);
+        assert_int_equal(was_pushed(&b, WORK, "/qubes-gui-domain-xid", "33"), i == 0);
+        assert_int_equal(was_pushed(&b, WORK, "/qubes-gui-enabled", "True"), i == 0);
+        assert_int_equal(was_pushed(&b, WORK, "/qubes-audio-domain-xid", "33"), i == 0);
+    }
+    asks(&b, WORK, 0, 0);
+    struct wire_list all = answered(&b);
+    assert_true(has(&all, "/qubes-gui-domain-xid", "33"));
+    bench_forget(&b);
+    bench_operate(&b, OPERATION_property_set, WORK, "audiovm", "");
+    assert_true(was_pushed(&b, WORK, "/qubes-audio-domain-xid", NULL));
+    bench_vm_says(&b, NET, MESSAGE_release, 0);
+    bench_forget(&b);
+    asks(&b, WORK, 0, 0);
+    all = answered(&b);
+    assert_false(has(&all, "/qubes-gui-domain-xid", "33"));
+    bench_down(&b);
+}
+
+static void an_application_is_told_by_its_digest(void **state)
+{
+    struct bench b;
+    (void)state;
+    up(&b, true);
+    bench_operate(&b, OPERATION_feature_set, WORK, "service.app-dispvm.firefox.desktop", "1");
+    assert_true(was_pushed(&b, WORK, HASH, "firefox.desktop"));
+    bench_forget(&b);
+    bench_operate(&b, OPERATION_feature_set, WORK, "service.app-dispvm.firefox.desktop", "");
+    assert_true(was_pushed(&b, WORK, HASH, NULL));
+    asks(&b, WORK, 0, 0);
+    struct wire_list all = answered(&b);
+    assert_true(has(&all, HASH, NULL));
+    bench_down(&b);
 }
 
 int main(void)
@@ -158,6 +256,9 @@ int main(void)
         cmocka_unit_test(what_a_database_cannot_hold_is_named_and_nothing_is_said),
         cmocka_unit_test(a_changed_feature_goes_to_the_guest_that_lives),
         cmocka_unit_test(changed_rules_go_to_a_netvm_that_lives),
+        cmocka_unit_test(a_new_domain_is_in_its_netvms_tables_unless_that_reads_no_tables),
+        cmocka_unit_test(who_shows_windows_and_plays_sound_is_told_to_those_that_live_when_it_has_started),
+        cmocka_unit_test(an_application_is_told_by_its_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

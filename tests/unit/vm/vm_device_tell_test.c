@@ -15,8 +15,9 @@ static void open_living(struct bench *b)
 
 static uint64_t ask_attach(struct bench *b)
 {
-    return BENCH_HEAR(b, vm_attach, .port = "00_19.0", .device_id = "net",
-                      .device = SPAN_LITERAL("dom0:00_19.0:net"), .options = SPAN_LITERAL("{}"));
+    return BENCH_HEAR(b, vm_attach, .device_class = "pci", .backend = "dom0", .port = "00_19.0",
+                      .device_id = "net", .device = SPAN_LITERAL("dom0:00_19.0:net"),
+                      .options = SPAN_LITERAL("{}"));
 }
 
 static void bus_asks(struct bench *b)
@@ -85,7 +86,8 @@ static void a_detachment_that_is_not_seen_is_told_as_it_is(void **state)
     unsigned told = b.has_told;
     b.fail_type = MESSAGE_bus_confirm;
     b.fail_type_with = -ERR_TIMEOUT;
-    uint64_t asked = BENCH_HEAR(&b, vm_detach, .port = "00_19.0", .device = SPAN_LITERAL("dom0:00_19.0"));
+    uint64_t asked = BENCH_HEAR(&b, vm_detach, .device_class = "pci", .backend = "dom0", .port = "00_19.0",
+                                .device = SPAN_LITERAL("dom0:00_19.0"));
     bench_run(&b);
     assert_int_equal(bench_answer(&b, asked), -ERR_TIMEOUT);
     assert_int_equal(b.has_told, told + 1);
