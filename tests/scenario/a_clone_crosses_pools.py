@@ -106,7 +106,7 @@ def killed_on_the_way(tap, house):
     fill(image(house, 'one', 'a'), 2, 200)
     new = digest(image(house, 'one', 'a'))
     done = 0
-    for i, victim in enumerate(('one', 'two') * 4):
+    for i, victim in enumerate(('one', 'two') * 3):
         old = digest(image(house, 'two', 'b'))
         answers = []
         asker = threading.Thread(target=lambda: answers.append(clone(house, 'a', 'b')))
@@ -120,7 +120,7 @@ def killed_on_the_way(tap, house):
                   now == new if answers[0].ok else now == old, answers[0])
         if i % 2:
             fill(image(house, 'two', 'b'), i, 2)
-    tap.note(f'{done} of 8 clones succeeded all the same')
+    tap.note(f'{done} of 6 clones succeeded all the same')
     tap.check('after that it can be cloned', clone(house, 'a', 'b').ok and digest(image(house, 'two', 'b')) == new)
     left = [p.name for p in (house.dir / 'two/appvms/b').iterdir() if '~' in p.name or 'import' in p.name]
     tap.check('nothing half made is left', not left, left)
