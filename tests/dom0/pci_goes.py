@@ -176,7 +176,7 @@ def obeys(bed: Bed, tap: Tap) -> None:
 
 def goes_back(bed: Bed, tap: Tap) -> None:
     for port in (NET1, NET2):
-        bed.do('nodedev-reattach', 'pci_' + re.sub('[:.]', '_', SBDF[port]))
+        run('/opt/bulkhead/bulkhead', 'pci', 'release', port)
     tap.check('given back to the host, its own driver has them', driver(NET1) == driver(NET2) == 'e1000e',
               driver(NET1), driver(NET2))
     bed.machine('plain', 'pv', 'mini')
