@@ -84,6 +84,9 @@ static int read_path(struct xenstore_door *x, xenstore_tx tx, const char *path, 
 {
     int domid = VIRT_NO_DOMID, len = 0;
     (void)tx;
+    if (sscanf(path, "/local/domain/%d", &domid) == 1 &&
+        of_domid(((struct sim_store *)x)->sim, domid) != NULL)
+        return 0;
     bool known = sscanf(path, "backend/pci/%d/0/%n", &domid, &len) == 1 && len > 0;
     const struct sim_domain *d = known ? of_domid(((struct sim_store *)x)->sim, domid) : NULL;
     int r = d == NULL ? -ERR_UNKNOWN : read_key(d, path + len, value);

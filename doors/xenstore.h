@@ -69,9 +69,9 @@ struct xenstore_pci {
 enum { XENSTORE_PCI_MAX = 4096, XENSTORE_SLOT_DEVICES_MAX = 256 };
 
 /* Everything that backend/pci says, in one transaction, repeated a few times where that meets another.
- * Entries that are half written or cannot be read are left out; numbers may have holes. 0 with *rows (from
- * malloc, the caller's) and *count; none where the tree is not there. -ERR_BUSY, -ERR_TOO_BIG, -ERR_CLOSED,
- * -ERR_NOMEM. */
+ * Entries that are half written or cannot be read are left out, as are those of domains that are no more;
+ * numbers may have holes. 0 with *rows (from malloc, the caller's) and *count; none where the tree is not
+ * there. -ERR_BUSY, -ERR_TOO_BIG, -ERR_CLOSED, -ERR_NOMEM. */
 int xenstore_pci_read(struct xenstore_door *x, struct xenstore_pci **rows, size_t *count, struct fault *why);
 
 #endif

@@ -121,10 +121,25 @@ static int each_number(struct gathering *g, const char *path, uint32_t domid,
     return r;
 }
 
+/* 1 or 0, or -ERR_. A guest that ends by itself leaves its rows behind, for ever. Its own part of the store
+ * goes with it, which only dom0 can remove; the backend's state follows what a guest writes, so it says
+ * nothing. */
+static int is_there(struct gathering *g, uint32_t domid)
+{
+    AUTO_TEXT value = TEXT_WITH_LIMIT(4096);
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, "/local/domain/%u", (unsigned)domid);
+    int r = g->x->ops->read(g->x, g->tx, path, &value, g->why);
+    return r == -ERR_UNKNOWN ? 0 : r < 0 && r != -ERR_TOO_BIG ? r : 1;
+}
+
 static int read_domain(struct gathering *g, uint32_t unused, uint32_t domid)
 {
     char path[PATH_ROOM];
     (void)unused;
+    int r = is_there(g, domid);
+    if (r <= 0)
+        return r;
     snprintf(path, sizeof path, "backend/pci/%u", (unsigned)domid);
     return each_number(g, path, domid, read_slot);
 }

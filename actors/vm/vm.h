@@ -324,6 +324,8 @@ void vm_kill(struct vm *vm, struct out *out);
 void vm_reconcile(struct vm *vm, struct out *out);
 /* After a look: what was left hanging is forgotten when its time is over. */
 void vm_forget_hung(struct vm *vm, struct out *out);
+/* A creation and its undoing were left open: for a minute the domain may still come. */
+void vm_hang_left(struct vm *vm, struct out *out);
 /* The domain runs, whoever started it. */
 void vm_adopt(struct vm *vm, struct out *out);
 

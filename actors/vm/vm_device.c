@@ -184,6 +184,12 @@ bool vm_device_is_resumed(const struct vm *vm)
     return vm_device_was_left_at(vm, STEP_PLUGGING) || vm_device_was_left_at(vm, STEP_PLUGGED);
 }
 
+void vm_device_want_tell(struct vm *vm)
+{
+    vm->devices.tell_wanted = true;
+    vm->devices.block_wanted = vm->devices.block_wanted || vm->job.plug->is_block;
+}
+
 void vm_device_over(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, 0);

@@ -47,7 +47,7 @@ static void release(struct vm *vm, struct out *out)
 static void attach_fails(struct vm *vm, struct out *out, int r, const struct fault *why)
 {
     if (vm_is_uncertain(r))
-        vm->devices.tell_wanted = vm->devices.block_wanted = true;
+        vm_device_want_tell(vm);
     else
         release(vm, out);
     vm_device_ends(vm, out, r, why);

@@ -89,9 +89,8 @@ static void detach_failed(struct vm *vm, struct out *out, const struct vm_result
         unplug(vm, out);
         return;
     }
-    vm->devices.tell_wanted =
-        vm->devices.tell_wanted || vm->step == DETACH_UNPLUG || vm->step == DETACH_CONFIRM;
-    vm->devices.block_wanted = vm->devices.tell_wanted;
+    if (vm->step == DETACH_UNPLUG || vm->step == DETACH_CONFIRM)
+        vm_device_want_tell(vm);
     vm_device_ends(vm, out, result->r, &result->why);
 }
 

@@ -19,6 +19,8 @@ bool vm_device_begins(struct vm *vm, struct out *out, struct vm_event event, con
  * process. */
 void vm_device_conclude(struct vm *vm, struct out *out, const struct vm_event *event);
 void vm_device_ends(struct vm *vm, struct out *out, int r, const struct fault *why);
+/* What libvirt has done with the job's device is not known: a look will tell its bus. */
+void vm_device_want_tell(struct vm *vm);
 /* Asks the bus to see what libvirt has done. */
 void vm_device_confirm(struct vm *vm, struct out *out);
 /* "device-attach:" and the class of the job's device. */

@@ -43,12 +43,13 @@ void vm_adopt(struct vm *vm, struct out *out)
 /* Volumes were kept as long as a start that was given up might still make its domain. */
 static void rest(struct vm *vm, struct out *out)
 {
-    if (vm->has_stored && !vm->unwanted) {
+    bool owes_volumes = vm->has_stored && !vm->unwanted; /* what they were kept for has not come */
+    vm->life = VM_HALTED;
+    vm_facts(vm, out);
+    if (owes_volumes) {
         vm_gone(vm, out, false);
         return;
     }
-    vm->life = VM_HALTED;
-    vm_facts(vm, out);
     if (!vm->unwanted)
         vm_release_again(vm, out);
     vm_errand_end(vm, out, 0, NULL);
@@ -228,6 +229,16 @@ void vm_forget_hung(struct vm *vm, struct out *out)
         vm_hang_tell(vm, out); /* before the note forgets it: killed in between, the next tells it again */
     if (clears || settled)
         vm_note_again(vm, out);
+}
+
+/* Neither the creation nor the destruction was answered, and nothing is to be seen: libvirtd may be at it
+ * still, as Xen's driver is for as long as scripts prepare the disks. */
+void vm_hang_left(struct vm *vm, struct out *out)
+{
+    vm->unwanted = vm->hung_before = true;
+    vm->hung_until = out->now + UNWANTED_SECONDS * SECONDS;
+    out_timer(out, TIMER_AGAIN, vm->hung_until);
+    vm_hang_tell(vm, out);
 }
 
 /* A look that finds nothing says little while the domain may still be made. */

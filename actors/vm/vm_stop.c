@@ -295,7 +295,10 @@ void vm_undo_step(struct vm *vm, struct out *out, const struct vm_result *result
         undo_fails(vm, out, result);
         return;
     }
+    bool may_come = !vm->created && vm_is_uncertain(result->r);
     vm->unwanted = vm->unwanted && result->r != 0;
+    if (may_come && !vm->unwanted)
+        vm_hang_left(vm, out);
     vm_gone(vm, out, vm->created || result->r == 0);
 }
 

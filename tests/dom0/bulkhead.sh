@@ -19,14 +19,30 @@ bulkhead_push() {
     mkdir -p "$XENBED_RUN/push/bulkhead"
     cp -R "$1/bulkhead" "$1/libexec" "$XENBED_RUN/push/bulkhead/" || return 1
     programs "$1" "$XENBED_RUN/push/bulkhead/programs" || return 1
+    guests "$XENBED_RUN/push" && inside "$XENBED_RUN/push" || return 1
     # Copying is slow there, and debug information is most of a program.
     strip "$XENBED_RUN"/push/bulkhead/bulkhead "$XENBED_RUN"/push/bulkhead/libexec/* 2>/dev/null
-    timeout 120 "$bed/dom0-run.sh" --put "$XENBED_RUN/push/bulkhead" /opt
+    timeout 120 "$bed/dom0-run.sh" --put "$XENBED_RUN/push/bulkhead" "$XENBED_RUN/push/bed" /opt
 }
-# The kernel pool's one kernel is the bed's guest.
+# guests DIR: the small guests, made here. -N: one writable segment, as nobody maps its parts apart there.
+guests() {
+    mkdir -p "$1/bed/mini" "$1/bed/tests/dom0" &&
+        as --64 -o "$1/guest.o" "$bed/guest.S" &&
+        ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext 0x100000 -e pv_begin -o "$1/bed/mini/vmlinuz" "$1/guest.o" &&
+        as --32 -o "$1/sector.o" "$bed/bootsector.S" &&
+        objcopy -O binary -j .text "$1/sector.o" "$1/bed/tests/dom0/bootsector"
+}
+# inside DIR: what part runs there, beside the scenarios' modules that it is made of.
+inside() {
+    mkdir -p "$1/bed/tests/scenario" && cp "$bed"/*.py "$1/bed/tests/dom0/" &&
+        cp "$bed/../scenario/guests.py" "$bed/../scenario/house.py" "$1/bed/tests/scenario/" &&
+        cp "$bed/block" "$1/bed/" && ln -sfn /run/bulkhead "$1/bed/run"
+}
+# The kernel pool's kernels are the bed's Linux guest and the one that is made here.
 bulkhead_kernel() {
     dom0 'mkdir -p /var/lib/qubes/vm-kernels/bed && cd /var/lib/qubes/vm-kernels/bed &&
         ln -f /guest/vmlinux vmlinuz && ln -f /guest/initrd initramfs &&
+        cp -R /opt/bed/mini .. && cp /opt/bed/block /etc/xen/scripts/block &&
         chown 69002:69002 /var/lib/qubes' # where registry exports to
 }
 bulkhead_start() {

@@ -103,4 +103,5 @@ def play(bed: Bed, tap: Tap) -> None:
     as_hvm(bed, tap)
 
 
-part(play)
+if __name__ == '__main__':
+    part(play)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # timeout: 900
-# A real Xen: boots the emulated dom0, runs the release build in it, and leads one PV guest through its life over the
-# Admin API, killing what can be killed. The image is made once and kept in $XENBED_CACHE (~/.cache/bulkhead-xenbed).
+# A real Xen: boots the emulated dom0, runs the release build in it, and leads guests through their lives over the Admin API,
+# killing what can be killed: one from here, PV, PVH and HVM guests and PCI devices by the parts that run inside. The image is made once and kept in $XENBED_CACHE (~/.cache/bulkhead-xenbed).
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../tap.sh"
 . "$here/bulkhead.sh"
@@ -45,6 +45,22 @@ both_say() { until_true 40 xen_says "$1" && until_true 20 bulkhead_says "$2"; }
 guest_is_up() { dom0 'grep -aq "XENBED-GUEST up" /var/log/xen/console/guest-bed.log'; }
 call_and_both_say() { bulkhead_call "$1" bed && both_say "$2" "$3"; }
 serves() { bulkhead_call admin.vm.List dom0 >/dev/null 2>&1; }
+
+# part NAME SECONDS: a suite in Python that runs inside; its tests are counted here like the others.
+part() {
+    DOM0_TIMEOUT=$2 dom0 "cd /opt/bed/tests/dom0 && python3 -u $1.py 2>&1" >"$XENBED_RUN/$1.tap" || true
+    while IFS= read -r line; do
+        case $line in
+        "ok "* | "not ok "*)
+            tap_count=$((tap_count + 1))
+            printf '%s %s - %s\n' "${line%%ok *}ok" "$tap_count" "${line#* - }"
+            ;;
+        1..*) ;;
+        *) printf '# %s\n' "${line#\# }" ;;
+        esac
+    done <"$XENBED_RUN/$1.tap"
+    check "$1 has come to its end" grep -q '^1\.\.[1-9]' "$XENBED_RUN/$1.tap"
+}
 
 check "$booting" "$here/boot.sh"
 [ -f "$XENBED_RUN/port" ] || { done_testing; exit 1; }
@@ -97,6 +113,8 @@ if serves; then
     check "the guest outlives its actor, which finds it again" survives_its_actor
     check "the guest outlives the supervisor, whose successor finds it again" survives_the_supervisor
     check "a kill ends it, and both agree" ends
+    part guests_live 300
+    part pci_goes 400
 fi
 bulkhead_log
 done_testing

@@ -35,7 +35,7 @@ static int list(struct xenstore_door *x, xenstore_tx tx, const char *path, struc
                 struct fault *why)
 {
     (void)why;
-    assert(tx == 7 && strncmp(path, "backend/pci", 11) == 0);
+    assert(tx == 7 && (strncmp(path, "backend/pci", 11) == 0 || strncmp(path, "/local/domain/", 14) == 0));
     return next(x, names);
 }
 

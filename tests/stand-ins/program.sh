@@ -10,7 +10,10 @@ me=$(basename "$0")
 
 case $me in
 qubesdb-daemon) vm=$2 ;;
-qrexec-client) vm=$2 ;;
+qrexec-client)
+    vm=$2
+    case $* in *qubes.DetachPciDevice*) set -- "$@" "input=$(cat)" ;; esac
+    ;;
 qrexec-daemon)
     all=$*
     rest=${all#*-- }

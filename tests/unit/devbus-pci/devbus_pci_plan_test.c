@@ -217,6 +217,7 @@ static int read_store(struct xenstore_door *x, xenstore_tx tx, const char *path,
     const char *is = strcmp(key, "domain") == 0     ? "of-somebody-else"
                      : strcmp(key, "num_devs") == 0 ? "1"
                      : strcmp(key, "dev-0") == 0    ? CARD
+                     : strcmp(key, "12") == 0       ? "" /* the domain itself */
                                                     : NULL;
     (void)x, (void)tx;
     text_add(value, is != NULL ? is : "");

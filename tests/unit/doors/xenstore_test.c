@@ -129,10 +129,34 @@ static const char *holders(struct bench *b)
     return text;
 }
 
+/* Domains of which the store knows. */
+static void live(struct bench *b, unsigned first, unsigned last)
+{
+    char path[32];
+    for (unsigned domid = first; domid <= last; domid++) {
+        snprintf(path, sizeof path, "/local/domain/%u", domid);
+        xsd_put(b->daemon, path, "");
+    }
+}
+
+static void a_domain_that_is_no_more_has_nothing(void **state)
+{
+    struct bench *b = *state;
+    live(b, 24, 24);
+    xsd_put(b->daemon, "backend/pci/24/0/domain", "sys-net");
+    xsd_put(b->daemon, "backend/pci/24/0/state", "6"); /* a guest that closed its side has the device still */
+    xsd_put(b->daemon, "backend/pci/24/0/num_devs", "1");
+    xsd_put(b->daemon, "backend/pci/24/0/dev-0", "0000:00:19.0");
+    assert_string_equal(holders(b), "24 sys-net 0000:00:19.0\n");
+    assert_int_equal(b->x->ops->remove(b->x, 0, "/local/domain/24", &b->why), 0);
+    assert_string_equal(holders(b), "");
+}
+
 static void any_domain_may_have_any_number_of_devices(void **state)
 {
     struct bench *b = *state;
     assert_string_equal(holders(b), "");
+    live(b, 3, 12);
     xsd_put(b->daemon, "backend/pci/3/0/domain", "sys-net");
     xsd_put(b->daemon, "backend/pci/3/0/num_devs", "2");
     xsd_put(b->daemon, "backend/pci/3/0/dev-0", "0000:00:19.0");
@@ -173,6 +197,7 @@ static void what_is_half_written_or_nonsense_is_left_out(void **state)
                                            {"backend/pci/11/0/num_devs", "1"},
                                            {"backend/pci/11/0/dev-0", "0000:00:1B.0"}};
     struct bench *b = *state;
+    live(b, 3, 12);
     for (size_t i = 0; i < COUNT(items); i++)
         xsd_put(b->daemon, items[i][0], items[i][1]);
     assert_string_equal(holders(b), "3 sys-net 0000:00:19.0\n");
@@ -181,6 +206,7 @@ static void what_is_half_written_or_nonsense_is_left_out(void **state)
 static void a_transaction_that_meets_another_is_done_again_a_few_times(void **state)
 {
     struct bench *b = *state;
+    live(b, 3, 3);
     xsd_put(b->daemon, "backend/pci/3/0/domain", "sys-net");
     xsd_put(b->daemon, "backend/pci/3/0/num_devs", "1");
     xsd_put(b->daemon, "backend/pci/3/0/dev-0", "0000:00:19.0");
@@ -203,6 +229,7 @@ int main(void)
         BENCH_TEST(a_daemon_that_answers_wrongly_is_an_error_and_not_a_crash),
         cmocka_unit_test(nobody_at_the_socket_is_no_connection),
         BENCH_TEST(any_domain_may_have_any_number_of_devices),
+        BENCH_TEST(a_domain_that_is_no_more_has_nothing),
         BENCH_TEST(what_is_half_written_or_nonsense_is_left_out),
         BENCH_TEST(a_transaction_that_meets_another_is_done_again_a_few_times),
     };

@@ -125,11 +125,25 @@ static void every_clock_and_a_kernel_from_inside_are_valid(void **state)
     is_valid(&vm);
 }
 
+static void one_that_may_take_a_device_later_is_valid(void **state)
+{
+    (void)state;
+    if (access(SCHEMA, R_OK) < 0)
+        skip();
+    struct domain_spec vm = spec(VM_HVM);
+    vm.pci_count = 0;
+    is_valid(&vm);
+    vm = spec(VM_PV);
+    vm.pci_count = 0;
+    is_valid(&vm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_mode_is_valid),
         cmocka_unit_test(every_clock_and_a_kernel_from_inside_are_valid),
+        cmocka_unit_test(one_that_may_take_a_device_later_is_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
