@@ -143,13 +143,14 @@ def is_detached(house, tap, ear):
 
 
 def vanishes(house, tap, ear, daemon):
-    house.must(f'{METHOD}Attach+back+sda', OTHER)
     since = len(ear.records)
+    house.must(f'{METHOD}Attach+back+sda', OTHER)
     daemon.withdraw('sda')
     tap.check('a device that vanishes is taken out of its VM', wait(lambda: attached(house, OTHER) == '', 10))
     tap.check('told of its backend and of who had it', hears(ear, since, BACK, 'device-list-change:block',
                                                              'device-removed:block')
-              and hears(ear, since, OTHER, 'device-detach:block'), told(ear, since, BACK), told(ear, since, OTHER))
+              and hears(ear, since, OTHER, 'device-pre-attach:block', 'device-attach:block', 'device-detach:block'),
+              told(ear, since, BACK), told(ear, since, OTHER))
 
 
 def follows_assignments(house, tap, ear, daemon):
