@@ -67,6 +67,7 @@ wait "$machine"
 machine=
 
 tr -d '\r' <"$run/results"
+grep -a '^ERROR\|failed' "$run/console" | tr -d '\r' | sed 's/^/# /' # what a failing test says goes to standard error
 ends() { grep -aq '^# STORAGE-END' "$run/results" || { tail -n 30 "$run/qemu.log" "$run/console"; return 1; }; }
 finds_all() { ! grep -ai '# *skip' "$run/results"; }
 check "$booting" ends
