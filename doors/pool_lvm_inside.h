@@ -52,6 +52,8 @@ int lvm_remove(struct lvm_work *w, const char *name);                /* what is 
 int lvm_resize(struct lvm_work *w, const char *name, uint64_t size); /* none if it has that size */
 int lvm_activate(struct lvm_work *w, const char *name);
 
+/* What was done to the group survives a power cut from here on. `name` is an active volume of it. */
+int lvm_settle(struct lvm_work *w, const char *name);
 /* The committed state becomes a revision, `from` the committed state (or a clone of it, if it is to stay). */
 int lvm_commit(struct lvm_work *w, const char *from, bool keep);
 int lvm_keep_aside(struct lvm_work *w, char aside[LV_NAME_MAX + 1]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "doors/pool_disk.h"
 #include "doors/pool_lvm_inside.h"
 
 #define NOISE "exceeds the size of thin pool"
@@ -166,7 +167,8 @@ int lvm_resize(struct lvm_work *w, const char *name, uint64_t size)
     vid_of(w, name, vid);
     snprintf(sized, sizeof sized, "--size=%" PRIu64 "B", sectors(size));
     const char *argv[] = {"lvm", "lvresize", sized, "--", vid, NULL};
-    return command(w, argv);
+    int r = command(w, argv);
+    return r < 0 ? r : lvm_settle(w, name);
 }
 
 int lvm_activate(struct lvm_work *w, const char *name)
@@ -211,6 +213,16 @@ int lvm_keep_aside(struct lvm_work *w, char aside[LV_NAME_MAX + 1])
     return lvm_rename(w, w->main, aside);
 }
 
+/* LVM leaves what it wrote of its group in the disks' caches. A flush of a thin volume empties those of all
+ * disks that its pool lies on, and a group is on each of them. */
+int lvm_settle(struct lvm_work *w, const char *name)
+{
+    char path[VID + 5];
+    const struct lv *lv = lvm_find(w, name);
+    snprintf(path, sizeof path, "/dev/%s/%s", w->p->group, name);
+    return lv != NULL && lv->attr[4] == 'a' ? disk_sync_file(w->h, path) : 0;
+}
+
 /* Between the two renames the newest revision is the committed state (lvm_current), and what was to follow it
  * is still there under its own name: the next start or stop goes on. */
 int lvm_commit(struct lvm_work *w, const char *from, bool keep)
@@ -223,7 +235,7 @@ int lvm_commit(struct lvm_work *w, const char *from, bool keep)
         r = lvm_keep_aside(w, aside);
     if (r >= 0)
         r = keep ? lvm_clone(w, from, w->main) : lvm_rename(w, from, w->main);
-    if (r < 0)
+    if (r < 0 || (r = lvm_settle(w, w->main)) < 0)
         return r;
     struct fault quiet;
     struct pool_hand hand = *w->h, *told = &hand;

@@ -11,6 +11,7 @@
 
 static char dir[64] = "/dev/shm/pool-crash-test.XXXXXX";
 static bool sharing;      /* copies are made as file systems with shared blocks make them */
+static bool natively;     /* the file system under `dir` copies as it can */
 static int material = -1; /* a file of 'n' to be imported */
 
 /* FICLONE for a file system that has none. */
@@ -30,7 +31,8 @@ static int pretend_reflink(int to, int from)
 static struct pool_calls really(void)
 {
     struct pool_calls calls = pool_calls_real;
-    calls.reflink = pretend_reflink;
+    if (!natively)
+        calls.reflink = pretend_reflink;
     return calls;
 }
 
