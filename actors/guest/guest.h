@@ -13,8 +13,8 @@ enum guest_door { GUEST_DOOR_READ, GUEST_DOOR_WATCH, GUEST_DOOR_WRITE };
 
 /* Calls of the guest that are being worked on; the next is answered busy. */
 enum { GUEST_CALLS = 8 };
-/* Writings that wait for their turn: clients of a netvm may all start at once. What registry pushes is kept in full,
- * so that fewer of those wait; what is beyond is written anew as a whole. */
+/* Writings that wait for their turn: clients of a netvm may all start at once. What registry pushes is kept
+ * in full, so that fewer of those wait; what is beyond is written anew as a whole. */
 enum { GUEST_WRITES = 256, GUEST_PUSHES = 16 };
 
 enum guest_step { GUEST_WAITS, GUEST_DOOR, GUEST_READS, GUEST_TELLS };
