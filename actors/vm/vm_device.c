@@ -190,6 +190,12 @@ void vm_device_want_tell(struct vm *vm)
     vm->devices.block_wanted = vm->devices.block_wanted || vm->job.plug->is_block;
 }
 
+void vm_device_has_none(struct vm *vm, struct out *out, struct address bus)
+{
+    struct context context = vm_context(vm, out, 0);
+    (void)EVENT(out, bus_has, bus, &context, (&(struct bus_has){.over = 1}));
+}
+
 void vm_device_over(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, 0);

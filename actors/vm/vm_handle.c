@@ -223,7 +223,12 @@ void vm_claim_again(struct vm *vm, struct out *out)
 static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_tell *m)
 {
     (void)m;
-    if (e->source_kind == KIND_DEVBUS_PCI || e->source_kind == KIND_DEVBUS_BLOCK) {
+    bool is_bus = e->source_kind == KIND_DEVBUS_PCI || e->source_kind == KIND_DEVBUS_BLOCK;
+    if (is_bus && (vm->life == VM_STOPPING || vm->life == VM_HALTED)) {
+        vm_device_has_none(vm, out, envelope_source(e));
+        return;
+    }
+    if (is_bus) {
         vm->devices.tell_wanted = true;
         vm->devices.block_wanted = vm->devices.block_wanted || e->source_kind == KIND_DEVBUS_BLOCK;
         vm_next(vm, out);
