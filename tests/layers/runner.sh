@@ -44,4 +44,12 @@ check "a bad exit status is a failure" counts "1 passed, 1 failed, 0 skipped" 'e
 check "a suite that does not end is ended, and a failure" \
     counts "1 passed, 1 failed, 0 skipped" 'echo 1..1; echo "ok 1 - a"; sleep 60'
 check "a run without any test is a failure" names "0 passed, 1 failed, 0 skipped" 'echo 1..0' 'no test was run'
+
+# A suite that is not executable is passed over in silence.
+not_run() {
+    files 'tests/*' 'tools/*' | while read -r file; do
+        case $(head -c 2 "$file" | tr -d '\0') in '#!') [ -x "$file" ] || echo "$file begins with #! and is not executable" ;; esac
+    done
+}
+check "every script that begins with #! may be executed" none not_run
 done_testing

@@ -281,6 +281,15 @@ static void only_a_request_has_an_answer_and_only_an_event_is_for_all(void **sta
     }
 }
 
+static void who_ends_when_idle_may_say_goodbye_and_nobody_else(void **state)
+{
+    (void)state;
+    const struct message_rule *row = message_rule(MESSAGE_retire);
+    assert_non_null(row);
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        assert_int_equal((row->from & 1u << kind) != 0, kind_rests(kind));
+}
+
 static void a_trace_shows_a_body_as_json_and_nothing_of_a_bad_one(void **state)
 {
     (void)state;
@@ -312,6 +321,7 @@ int main(void)
         cmocka_unit_test(msgpack_c_unpacks_every_row_to_its_last_byte),
         cmocka_unit_test(no_two_messages_share_an_id_or_a_name),
         cmocka_unit_test(only_a_request_has_an_answer_and_only_an_event_is_for_all),
+        cmocka_unit_test(who_ends_when_idle_may_say_goodbye_and_nobody_else),
         cmocka_unit_test(a_trace_shows_a_body_as_json_and_nothing_of_a_bad_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,15 @@ static void the_largest_envelope_passes(void **state)
     bus_close(router);
 }
 
+/* A listener of libnng 1.5.2 that is closed between a line's greeting and its hand-over to the socket keeps
+ * that line, and the line the listener: some 4 KB that no call of ours reaches any more. What the listener
+ * holds is passed over with it; whatever else is lost is told. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:nng_listener_create\n";
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
