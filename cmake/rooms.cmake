@@ -41,12 +41,16 @@ function(add_actor name)
   target_link_libraries(bulkhead-${name} PRIVATE actor_${stem})
 endfunction()
 
-# add_supervisor(LINKS...): every .c of supervisor/ as the program libexec/supervisor.
+# add_supervisor(LINKS...): supervisor/ as the library room_supervisor, which tests link, and the program
+# libexec/supervisor.
 function(add_supervisor)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/supervisor/*.c)
-  add_executable(bulkhead-supervisor ${sources})
+  list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/supervisor/supervisor_main.c)
+  add_library(room_supervisor STATIC ${sources})
+  target_link_libraries(room_supervisor PUBLIC bulkhead_flags ${ARGN})
+  add_executable(bulkhead-supervisor ${PROJECT_SOURCE_DIR}/supervisor/supervisor_main.c)
   set_target_properties(bulkhead-supervisor PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec OUTPUT_NAME supervisor)
-  target_link_libraries(bulkhead-supervisor PRIVATE bulkhead_flags ${ARGN})
+  target_link_libraries(bulkhead-supervisor PRIVATE room_supervisor)
 endfunction()
 
 # add_cli(LINKS...): cli/ as the library room_cli, which tests link, and the program build/PRESET/bulkhead.

@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+
+#include "runtime/control/names.h"
 
 /* A task in a queue. */
 struct job {
@@ -84,6 +87,7 @@ static void *work(void *arg)
     struct worker *w = hand->worker;
     void *doors = w->doors.open != NULL ? w->doors.open(w->doors.arg) : w->doors.arg;
     struct job *job;
+    (void)prctl(PR_SET_NAME, WORKER_NAME); /* the supervisor's watch looks at all other threads */
     while ((job = next_job(hand)) != NULL) {
         hand->current = job->task;
         pthread_mutex_unlock(&w->lock);

@@ -38,6 +38,22 @@ struct child_key {
     uint32_t kind, instance;
 };
 
+/* What supervisor_watch.c has seen of a child since it was last heard. */
+struct silence {
+    uint64_t late;          /* the supervisor did not run for so long */
+    uint64_t used_at_first; /* its processor time at the first look */
+    uint64_t wanted_at;     /* when it was last seen without the processor that it wanted; 0: never */
+    bool looked, told;
+};
+
+/* An order that the router's line had no room for. */
+struct order {
+    struct control record;
+    struct order *prev, *next;
+};
+/* So many are kept for it; one that leaves more is replaced. */
+enum { ORDERS_MOST = 8192 };
+
 struct child {
     struct child_key key;
     enum life_state state;
@@ -46,11 +62,14 @@ struct child {
     pid_t pid;
     int pidfd, control; /* -1: none */
     int status;         /* of the last end: supervisor_child.c */
-    bool ended_by_us, wanted_again, crashed;
-    uint32_t crashes; /* in a row, without a calm time in between */
+    bool ended_by_us, wanted_again;
+    bool starved;     /* ended by us, because it had no processor for too long */
+    uint32_t ends;    /* in a row, without a calm time in between: how long the next waits */
+    uint32_t crashes; /* those of them for which it is to blame */
     uint64_t started_at, ready_at, due_at;
     uint64_t sent, waiting; /* as the router counts */
     uint64_t heard, heard_at;
+    struct silence silence; /* since heard_at */
     uint64_t layers;
     char title[STATUS_TITLE];
     uint32_t slot; /* in the status page */
@@ -94,6 +113,8 @@ struct supervisor {
     int sockets[SOCKETS];
     bool made[SOCKETS]; /* by us; systemd keeps its own */
     uint64_t now, last_incarnation, watchdog_every, watchdog_at, pinged_at;
+    struct order *orders; /* for the router, which does not take them now; oldest first */
+    unsigned orders_count;
     bool stopping, announced;
 };
 
@@ -113,7 +134,9 @@ void child_kill(struct child *c);
 void child_tell_bus(struct supervisor *s, struct child *c);
 bool child_retired(const struct child *c);
 bool child_wants_fresh_jail(const struct child *c);
-/* It ended by itself: not by SIGKILL, which only its machine's owner or the kernel sends. */
+/* It ended by itself or was ended by us: not by SIGKILL of its machine's owner or the kernel. */
+bool child_fell(const struct child *c);
+/* And that was its own fault: it did not lack a door or the processor. */
 bool child_crashed(const struct child *c);
 
 /* supervisor_pools.c: where pools lie. */
@@ -134,6 +157,12 @@ void router_tell(struct supervisor *s, enum control_what what, const struct chil
 void router_expect(struct supervisor *s, const struct child *c);
 void router_restarted(struct supervisor *s);
 void router_says(struct supervisor *s, const struct control *r);
+/* Its line may have room again. */
+void router_flush(struct supervisor *s);
+/* What waits for the line was meant for the former router. */
+void router_forget_orders(struct supervisor *s);
+/* It has no mailbox of its own: its loop answers pings. */
+void router_ping(struct supervisor *s);
 
 /* supervisor_notes.c */
 int notes_open(struct supervisor *s, struct fault *why);
@@ -187,6 +216,8 @@ void programs_reap(struct supervisor *s, struct run *run);
 int supervise(struct supervisor *s);
 int watch_child(struct supervisor *s, struct child *c);
 void unwatch_child(struct supervisor *s, struct child *c);
+/* Wakes the loop when its line has room again; or no longer. */
+void watch_room(struct supervisor *s, struct child *c, bool wanted);
 void watch_run(struct supervisor *s, struct run *run);
 void unwatch_run(struct supervisor *s, struct run *run);
 /* What a child says on its line, up to its end. */
@@ -194,6 +225,10 @@ void child_says(struct supervisor *s, struct child *c);
 
 /* supervisor_watch.c: heartbeats, the watchdog, back-off that is over. */
 void watch_tick(struct supervisor *s);
+/* It was heard now, or has nothing to answer for until now: its silence begins anew. */
+void watch_heard(struct supervisor *s, struct child *c);
+/* The supervisor itself did not run for so long: nobody's time has passed meanwhile. */
+void watch_late(struct supervisor *s, uint64_t late);
 uint64_t boot_time(void);
 
 #endif

@@ -163,8 +163,11 @@ int child_start(struct supervisor *s, struct child *c, struct fault *why)
     userdb_publish(s, c);
     c->incarnation = ++s->last_incarnation;
     c->sent = c->heard = c->waiting = c->ready_at = 0;
-    c->heard_at = c->started_at = s->now;
-    c->ended_by_us = c->wanted_again = false;
+    c->started_at = s->now;
+    watch_heard(s, c);
+    c->ended_by_us = c->starved = c->wanted_again = false;
+    if (c->key.kind == KIND_ROUTER)
+        router_forget_orders(s);
     c->control = ends[0];
     if (c->key.kind != KIND_ROUTER) {
         struct control note = notes_get(s, c);
@@ -218,7 +221,12 @@ bool child_wants_fresh_jail(const struct child *c)
     return c->status == EXIT_FRESH_JAIL;
 }
 
-bool child_crashed(const struct child *c)
+bool child_fell(const struct child *c)
 {
     return c->ended_by_us || c->status != -SIGKILL;
+}
+
+bool child_crashed(const struct child *c)
+{
+    return child_fell(c) && !c->starved && !child_wants_fresh_jail(c);
 }

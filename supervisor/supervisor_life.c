@@ -19,7 +19,7 @@ static void ignore(struct supervisor *s, struct child *c)
 
 static void pause_before_next(struct supervisor *s, struct child *c)
 {
-    uint64_t wait = c->crashes <= 1 ? 0 : (10 * MS) << (2 * (c->crashes - 2 < 4 ? c->crashes - 2 : 4));
+    uint64_t wait = c->ends <= 1 ? 0 : (10 * MS) << (2 * (c->ends - 2 < 4 ? c->ends - 2 : 4));
     c->state = LIFE_PAUSING;
     c->due_at = s->now + (wait < SEC ? wait : SEC);
 }
@@ -32,7 +32,7 @@ static void launch(struct supervisor *s, struct child *c)
     if (child_start(s, c, &why) == 0)
         return;
     log_line(LOG_ERROR, "%s: %s", address_print(child_address(c), name), why.text);
-    c->crashes++;
+    c->ends++;
     pause_before_next(s, c);
 }
 
@@ -53,7 +53,7 @@ static void rest(struct supervisor *s, struct child *c)
 {
     c->state = LIFE_ABSENT;
     c->title[0] = '\0';
-    c->crashes = 0;
+    c->ends = c->crashes = 0;
     router_tell(s, CONTROL_ENDED, c, 0, 1);
     if (c->wanted_again)
         launch(s, c);
@@ -68,11 +68,22 @@ static void quarantine(struct supervisor *s, struct child *c)
              address_print(child_address(c), name), c->crashes);
 }
 
+/* Who served well, or was only killed from outside, begins a new row. What lacked the processor or a door
+ * waits like others before it comes back, but is not quarantined for that: a busy host must not cost VMs
+ * their processes. */
+static void count_end(const struct supervisor *s, struct child *c)
+{
+    bool calm = c->ready_at != 0 && (s->now - c->ready_at >= CALM || !child_fell(c));
+    if (calm)
+        c->ends = c->crashes = 0;
+    c->ends++;
+    c->crashes += child_crashed(c);
+}
+
 static void restart(struct supervisor *s, struct child *c)
 {
-    bool calm = c->ready_at != 0 && s->now - c->ready_at >= CALM;
     c->restarts++;
-    c->crashes = calm || !child_crashed(c) ? (c->ready_at == 0 ? c->crashes + 1 : 1) : c->crashes + 1;
+    count_end(s, c);
     if (c->crashes >= CRASHES_MOST && child_crashed(c) && !kind_is_single(c->key.kind) &&
         c->key.kind != KIND_API) {
         quarantine(s, c);

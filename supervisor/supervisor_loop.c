@@ -17,6 +17,8 @@
 
 /* How long an orderly end may take before what is left is killed. */
 #define STOP_MOST (8 * SEC)
+/* A turn of the loop takes half a second at most: after so long the supervisor itself was not run. */
+#define OWN_LATE SEC
 
 /* What an epoll event is about: the slot of the child or run in the low bits, which descriptor above. */
 enum source { SOURCE_SIGNALS, SOURCE_CONTROL, SOURCE_END, SOURCE_RUN };
@@ -54,6 +56,12 @@ void unwatch_child(struct supervisor *s, struct child *c)
     (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->pidfd, NULL);
     if (c->control >= 0)
         (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->control, NULL);
+}
+
+void watch_room(struct supervisor *s, struct child *c, bool wanted)
+{
+    struct epoll_event e = {.events = EPOLLIN | (wanted ? EPOLLOUT : 0), .data.u64 = tag(SOURCE_CONTROL, c)};
+    (void)epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->control, &e);
 }
 
 void watch_run(struct supervisor *s, struct run *run)
@@ -94,7 +102,7 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
         break;
     case CONTROL_HEARD:
         c->heard = r->number;
-        c->heard_at = s->now;
+        watch_heard(s, c);
         status_show(s, c);
         break;
     case CONTROL_NOTE:
@@ -275,9 +283,13 @@ int supervise(struct supervisor *s)
     notes_wake(s);
     for (;;) {
         int count = epoll_wait(s->epoll, events, COUNT(events), patience(s));
+        uint64_t before = s->now;
         s->now = clock_now();
+        if (s->now - before > OWN_LATE)
+            watch_late(s, s->now - before);
         for (int i = 0; i < count; i++)
             take_event(s, &events[i]);
+        router_flush(s);
         watch_tick(s);
         if (s->stopping && stopping_since == 0)
             stopping_since = s->now;

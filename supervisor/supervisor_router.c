@@ -2,25 +2,64 @@
  * What the router is told of the children, and what it says about them. */
 #include "supervisor/supervisor.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <string.h>
+#include <stdlib.h>
+
+#include <utlist.h>
 
 #include "base/log.h"
 
+/* The line takes a dozen records (net.unix.max_dgram_qlen), and a router that is not given the processor
+ * takes none of them: what has no room waits here, and whether the router hangs is the watch's question
+ * alone. */
 static void send_record(struct supervisor *s, const struct control *c)
 {
     if (s->router == NULL || s->router->control < 0)
         return; /* the next router is told everything anew */
-    for (int tries = 0; tries < 10; tries++) {
-        if (control_send(s->router->control, c, NULL) != -ERR_BUSY)
-            return;
-        struct pollfd room = {s->router->control, POLLOUT, 0};
-        (void)poll(&room, 1, 10);
+    if (s->orders == NULL && control_send(s->router->control, c, NULL) != -ERR_BUSY)
+        return;
+    struct order *order = s->orders_count < ORDERS_MOST ? malloc(sizeof *order) : NULL;
+    if (order == NULL) {
+        log_line(LOG_ERROR, "the router does not take its orders; it is replaced");
+        s->router->ended_by_us = true;
+        child_kill(s->router);
+        return;
     }
-    log_line(LOG_ERROR, "the router does not take its orders; it is replaced");
-    s->router->ended_by_us = true;
-    child_kill(s->router);
+    order->record = *c;
+    DL_APPEND(s->orders, order);
+    if (s->orders_count++ == 0)
+        watch_room(s, s->router, true);
+}
+
+static void drop_first(struct supervisor *s)
+{
+    struct order *first = s->orders;
+    DL_DELETE(s->orders, first);
+    s->orders_count--;
+    free(first);
+}
+
+void router_forget_orders(struct supervisor *s)
+{
+    while (s->orders != NULL)
+        drop_first(s);
+}
+
+void router_flush(struct supervisor *s)
+{
+    if (s->orders == NULL || s->router->control < 0)
+        return;
+    while (s->orders != NULL && control_send(s->router->control, &s->orders->record, NULL) != -ERR_BUSY)
+        drop_first(s);
+    if (s->orders == NULL)
+        watch_room(s, s->router, false);
+}
+
+void router_ping(struct supervisor *s)
+{
+    if (s->router->heard >= s->router->sent)
+        watch_heard(s, s->router);
+    s->router->sent++;
+    send_record(s, &(struct control){.what = CONTROL_PING, .number = s->router->sent});
 }
 
 void router_tell(struct supervisor *s, enum control_what what, const struct child *c, uint64_t number,
@@ -54,7 +93,7 @@ void router_restarted(struct supervisor *s)
         if (c == s->router || c->pid == 0)
             continue;
         c->sent = c->heard = 0;
-        c->heard_at = s->now;
+        watch_heard(s, c);
         router_expect(s, c);
         router_tell(s, CONTROL_PEER, c, (uint64_t)c->pid, 0);
         child_tell_bus(s, c);
@@ -101,7 +140,7 @@ void router_says(struct supervisor *s, const struct control *r)
         accuse(s, r);
     else if (r->what == CONTROL_DEPTH && (c = spoken_of(s, r)) != NULL) {
         if (c->heard >= c->sent)
-            c->heard_at = s->now; /* it had heard all until now */
+            watch_heard(s, c); /* it had heard all until now */
         c->sent = r->number;
         c->waiting = r->more;
         status_show(s, c);

@@ -61,7 +61,7 @@ struct proc {
     uint64_t incarnation;
     enum proc_state state;
     bool wanted_again;
-    unsigned crashes;
+    unsigned ends, crashes;
     uint64_t ready_at;
     char note[CONTROL_TEXT];
     size_t note_len;

@@ -72,7 +72,7 @@ static bool is_single(const struct proc *p)
 static void rest(struct proc *p)
 {
     p->state = PROC_ABSENT;
-    p->crashes = 0;
+    p->ends = p->crashes = 0;
     router_order(p->sim, order_ended, p->who, p->incarnation, ENDING_RESTS);
     if (p->wanted_again)
         launch(p);
@@ -80,8 +80,11 @@ static void rest(struct proc *p)
 
 static void restart(struct proc *p)
 {
-    bool crashed = p->status != SIM_KILLED, calm = p->ready_at != 0 && p->sim->now - p->ready_at >= CALM;
-    p->crashes = calm || !crashed ? (p->ready_at == 0 ? p->crashes + 1 : 1) : p->crashes + 1;
+    bool fell = p->status != SIM_KILLED, crashed = fell && p->status != EXIT_FRESH_JAIL;
+    if (p->ready_at != 0 && (p->sim->now - p->ready_at >= CALM || !fell))
+        p->ends = p->crashes = 0;
+    p->ends++;
+    p->crashes += crashed;
     if (p->crashes >= CRASHES_MOST && crashed && !is_single(p)) {
         p->state = PROC_QUARANTINED;
         router_order(p->sim, order_ended, p->who, p->incarnation, ENDING_QUARANTINED);
@@ -89,8 +92,7 @@ static void restart(struct proc *p)
         return;
     }
     router_order(p->sim, order_ended, p->who, p->incarnation, ENDING_RESTARTS);
-    wait_before(p,
-                p->crashes <= 1 ? 0 : (10 * MILLISECONDS) << (2 * (p->crashes - 2 < 3 ? p->crashes - 2 : 3)));
+    wait_before(p, p->ends <= 1 ? 0 : (10 * MILLISECONDS) << (2 * (p->ends - 2 < 3 ? p->ends - 2 : 3)));
 }
 
 static void reaped(struct sim *s, struct sim_event *e)
