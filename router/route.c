@@ -48,6 +48,7 @@ void route_expect(struct route *r, struct address who, uint32_t generation, uint
         return;
     if (box->state == BOX_LIVE)
         route_ended(r, who, box->incarnation, ENDING_RESTARTS, r->now);
+    wake_forget(r, box);
     box->state = BOX_EXPECTED;
     box->quarantined = box->woken = box->accused = false;
     box->generation = generation;
@@ -113,23 +114,6 @@ static void accuse(struct route *r, struct box *source, const char *why)
     r->ops.accuse(r->ops.arg, box_address(source), source->incarnation, why);
 }
 
-/* A sender's allowance of wakes fills up with time. */
-static bool may_wake(struct route *r, struct box *source)
-{
-    bool trusted = kind_is_single(source->key.kind) || address_is(box_address(source), KIND_API, API_DOM0);
-    uint64_t most = trusted ? ROUTE_WAKES_AT_ONCE_SINGLE : ROUTE_WAKES_AT_ONCE;
-    uint64_t earned = (r->now - source->wakes_at) / (UINT64_C(1000000000) / ROUTE_WAKES_PER_SECOND);
-    if (source->wakes_at == 0 || earned > most)
-        source->wakes = 0;
-    else
-        source->wakes = source->wakes > earned ? source->wakes - earned : 0;
-    if (source->wakes >= most)
-        return false;
-    source->wakes++;
-    source->wakes_at = r->now;
-    return true;
-}
-
 /* The receiver's mailbox, woken if the row allows; NULL with the error that the asker gets. */
 static struct box *receiver(struct route *r, struct box *source, const struct envelope *e, enum err *why)
 {
@@ -140,17 +124,21 @@ static struct box *receiver(struct route *r, struct box *source, const struct en
         return *why = ERR_QUARANTINED, NULL;
     if (box != NULL && (box->state != BOX_ABSENT || box->woken))
         return box;
+    bool waits = box != NULL && box->waits;
     if (row->wake != WAKES || e->class == CLASS_CANCEL)
-        return NULL;
-    if (!may_wake(r, source))
-        return *why = ERR_BUSY, NULL;
+        return waits ? box : NULL;
+    enum waking allowed = wake_allowed(r, source);
+    if (allowed == WAKE_REFUSED)
+        return waits ? box : (*why = ERR_BUSY, NULL);
     box = box_make(r, envelope_to(e));
     if (box == NULL)
         return *why = ERR_NOMEM, NULL;
     /* A process that is no VM's serves one VM's message after another's: it is of no generation. */
     box->generation = box->key.kind == KIND_VM || box->key.kind == KIND_GUEST ? e->subject_generation : 0;
-    box->woken = true;
-    r->ops.wake(r->ops.arg, box_address(box), box->generation);
+    if (allowed == WAKE_NOW)
+        wake_now(r, box);
+    else
+        wake_in_turn(r, source, box, e->caller);
     return box;
 }
 

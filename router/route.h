@@ -36,6 +36,9 @@ enum {
     ROUTE_RING_BYTES = 64 << 20,
     ROUTE_WAKES_PER_SECOND = 200, /* that one sender may cause, and as many at once as below */
     ROUTE_WAKES_AT_ONCE = 64,
+    ROUTE_WAKES_WAITING = 1024,  /* that qubes ask for beyond that, each in its turn; */
+    ROUTE_WAITING_MESSAGES = 32, /* and what may wait for one that waits for it */
+    ROUTE_WAITING_BYTES = 256 << 10,
     ROUTE_WAKES_AT_ONCE_SINGLE = 16384, /* host and registry speak of every VM */
 };
 

@@ -55,6 +55,8 @@ void box_flush(struct route *r, struct box *box)
 static bool is_full(const struct box *box, size_t more)
 {
     bool shared = kind_most(box->key.kind) <= 2;
+    if (box->waits)
+        return box->waiting >= ROUTE_WAITING_MESSAGES || box->waiting_bytes + more > ROUTE_WAITING_BYTES;
     return box->waiting >= (shared ? ROUTE_SINGLE_MESSAGES : ROUTE_BOX_MESSAGES) ||
            box->waiting_bytes + more > (shared ? ROUTE_SINGLE_BYTES : ROUTE_BOX_BYTES);
 }

@@ -143,10 +143,9 @@ static void too_late(struct route *r, struct pending *p)
     pending_give_up(r, p, ERR_LATE);
 }
 
-uint64_t route_due(struct route *r, uint64_t now)
+static uint64_t late_due(struct route *r, uint64_t now)
 {
     struct pending *p, *next;
-    r->now = now;
     if (r->next_late == 0 || r->next_late > now)
         return r->next_late;
     r->next_late = 0;
@@ -158,4 +157,11 @@ uint64_t route_due(struct route *r, uint64_t now)
             look_again_at(r, p->deadline);
     }
     return r->next_late;
+}
+
+uint64_t route_due(struct route *r, uint64_t now)
+{
+    r->now = now;
+    uint64_t late = late_due(r, now), wake = wakes_due(r);
+    return late == 0 || (wake != 0 && wake < late) ? wake : late;
 }

@@ -40,6 +40,11 @@ struct box {
     uint64_t last_correlation; /* of the last whole event to api from it in this epoch */
     uint32_t asking;           /* open questions it has asked */
     uint64_t wakes, wakes_at;  /* its allowance of wakes */
+    uint32_t waking;           /* how many wait for it to have one again */
+    bool waits;                /* to be woken: for whom, and on whose behalf */
+    struct address waker;
+    uint32_t caller;
+    struct box *waits_prev, *waits_next;
     UT_hash_handle hh;
 };
 
@@ -80,6 +85,8 @@ struct route {
     struct route_counts counts;
     uint64_t epoch, number, now, next_late;
     struct box *boxes;
+    struct box *waiting; /* to be woken, in the order of asking */
+    uint32_t last_caller;
     struct pending *pending;
     struct tenant *tenants;
     bool tenants_complete;
@@ -111,6 +118,18 @@ void box_forget(struct box *box);
 /* Forgets what is about a VM that does not exist any more. */
 void box_forget_strangers(struct route *r, struct box *box);
 void box_free(struct route *r, struct box *box);
+
+/* route_wake.c */
+enum waking { WAKE_NOW, WAKE_IN_TURN, WAKE_REFUSED };
+/* Whether this sender may wake another one; NOW is counted. */
+enum waking wake_allowed(struct route *r, struct box *source);
+void wake_now(struct route *r, struct box *box);
+/* One that waits already stays where it is. */
+void wake_in_turn(struct route *r, struct box *source, struct box *box, uint32_t caller);
+/* It is started already. */
+void wake_forget(struct route *r, struct box *box);
+/* Wakes those whose turn it is. When the next is; 0: nobody waits. */
+uint64_t wakes_due(struct route *r);
 
 /* route_pending.c */
 int pending_add(struct route *r, struct box *asker, const struct envelope *e);

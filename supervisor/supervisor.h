@@ -184,8 +184,9 @@ void hand_down(struct supervisor *s, const struct child *c, uint32_t what);
 int guest_database(struct supervisor *s, const struct child *c);
 /* Connected, or -errno. Never waits: a daemon that accepts nobody is as one that is not there. */
 int connect_to(const char *path);
-/* Where Qubes' daemons leave their sockets; NULL: nowhere. */
-const char *qubes_run(const struct supervisor *s);
+/* The path of a place by its name in places.def ("qubes-run"), as all children get it; NULL: this host has
+ * none. */
+const char *settings_place(const struct supervisor *s, const char *name);
 
 /* supervisor_loans.c: a pool's process lends a descriptor to another one, or takes it back; the borrower asks
  * for it; what a process that has ended had lent is closed. */

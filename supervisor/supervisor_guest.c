@@ -21,12 +21,18 @@ static bool is_plain(const char *name)
     return name[0] != '\0';
 }
 
-const char *qubes_run(const struct supervisor *s)
+const char *settings_place(const struct supervisor *s, const char *name)
 {
-    static const char key[] = "place.qubes-run=";
-    for (int i = 0; i < s->settings.options; i++)
-        if (strncmp(s->settings.option[i], key, sizeof key - 1) == 0)
-            return s->settings.option[i] + sizeof key - 1;
+    static const char key[] = "place.";
+    size_t len = strlen(name);
+    for (int i = 0; i < s->settings.options; i++) {
+        const char *at = s->settings.option[i];
+        if (strncmp(at, key, sizeof key - 1) != 0)
+            continue;
+        at += sizeof key - 1;
+        if (strncmp(at, name, len) == 0 && at[len] == '=')
+            return at + len + 1;
+    }
     return NULL;
 }
 
@@ -52,7 +58,8 @@ static const char *name_of(struct supervisor *s, const struct child *c)
 int guest_database(struct supervisor *s, const struct child *c)
 {
     char path[PATH_ROOM + 64];
-    const char *place = qubes_run(s), *name = c->key.kind == KIND_GUEST ? name_of(s, c) : NULL;
+    const char *place = settings_place(s, "qubes-run"),
+               *name = c->key.kind == KIND_GUEST ? name_of(s, c) : NULL;
     if (name == NULL || place == NULL || !is_plain(name))
         return -1;
     snprintf(path, sizeof path, "%s/qubesdb.%s.sock", place, name);

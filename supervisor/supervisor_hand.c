@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What lies outside a jail and comes and goes while its process is sealed in is opened here and handed down:
- * a guest's QubesDB, and, by their MAY_HOLD rows, the memory balancer and what it says. Nothing here waits.
- */
+ * a guest's QubesDB, and, by their MAY_HOLD rows, the memory balancer, what it says, and xenstore. Nothing
+ * here waits. */
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -13,11 +13,10 @@
 #include "runtime/effects/effects.h"
 #include "runtime/effects/hand.h"
 
-/* Below the directory of Qubes' sockets; -errno: that it is not there is -ENOENT. */
-static int open_below(const struct supervisor *s, const char *name, int (*open_path)(const char *path))
+/* -errno: that it is not there is -ENOENT. */
+static int open_below(const char *place, const char *name, int (*open_path)(const char *path))
 {
     char path[PATH_ROOM + 64];
-    const char *place = qubes_run(s);
     if (place == NULL)
         return -ENOENT;
     snprintf(path, sizeof path, "%s/%s", place, name);
@@ -40,10 +39,12 @@ static int open_for(struct supervisor *s, const struct child *c, uint32_t *what)
         return -EPERM;
     }
     if (*what == HAND_FREE_MEMORY)
-        return open_below(s, "qmemman-avail-mem", open_file);
-    int fd = open_below(s, "qmemman.sock", connect_to);
+        return open_below(settings_place(s, "qubes-run"), "qmemman-avail-mem", open_file);
+    bool is_xenstore = *what == HAND_XENSTORE;
+    const char *place = settings_place(s, is_xenstore ? "xenstore" : "qubes-run");
+    int fd = open_below(place, is_xenstore ? "socket" : "qmemman.sock", connect_to);
     if (fd < 0 && fd != -ENOENT)
-        *what = HAND_QMEMMAN_DEAD;
+        *what = is_xenstore ? HAND_XENSTORE_DEAD : HAND_QMEMMAN_DEAD;
     return fd;
 }
 

@@ -75,6 +75,7 @@ static void end(void *self)
         HASH_DEL(h->vms, vm);
         free(vm);
     }
+    host_entries_free(h);
     free(h->events);
     free(h->domains);
 }
@@ -136,6 +137,7 @@ static void take_roster(struct host *h, struct out *out, const struct answer *a)
         if (item.qid != 0)
             put_vm(h, &item);
     h->has_roster = true;
+    host_entries_roster(h, out);
     host_tell_all(h, out);
 }
 
@@ -220,6 +222,8 @@ static void timer(void *self, struct out *out, uint64_t number)
 {
     if (number == TIMER_ROSTER)
         ask_roster(self, out);
+    else if (number == TIMER_ENTRIES)
+        host_entries_late(self, out);
     else
         connect_now(self, out);
 }
@@ -260,6 +264,11 @@ static void on_sample(struct host *h, struct out *out, const struct envelope *e,
 {
     (void)m;
     host_sample_ask(h, out, e);
+}
+
+static void on_entries(struct host *h, struct out *out, const struct envelope *e, const struct entries *m)
+{
+    host_entries_ask(h, out, e, m);
 }
 
 static void on_roster_change(struct host *h, struct out *out, const struct envelope *e,

@@ -8,8 +8,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
-#include "actors/host/host.h"
+#include "actors/host/host_main_lines.h"
 #include "base/log.h"
 #include "doors/virt_thread.h"
 #include "runtime/program.h"
@@ -26,9 +29,11 @@ static struct ear {
 static char uri[512], figures_uri[512];
 static struct xenstore_door *xenstore;
 
-/* Its socket is root's alone: this is the one connection that this process has. */
+/* Its socket is root's alone: this is the one connection that Stats has. A xenstored that hangs loses it
+ * before the task that reads is overdue. */
 static int open_xenstore(struct program *p)
 {
+    static const struct timeval silence = {.tv_sec = 2};
     const char *place = program_place(p, PLACE_XENSTORE);
     char socket[PATH_MAX];
     struct fault why;
@@ -37,8 +42,11 @@ static int open_xenstore(struct program *p)
         snprintf(socket, sizeof socket, "%s/socket", place) >= (int)sizeof socket)
         return -1;
     setenv("XENSTORED_PATH", socket, 1);
-    if (xenstore_open_socket(&xenstore, &fd, &why) == 0)
+    if (xenstore_open_socket(&xenstore, &fd, &why) == 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof silence);
         return fd;
+    }
     log_line(LOG_WARN, "what guests say of their memory is not known: %s", why.text);
     return -1;
 }
@@ -113,6 +121,7 @@ static int open_host(const struct program *p, struct shell *shell, struct fault 
     struct host *h = shell_core(shell);
     if (text_copy(uri, sizeof uri, span_of(program_option(p, "hypervisor", "xen:///system"))) < 0)
         return fault_set(why, ERR_RANGE, "the hypervisor's URI is longer than %zu bytes", sizeof uri - 1);
+    host_main_lines(h, shell);
     const char *described = program_place(p, PLACE_HOST_XML);
     if (described != NULL)
         snprintf(figures_uri, sizeof figures_uri, "test://%s", described);
@@ -124,10 +133,18 @@ static int open_host(const struct program *p, struct shell *shell, struct fault 
     return virt_thread_start(why);
 }
 
+static void handed(void *self, struct shell *shell, uint32_t what, struct control_fds *fds)
+{
+    (void)self;
+    for (int i = 1; i < fds->count; i++)
+        close(fds->fd[i]);
+    host_main_lines_handed(shell, what, fds->count > 0 ? fds->fd[0] : -1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct worker_doors doors = {open_doors, close_doors, uri};
     static const struct program_parts parts = {
-        .actor = &host_actor, .early = open_xenstore, .open = open_host, .doors = &doors};
+        .actor = &host_actor, .early = open_xenstore, .open = open_host, .doors = &doors, .handed = handed};
     return program_run(&parts, argc, argv);
 }

@@ -78,7 +78,8 @@ static void add_hvm(struct registry *r, uint32_t qid, struct vm_view *view, stru
                            .linux_stubdom = is_true(r, qid, "linux-stubdom", true)};
     char number[16] = "";
     uint64_t stubdom_mem = 0;
-    hvm.full_stubdom = is_true(r, qid, "audio-model", false) || is_true(r, qid, "stubdom-qrexec", false);
+    hvm.stubdom_qrexec = is_true(r, qid, "stubdom-qrexec", false);
+    hvm.full_stubdom = hvm.stubdom_qrexec || is_true(r, qid, "audio-model", false);
     property(r, qid, PROPERTY_stubdom_mem, number, sizeof number);
     if (text_number(span_of(number), 0, INT32_MAX, &stubdom_mem) == 0)
         hvm.stubdom_mem = (uint32_t)stubdom_mem;

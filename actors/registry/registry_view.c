@@ -99,6 +99,7 @@ static void add_disposable_refusal(struct registry *r, const struct vm *vm, stru
     if (vm_class(vm) == CLASS_DispVM && !offers_itself(r, ask_template(&r->known, vm_qid(vm)))) {
         strcpy(view->refusal, "template for disposable must have template_for_dispvms=True");
         strcpy(view->refusal_class, "QubesException");
+        view->vetoed = 2;
     } else if (offers_itself(r, vm) && keeps_no_revision(r, vm_qid(vm)) &&
                (disposable = living_disposable(r, vm)) != NULL) {
         snprintf(view->refusal, sizeof view->refusal,

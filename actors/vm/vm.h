@@ -99,6 +99,13 @@ struct vm_memory_ops {
     void (*close)(void *arg);
 };
 
+/* Its device model in a domain of its own, as xenstore names it. */
+struct vm_stubdom {
+    bool known;
+    uint32_t domid; /* 0: there is none */
+    char uuid[37];  /* "": not known */
+};
+
 struct vm {
     uint32_t qid, generation;
     bool greeted, is_ready, has_view;
@@ -149,6 +156,9 @@ struct vm {
     const struct vm_memory_ops *memory; /* set by the program; NULL: nobody is asked */
     void *memory_arg;
     bool memory_asked; /* and the connection is open */
+    bool balanced;     /* the balancer has granted what this life began with */
+    bool finishes;     /* an earlier incarnation began the start: its daemons may have been asked for */
+    struct vm_stubdom stubdom;
 
     bool look_wanted, kill_wanted;
     bool owes_last; /* nothing is left of a start that failed, but what was unwanted then */
@@ -263,6 +273,13 @@ void vm_start_peek(struct vm *vm, struct out *out);
 void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task);
 /* What it needs of devices is ready: the start goes on. */
 void vm_start_with_devices(struct vm *vm, struct out *out);
+
+/* ---- vm_start_entries.c ---- */
+/* A process that takes over a VM which lives asks which domain its device model is; the answer has this tag.
+ */
+#define VM_STUBDOM_TAG UINT64_MAX
+void vm_stubdom_ask(struct vm *vm, struct out *out);
+void vm_stubdom_said(struct vm *vm, struct out *out, const struct answer *a);
 
 /* ---- vm_device_start.c ---- */
 /* The devices that are assigned are looked up and made ready; then vm_start_with_devices, or the start fails.

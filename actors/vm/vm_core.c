@@ -81,6 +81,8 @@ static void core_answered(void *self, struct out *out, const struct answer *a)
     struct vm_result result = {.r = a->r, .e = a->e};
     if (a->progress && a->tag != 0 && a->tag == vm->asked && a->e != NULL && a->e->deadline > out->now)
         vm_progress(vm, out, &vm->job, (unsigned)((a->e->deadline - out->now) / SECONDS));
+    if (a->tag == VM_STUBDOM_TAG && !a->progress)
+        vm_stubdom_said(vm, out, a);
     if (a->progress || a->tag == 0 || a->tag != vm->asked) {
         vm_next(vm, out); /* it may have come when this process was about to rest */
         return;

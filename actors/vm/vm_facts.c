@@ -60,6 +60,10 @@ void vm_facts(struct vm *vm, struct out *out)
     add_number(&facts, FACT_mem_static_max_kib, known, active ? (uint64_t)vm->view.maxmem * 1024 : 0);
     add_number(&facts, FACT_cputime_ns, known, active ? vm->seen.cputime_ns : 0);
     add_number(&facts, FACT_start_time, active && vm->start_time != 0, vm->start_time);
+    if (!active || vm->stubdom.known) { /* else what the incarnation before has said stands */
+        add_number(&facts, FACT_stubdom_xid, active && vm->stubdom.domid != 0, vm->stubdom.domid);
+        add_text(&facts, FACT_stubdom_uuid, active ? vm->stubdom.uuid : "");
+    }
     add_number(&facts, FACT_qrexec_running, active, active && vm->qrexec_up);
     (void)EVENT(out, facts, ((struct address){KIND_API, EVERY_INSTANCE}), &context,
                 (&(struct facts){.facts = facts.list}));

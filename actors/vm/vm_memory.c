@@ -90,6 +90,7 @@ void vm_memory_said(struct vm *vm, struct out *out, enum vm_memory_word word)
         return; /* it was given up */
     out_timer(out, TIMER_MEMORY, 0);
     vm->asked = 0;
+    vm->balanced = word == VM_MEMORY_GRANTED;
     result.r = failure(word, &result.why);
     vm_errand_goes_on(vm, out, &result);
     vm_next(vm, out);

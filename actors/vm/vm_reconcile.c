@@ -36,6 +36,7 @@ void vm_adopt(struct vm *vm, struct out *out)
     open_guest(vm, out);
     vm_net_lives(vm, out);
     vm_net_heal(vm);
+    vm_stubdom_ask(vm, out);
     vm->devices.tell_wanted = true;
     vm_errand_end(vm, out, 0, NULL);
 }
@@ -94,14 +95,8 @@ static void fail_creating(struct vm *vm, struct out *out)
     fails(vm, out, true);
 }
 
+/* Where it is gone: whoever ended it, that was a life. */
 static void fail_created(struct vm *vm, struct out *out)
-{
-    vm->created = true;
-    fails(vm, out, true);
-}
-
-/* It was created and is gone: whoever ended it, that was a life. */
-static void fail_gone(struct vm *vm, struct out *out)
 {
     vm->created = true;
     fails(vm, out, true);
@@ -134,7 +129,7 @@ static void resumed_paused(struct vm *vm, struct out *out)
 /* The start may have been told complete before the note was written that says so. */
 static void running_gone(struct vm *vm, struct out *out)
 {
-    (vm_has_said(vm) ? stopped : fail_gone)(vm, out);
+    (vm_has_said(vm) ? stopped : fail_created)(vm, out);
 }
 
 static void running(struct vm *vm, struct out *out)
@@ -201,8 +196,8 @@ static act *const table[STEPS][SIGHTS] = {
     [STEP_CLAIMED] = {fail_untouched, fail_and_adopt, fail_and_adopt},
     [STEP_DEFINING] = {fail_undefined, fail_and_adopt, fail_and_adopt},
     [STEP_CREATING] = {fail_creating, fail_created, fail_created},
-    [STEP_CREATED] = {fail_gone, fail_created, fail_created},
-    [STEP_RESUMING] = {fail_gone, resumed_paused, finish},
+    [STEP_CREATED] = {fail_created, fail_created, fail_created},
+    [STEP_RESUMING] = {fail_created, resumed_paused, finish},
     [STEP_RUNNING] = {running_gone, running, running},
     [STEP_LIVING] = {stopped, go_on_living, go_on_living},
     [STEP_UNDOING] = {undo_gone, undo, undo},

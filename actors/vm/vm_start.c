@@ -8,6 +8,8 @@
 #include <string.h>
 
 enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120 };
+/* `vetoed` of a view (proto/record.def). */
+enum { VETO_BEGUN = 1, VETO_UNTOLD = 2 };
 
 /* The error that has this exception class, for a refusal that registry has written. */
 static enum err code_of(const char *class)
@@ -146,7 +148,12 @@ static void refused(struct vm *vm, struct out *out)
 {
     struct fault why;
     int r = fault_set(&why, code_of(vm->view.refusal_class), "%s", vm->view.refusal);
-    if (vm->view.vetoed != 0)
+    if (vm->view.vetoed == VETO_UNTOLD) {
+        give_up(vm, r, &why);
+        vm_gone(vm, out, false);
+        return;
+    }
+    if (vm->view.vetoed == VETO_BEGUN)
         say_begun(vm, out);
     vm_start_fails(vm, out, r, &why, false);
 }
@@ -212,10 +219,17 @@ static int still_there(struct vm *vm, const struct vm_result *result, struct fau
 static void created(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     vm->start_time = result->task->wall;
-    vm_memory_release(vm, out);
     vm_note_step(vm, out, STEP_CREATED);
     vm_facts(vm, out);
     vm_net_lives(vm, out);
+    vm_start_entries(vm, out);
+}
+
+void vm_start_spawned(struct vm *vm, struct out *out)
+{
+    vm_memory_release(vm, out);
+    if (vm->stubdom.known)
+        vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "property-reset:xid", .key = {"name"}, .value = {"xid"}},
                  {.name = "property-reset:stubdom_xid", .key = {"name"}, .value = {"stubdom_xid"}},
                  {.name = "property-reset:start_time", .key = {"name"}, .value = {"start_time"}},
@@ -237,7 +251,8 @@ static void resumed(struct vm *vm, struct out *out, const struct vm_result *resu
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
     vm_note_step(vm, out, STEP_RUNNING);
-    vm_start_agents(vm, out, false);
+    vm->finishes = false;
+    vm_start_agents(vm, out);
 }
 
 static void failed(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -300,10 +315,12 @@ static vm_start_go_on *const after[START_STEPS] = {
     [START_SERVE] = served,
     [START_DEFINE] = defined,
     [START_CREATE] = created,
+    [START_ENTRIES] = vm_start_entries_made,
     [START_QUBESDB] = vm_start_qubesdb_serves,
     [START_GUEST] = vm_start_guest_hears,
     [START_FILL] = filled,
     [START_RESUME] = resumed,
+    [START_STUBDOM] = vm_start_stubdom_serves,
     [START_QREXEC] = vm_start_qrexec_serves,
 };
 
@@ -333,7 +350,7 @@ void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *resul
         r = still_there(vm, result, &why);
     if (r < 0)
         vm_start_fails(vm, out, r, &why, vm->step == START_CREATE && vm_is_uncertain(result->r));
-    else if (result->r < 0 && vm->step != START_DEVICES)
+    else if (result->r < 0 && vm->step != START_DEVICES && vm->step != START_ENTRIES)
         failed(vm, out, result);
     else
         after[vm->step](vm, out, result);

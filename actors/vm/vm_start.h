@@ -16,16 +16,26 @@ enum vm_start_step {
 /* Goes on with a result that is success, of the step that vm->step says. */
 typedef void vm_start_go_on(struct vm *vm, struct out *out, const struct vm_result *result);
 
+/* ---- vm_start_entries.c ---- */
+/* The domain is there, paused: what xenstore must hold of it. Then vm_start_spawned. */
+void vm_start_entries(struct vm *vm, struct out *out);
+/* Which domain its device model is; the step under way hears the answer. 0, or what it says is taken. */
+void vm_start_ask_stubdom(struct vm *vm, struct out *out);
+int vm_start_take_stubdom(struct vm *vm, const struct vm_result *result, struct fault *why);
+/* Also of a result that is no success. */
+vm_start_go_on vm_start_entries_made;
+
 /* ---- vm_start_daemon.c ---- */
-/* The domain is there, paused: its QubesDB. Then vm_start_resume. */
+/* Its QubesDB. Then vm_start_resume. */
 void vm_start_qubesdb(struct vm *vm, struct out *out);
 vm_start_go_on vm_start_qubesdb_serves, vm_start_guest_hears;
-/* It runs: the daemon that waits for its agent, with which the start ends. `again`: an earlier incarnation
- * may have asked for it. */
-void vm_start_agents(struct vm *vm, struct out *out, bool again);
-vm_start_go_on vm_start_qrexec_serves;
+/* It runs: the daemons that wait for their agents, with which the start ends: its device model's, its own. */
+void vm_start_agents(struct vm *vm, struct out *out);
+vm_start_go_on vm_start_stubdom_serves, vm_start_qrexec_serves;
 
 /* ---- vm_start.c ---- */
+/* Its domain is complete: subscribers hear of it. */
+void vm_start_spawned(struct vm *vm, struct out *out);
 void vm_start_resume(struct vm *vm, struct out *out);
 
 #endif

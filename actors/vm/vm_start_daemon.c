@@ -14,15 +14,19 @@ enum { AGENT_TIMEOUT = 3 };
 
 /* A daemon of this VM, for the domain that is there now. Where programs of Qubes have no place, it may be
  * missing. */
-static void run_daemon(struct vm *vm, struct out *out, enum outside_program program, unsigned step,
-                       bool again)
+static void run_daemon(struct vm *vm, struct out *out, enum outside_program program, unsigned step)
 {
     struct context context = vm_context(vm, out, DAEMON_SECONDS);
     struct daemon m = {.program = (uint32_t)program,
                        .domid = (uint32_t)vm->seen.domid,
                        .optional = !vm->is_xen,
-                       .again = again};
+                       .again = vm->finishes && program == PROGRAM_QREXEC_DAEMON};
     vm->step = step;
+    if (step == START_STUBDOM) {
+        m.domid = vm->stubdom.domid;
+        m.stubdom = 1;
+        memcpy(m.stubdom_uuid, vm->stubdom.uuid, sizeof m.stubdom_uuid);
+    }
     vm_progress(vm, out, &vm->job, DAEMON_SECONDS);
     ASK(out, daemon, ((struct address){KIND_LAUNCHER, 0}), &context, vm_ask_tag(vm), &m);
 }
@@ -31,7 +35,8 @@ static void run_daemon(struct vm *vm, struct out *out, enum outside_program prog
 static int daemon_end(const struct vm *vm, const struct vm_result *result, struct daemon_reply *m,
                       struct fault *why)
 {
-    bool qrexec = vm->step == START_QREXEC;
+    bool stubdom = vm->step == START_STUBDOM, qrexec = stubdom || vm->step == START_QREXEC;
+    const char *of = stubdom ? "-dm" : "";
     int r = daemon_reply_decode(m, result->e->body);
     if (r < 0)
         return fault_set(why, ERR_BAD, "launcher's answer is malformed");
@@ -39,16 +44,16 @@ static int daemon_end(const struct vm *vm, const struct vm_result *result, struc
         return 0;
     if (qrexec && m->status == AGENT_TIMEOUT)
         return fault_set(why, ERR_VM,
-                         "Cannot connect to qrexec agent of %s in time: see its console log, "
-                         "/var/log/xen/console/guest-%s.log",
-                         vm->view.name, vm->view.name);
+                         "Cannot connect to qrexec agent of %s%s in time: see its console log, "
+                         "/var/log/xen/console/guest-%s%s.log",
+                         vm->view.name, of, vm->view.name, of);
     return fault_set(why, qrexec ? ERR_VM : ERR_QUBES, "Cannot start %s: %.300s",
                      qrexec ? "qrexec-daemon" : "qubesdb-daemon", m->said);
 }
 
 void vm_start_qubesdb(struct vm *vm, struct out *out)
 {
-    run_daemon(vm, out, PROGRAM_QUBESDB_DAEMON, START_QUBESDB, false);
+    run_daemon(vm, out, PROGRAM_QUBESDB_DAEMON, START_QUBESDB);
 }
 
 static void open_guest(struct vm *vm, struct out *out)
@@ -91,9 +96,69 @@ void vm_start_guest_hears(struct vm *vm, struct out *out, const struct vm_result
         fill(vm, out);
 }
 
-void vm_start_agents(struct vm *vm, struct out *out, bool again)
+static void run_qrexec(struct vm *vm, struct out *out)
 {
-    run_daemon(vm, out, PROGRAM_QREXEC_DAEMON, START_QREXEC, again);
+    run_daemon(vm, out, PROGRAM_QREXEC_DAEMON, START_QREXEC);
+}
+
+static bool wants_stubdom(const struct vm *vm)
+{
+    struct reader in = list_reader(&vm->view.hvm);
+    struct view_hvm hvm;
+    return strcmp(vm->view.virt_mode, "hvm") == 0 && view_hvm_next(&in, &hvm) == 1 && hvm.stubdom_qrexec != 0;
+}
+
+/* Other hypervisors than Xen run device models as processes. */
+static void run_stubdom(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    if (vm->stubdom.domid != 0 && vm->stubdom.uuid[0] != '\0') {
+        run_daemon(vm, out, PROGRAM_QREXEC_DAEMON, START_STUBDOM);
+    } else if (!vm->is_xen) {
+        run_qrexec(vm, out);
+    } else {
+        int r = fault_set(&why, ERR_VM, "xenstore does not say which domain is the device model of %s",
+                          vm->view.name);
+        vm_start_fails(vm, out, r, &why, false);
+    }
+}
+
+void vm_start_agents(struct vm *vm, struct out *out)
+{
+    vm->step = START_STUBDOM;
+    if (!wants_stubdom(vm))
+        run_qrexec(vm, out);
+    else if (!vm->stubdom.known)
+        vm_start_ask_stubdom(vm, out);
+    else
+        run_stubdom(vm, out);
+}
+
+static void stubdom_named(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct fault why;
+    int r = vm_start_take_stubdom(vm, result, &why);
+    if (r < 0) {
+        vm_start_fails(vm, out, r, &why, false);
+        return;
+    }
+    vm_facts(vm, out);
+    run_stubdom(vm, out);
+}
+
+void vm_start_stubdom_serves(struct vm *vm, struct out *out, const struct vm_result *result)
+{
+    struct daemon_reply m;
+    struct fault why;
+    if (!vm->stubdom.known) {
+        stubdom_named(vm, out, result);
+        return;
+    }
+    int r = daemon_end(vm, result, &m, &why);
+    if (r < 0)
+        vm_start_fails(vm, out, r, &why, false);
+    else
+        run_qrexec(vm, out);
 }
 
 void vm_start_finish(struct vm *vm, struct out *out)
@@ -105,7 +170,8 @@ void vm_start_finish(struct vm *vm, struct out *out)
     vm_facts(vm, out);
     vm_net_lives(vm, out);
     vm->errand = ERRAND_START;
-    vm_start_agents(vm, out, true);
+    vm->finishes = true;
+    vm_start_agents(vm, out);
 }
 
 void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -134,8 +200,8 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
 
 static bool waits_for_guest(const struct vm *vm)
 {
-    bool starts = (vm->errand == ERRAND_START && vm->step == START_QREXEC) || vm->errand == ERRAND_PRELOAD;
-    return starts && vm->asked != 0;
+    bool agent = vm->step == START_QREXEC || vm->step == START_STUBDOM;
+    return ((vm->errand == ERRAND_START && agent) || vm->errand == ERRAND_PRELOAD) && vm->asked != 0;
 }
 
 void vm_start_peek(struct vm *vm, struct out *out)

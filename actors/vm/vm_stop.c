@@ -68,7 +68,8 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->start_time = 0;
     vm->paused_said = false;
     vm->resumed_until = vm->paused_until = 0;
-    vm->created = vm->bare = vm->qrexec_up = false;
+    vm->created = vm->bare = vm->qrexec_up = vm->balanced = false;
+    vm->stubdom = (struct vm_stubdom){0};
     vm->host_mark = VM_UNMARKED;
     vm_device_over(vm, out);
     (void)EVENT(out, domain_over, ((struct address){KIND_LAUNCHER, 0}), &context, NO_MESSAGE(domain_over));

@@ -7,7 +7,9 @@
 enum hand {
     HAND_QMEMMAN = 16, /* a fresh connection to the memory balancer; none: this host has no such socket */
     HAND_QMEMMAN_DEAD, /* the answer, without a descriptor, where nobody serves that socket */
-    HAND_FREE_MEMORY   /* the file in which the balancer says how much memory is free, to read */
+    HAND_FREE_MEMORY,  /* the file in which the balancer says how much memory is free, to read */
+    HAND_XENSTORE,     /* a fresh connection to xenstored; none: this host has no such socket */
+    HAND_XENSTORE_DEAD /* the answer, without a descriptor, where nobody serves that socket */
 };
 
 #endif

@@ -16,6 +16,7 @@
 #include "actors/vm/vm.h"
 #include "actors/vm/vm_actor.h"
 #include "base/own.h"
+#include "model/world.h"
 #include "proto/rules.h"
 #include "runtime/effects/programs.h"
 #include "tests/unit/vm/vm_bench_left.h"
@@ -58,11 +59,15 @@ struct bench {
     bool is_preload;
     uint32_t preload_waits;
     const char *refusal, *refusal_class;
-    bool vetoed;                                  /* which is one of domain-pre-start */
+    unsigned vetoed;                              /* 1: which is one of domain-pre-start; 2: told to nobody */
     struct daemon_reply daemon[OUTSIDE_PROGRAMS]; /* how they end */
     struct daemon last_daemon;                    /* as it was asked for last */
     unsigned serves, fills, services;             /* how often these were asked */
     struct service_reply service;
+    struct entries_reply entries; /* as host answers */
+    struct entries last_entries;  /* as it was asked last */
+    unsigned entries_asked;
+    char stubdom[48];                   /* as api was told last: "XID UUID" */
     char called[64];                    /* the service that was called last, and its user */
     bool paused_told;                   /* as registry was told last */
     int fail_type, fail_type_with;      /* questions of this type fail */
@@ -128,9 +133,15 @@ static void take_facts(struct bench *b, const struct envelope *e)
     struct fact_item item;
     assert_int_equal(facts_decode(&m, e->body), 0);
     struct reader in = list_reader(&m.facts);
-    while (fact_item_next(&in, &item) == 1)
-        if (item.fact == 0)
+    while (fact_item_next(&in, &item) == 1) {
+        if (item.fact == FACT_power_state)
             snprintf(b->power_state, sizeof b->power_state, "%.15s", item.value);
+        if (item.fact == FACT_stubdom_xid)
+            snprintf(b->stubdom, sizeof b->stubdom, "%.8s", item.value);
+        if (item.fact == FACT_stubdom_uuid)
+            snprintf(b->stubdom + strlen(b->stubdom), sizeof b->stubdom - strlen(b->stubdom), " %.37s",
+                     item.value);
+    }
 }
 
 static void take_reply(struct bench *b, const struct envelope *e)
@@ -264,9 +275,14 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
     b->serves += e->type == MESSAGE_guest_serve;
     b->fills += e->type == MESSAGE_guest_fill;
     b->services += e->type == MESSAGE_service;
+    if (e->type == MESSAGE_entries) {
+        assert_int_equal(entries_decode(&b->last_entries, e->body), 0);
+        b->entries_asked++;
+    }
     if (e->type == MESSAGE_daemon) {
         assert_int_equal(daemon_decode(&b->last_daemon, e->body), 0);
-        assert_int_equal(b->last_daemon.domid, b->world.domid);
+        assert_int_equal(b->last_daemon.domid,
+                         b->last_daemon.stubdom ? b->entries.stubdom : (uint32_t)b->world.domid);
         b->asks[b->asked - 1].program = b->last_daemon.program;
         b->left.running = true;
     }
@@ -349,6 +365,7 @@ static void bench_setup(struct bench *b)
     memset(b, 0, sizeof *b);
     b->out = (struct out){&bench_out, b, 1000 * SECONDS};
     b->world.door = (struct domain_door){&bench_ops, &bench_can};
+    b->entries.present = 1;
     b->doors = (struct vm_doors){.open = bench_open, .arg = &b->world, .kernels = "/kernels"};
     bench_begin(b);
 }
@@ -461,6 +478,8 @@ static void answer(struct bench *b, const struct bench_ask *ask)
         claim_reply_encode(&body, &m);
     } else if (ask->type == MESSAGE_service) {
         service_reply_encode(&body, &b->service);
+    } else if (ask->type == MESSAGE_entries) {
+        entries_reply_encode(&body, &b->entries);
     } else if (ask->type == MESSAGE_daemon) {
         struct daemon_reply end = b->daemon[ask->program];
         b->left.running = false;

@@ -14,6 +14,7 @@ struct bench_left {
     bool bound;                        /* the device is made ready, or given */
     bool heard;                        /* its guest's process hears it */
     uint32_t daemon[OUTSIDE_PROGRAMS]; /* of this domain; they end with it */
+    uint32_t stubdom;                  /* the same of its device model's */
     bool running;                      /* a daemon is being started: it waits for its agent */
 };
 
@@ -32,7 +33,9 @@ static inline void left_happens(struct bench_left *l, const struct envelope *e)
         l->mapped |= strcmp(use.verb, "start") == 0 ? left_volume(use.volume) : 0;
         l->mapped &= strcmp(use.verb, "stop") == 0 ? ~left_volume(use.volume) : ~0U;
     } else if (e->type == MESSAGE_daemon && daemon_decode(&daemon, e->body) == 0) {
-        l->daemon[daemon.program] = daemon.domid;
+        if (daemon.stubdom == 0)
+            l->daemon[daemon.program] = daemon.domid;
+        l->stubdom = daemon.stubdom == 1 ? daemon.domid : l->stubdom;
     } else if (e->type == MESSAGE_bus_has && bus_has_decode(&has, e->body) == 0) {
         l->bound = l->bound && has.over == 0;
     } else if (e->type == MESSAGE_bus_prepare || e->type == MESSAGE_bus_release) {

@@ -34,18 +34,23 @@ static const struct row rows[] = {
     {START_SERVE, 3, -ERR_REFUSED, .call = false},
     {START_DEFINE, 3, -ERR_UNSUPPORTED, .call = true},
     {START_CREATE, 3, -ERR_HYPERVISOR, .call = true},
+    {START_ENTRIES, 3, -ERR_HYPERVISOR, .created = true},
     {START_QUBESDB, 7, -ERR_QUBES, .created = true},
     {START_GUEST, 7, -ERR_REFUSED, .created = true},
     {START_FILL, 7, -ERR_VALUE, .created = true},
     {START_RESUME, 9, -ERR_STATE, .call = true, .created = true, .after = true},
+    {START_STUBDOM, 10, -ERR_VM, .created = true, .before = true, .after = true},
     {START_QREXEC, 10, -ERR_VM, .created = true, .before = true, .after = true},
 };
 
 static const struct view_device assigned = {
     .backend = "dom0", .port = "00_19.0", .device_id = "*", .required = 1};
 
-static const struct view_hvm hvm = {
-    .linux_stubdom = 1, .dns_0 = "10.139.1.1", .dns_1 = "10.139.1.2", .gateway = "10.137.0.5"};
+static const struct view_hvm hvm = {.linux_stubdom = 1,
+                                    .stubdom_qrexec = 1,
+                                    .dns_0 = "10.139.1.1",
+                                    .dns_1 = "10.139.1.2",
+                                    .gateway = "10.137.0.5"};
 
 static bool granted; /* the balancer keeps memory for it */
 
@@ -96,6 +101,8 @@ static bool goes_to(struct bench *b, const struct row *row, unsigned n, uint64_t
     b->virt_mode = "hvm";
     b->hvm = &hvm;
     b->assigned = &assigned;
+    b->entries = (struct entries_reply){
+        .present = 1, .stubdom = 400, .stubdom_uuid = "0f6f2f61-2b0e-4a07-8a6d-2d2b7c6a9f02"};
     b->world.door.can = &bench_xen;
     bench_run(b);
     b->core->memory = &balancer;
@@ -153,7 +160,8 @@ static void is_refused(struct bench *b, const struct row *row)
     b->refusal_class = "QubesException";
     for (unsigned i = 0; i < OUTSIDE_PROGRAMS; i++)
         b->daemon[i] = (struct daemon_reply){.status = 3, .said = "no"};
-    bool by_answer = row->step == START_CLAIM || row->step == START_QUBESDB || row->step == START_QREXEC;
+    bool by_answer = row->step == START_CLAIM || row->step == START_QUBESDB || row->step == START_STUBDOM ||
+                     row->step == START_QREXEC;
     if (!row->call && !by_answer)
         answer_with(b, row->refusal, false);
     else
@@ -288,6 +296,7 @@ static void was_undone(const struct bench *b, const struct row *row, bool create
     assert_int_equal(b->left.mapped, 0);
     assert_false(b->left.bound);
     assert_false(b->left.heard || b->left.running || granted);
+    assert_string_equal(b->stubdom, b->events > 0 ? " " : b->stubdom);
 }
 
 static void runs(const struct bench *b, unsigned from)
@@ -301,6 +310,8 @@ static void runs(const struct bench *b, unsigned from)
     for (unsigned i = 0; i < OUTSIDE_PROGRAMS; i++)
         if (i == PROGRAM_QUBESDB_DAEMON || i == PROGRAM_QREXEC_DAEMON)
             assert_int_equal(b->left.daemon[i], b->world.domid);
+    assert_int_equal(b->left.stubdom, b->entries.stubdom);
+    assert_string_equal(b->stubdom, "400 0f6f2f61-2b0e-4a07-8a6d-2d2b7c6a9f02");
 }
 
 /* Whatever it left behind does not stand in its way. */
