@@ -94,7 +94,7 @@ static int do_list(struct pool *pool, const struct pool_hand *h, const struct po
     ret->list = TEXT_WITH_LIMIT((size_t)LVS_MOST * 300);
     for (size_t i = 0; i < w.count; i++)
         if (strcmp(w.at[i].pool, w.p->thin) == 0 && !ends(w.at[i].name, "-snap") &&
-            !ends(w.at[i].name, "-import") && !ends(w.at[i].name, "-back"))
+            !ends(w.at[i].name, "-import") && !ends(w.at[i].name, "-back") && !ends(w.at[i].name, "-half"))
             text_format(&ret->list, "vid=%s/%s\n", w.p->group, w.at[i].name);
     return 0;
 }
@@ -124,7 +124,13 @@ static int do_create(struct pool *p, const struct pool_hand *h, const struct poo
         return 0;
     if (w.v->size == 0)
         return fault_set(h->why, ERR_STORAGE, "volume %s needs a size", w.v->vid);
-    return lvm_create(&w, w.main, w.v->size);
+    r = lvm_make(&w, w.main, NULL, w.v->size);
+    if (r < 0) {
+        struct fault first = *h->why;
+        lvm_remove(&w, w.half);
+        *h->why = first;
+    }
+    return r;
 }
 
 static int do_remove(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
@@ -132,9 +138,10 @@ static int do_remove(struct pool *p, const struct pool_hand *h, const struct poo
 {
     WORK(w, p, h, e->volume);
     (void)ret;
-    if ((r = lvm_remove(&w, w.snap)) < 0 || (r = lvm_remove(&w, w.import)) < 0 || (r = lvm_prune(&w, 0)) < 0)
+    if ((r = lvm_remove(&w, w.snap)) < 0 || (r = lvm_remove(&w, w.import)) < 0 ||
+        (r = lvm_remove(&w, w.half)) < 0 || (r = lvm_prune(&w, 0)) < 0)
         return r;
-    return lvm_remove(&w, w.main);
+    return lvm_drop(&w, w.main);
 }
 
 static int do_verify(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
@@ -159,7 +166,9 @@ static int start_copy(struct lvm_work *w)
     char base[LV_NAME_MAX + 1];
     int r = lvm_remove(w, w->snap);
     snprintf(base, sizeof base, "%s", lvm_current(w, w->v->snap_on_start ? w->source : w->main));
-    return r < 0 ? r : lvm_clone(w, base, w->snap);
+    if (r < 0)
+        return r;
+    return w->v->save_on_stop ? lvm_make(w, w->snap, base, 0) : lvm_clone(w, base, w->snap);
 }
 
 static int do_start(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
@@ -194,7 +203,7 @@ static int do_tidy(struct pool *p, const struct pool_hand *h, const struct pool_
 {
     WORK(w, p, h, e->volume);
     (void)ret;
-    return lvm_remove(&w, w.import);
+    return (r = lvm_remove(&w, w.half)) < 0 ? r : lvm_remove(&w, w.import);
 }
 
 /* ---- what is there ---- */
@@ -221,6 +230,7 @@ static int do_look(struct pool *p, const struct pool_hand *h, const struct pool_
         w.v->snap_on_start && snap != NULL && strcmp(snap->origin, lvm_current(&w, w.source)) != 0;
     ret->remains.running = !w.v->save_on_stop && (w.v->snap_on_start ? snap != NULL : main);
     ret->remains.import = lvm_find(&w, w.import) != NULL;
+    ret->remains.temporary = lvm_find(&w, w.half) != NULL;
     ret->remains.interrupted = w.v->save_on_stop && !main && lvm_newest(&w, w.main, &seconds) != NULL;
     return 0;
 }
@@ -272,16 +282,14 @@ static int do_revert(struct pool *p, const struct pool_hand *h, const struct poo
     if (revision == NULL)
         return fault_set(h->why, ERR_REVISION_NOT_FOUND, "volume %s has no such revision", w.v->vid);
     memcpy(name, revision->name, sizeof name);
-    if (lvm_find(&w, w.main) != NULL && (r = lvm_keep_aside(&w, aside)) < 0)
-        return r;
-    if ((r = lvm_clone(&w, name, w.main)) < 0) {
-        struct fault first = *h->why;
-        if (aside[0] != '\0')
-            lvm_rename(&w, aside, w.main);
-        *h->why = first;
-        return r;
-    }
-    return aside[0] != '\0' ? lvm_remove(&w, aside) : 0;
+    r = lvm_make(&w, w.half, name, 0);
+    if (r >= 0 && lvm_find(&w, w.main) != NULL)
+        r = lvm_keep_aside(&w, aside);
+    if (r >= 0)
+        r = lvm_rename(&w, w.half, w.main);
+    if (r < 0 || (r = lvm_settle(&w, w.main)) < 0)
+        return lvm_give_up(&w, r);
+    return aside[0] != '\0' ? lvm_drop(&w, aside) : 0;
 }
 
 static int do_resize(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
@@ -422,13 +430,7 @@ static int do_import_fd(struct pool *p, const struct pool_hand *h, const struct 
         return r;
     if ((r = pour(&w, e)) >= 0)
         r = commit_import(&w);
-    if (r < 0) {
-        struct fault first = *h->why;
-        lvm_remove(&w, w.import);
-        lvm_repair(&w);
-        *h->why = first;
-    }
-    return r;
+    return lvm_give_up(&w, r);
 }
 
 static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
@@ -449,13 +451,7 @@ static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool
     snprintf(from, sizeof from, "%.*s", LV_NAME_MAX, ours ? lvm_current(&w, e->source->vid + group + 1) : "");
     if (lvm_find(&w, from) == NULL)
         return fault_set(h->why, ERR_STORAGE, "volume %s missing", e->source->vid);
-    r = lvm_commit(&w, from, true);
-    if (r < 0) {
-        struct fault first = *h->why;
-        lvm_repair(&w);
-        *h->why = first;
-    }
-    return r;
+    return lvm_give_up(&w, lvm_commit(&w, from, true));
 }
 
 const struct pool_driver pool_lvm = {

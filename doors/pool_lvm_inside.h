@@ -27,6 +27,7 @@ struct lvm_work {
     struct lv *at;
     size_t count;
     char main[LV_NAME_MAX + 1], snap[LV_NAME_MAX + 1], import[LV_NAME_MAX + 1], source[LV_NAME_MAX + 1];
+    char half[LV_NAME_MAX + 1]; /* on its way to one of these, or out of the pool */
 };
 void lvm_work_free(struct lvm_work *w);
 #define AUTO_WORK __attribute__((cleanup(lvm_work_free))) struct lvm_work
@@ -52,6 +53,12 @@ int lvm_remove(struct lvm_work *w, const char *name);                /* what is 
 int lvm_resize(struct lvm_work *w, const char *name, uint64_t size); /* none if it has that size */
 int lvm_activate(struct lvm_work *w, const char *name);
 
+/* lvcreate and lvremove are no single step: a power cut can leave a name in the group whose data the pool
+ * does not have yet, or, as blkdiscard goes first, has no more. So whatever a start or a recovery relies on
+ * comes and goes as `half`. lvm_make: empty of `size`, or a clone of `from` if it is not NULL. */
+int lvm_make(struct lvm_work *w, const char *name, const char *from, uint64_t size);
+int lvm_drop(struct lvm_work *w, const char *name); /* what is not there is fine */
+
 /* What was done to the group survives a power cut from here on. `name` is an active volume of it. */
 int lvm_settle(struct lvm_work *w, const char *name);
 /* The committed state becomes a revision, `from` the committed state (or a clone of it, if it is to stay). */
@@ -61,5 +68,7 @@ int lvm_keep_aside(struct lvm_work *w, char aside[LV_NAME_MAX + 1]);
 int lvm_prune(struct lvm_work *w, uint64_t keep);
 /* After an interrupted commit whose new state is gone: the old one gets its name back. */
 int lvm_repair(struct lvm_work *w);
+/* If r is an error, the volume becomes what it was before the verb; r is passed on. */
+int lvm_give_up(struct lvm_work *w, int r);
 
 #endif

@@ -60,6 +60,7 @@ int lvm_begin(struct lvm_work *w, const struct lvm *p, const struct pool_hand *h
                          v->vid);
     snprintf(w->snap, sizeof w->snap, "%.*s-snap", LV_NAME_MAX - 24, w->main);
     snprintf(w->import, sizeof w->import, "%.*s-import", LV_NAME_MAX - 24, w->main);
+    snprintf(w->half, sizeof w->half, "%.*s-half", LV_NAME_MAX - 24, w->main);
     return lvm_refresh(w);
 }
 
@@ -181,6 +182,28 @@ int lvm_activate(struct lvm_work *w, const char *name)
 
 /* ---- steps ---- */
 
+/* When lvcreate is done the pool has the data, and on its disk; only then it gets the name. */
+int lvm_make(struct lvm_work *w, const char *name, const char *from, uint64_t size)
+{
+    int r = lvm_remove(w, w->half);
+    if (r >= 0)
+        r = from != NULL ? lvm_clone(w, from, w->half) : lvm_create(w, w->half, size);
+    if (r >= 0 && strcmp(name, w->half) != 0)
+        r = lvm_rename(w, w->half, name);
+    return r < 0 ? r : lvm_settle(w, name);
+}
+
+int lvm_drop(struct lvm_work *w, const char *name)
+{
+    int r = 0;
+    if (lvm_find(w, name) == NULL)
+        return 0;
+    if ((r = lvm_remove(w, w->half)) < 0 || (r = lvm_rename(w, name, w->half)) < 0 ||
+        (r = lvm_settle(w, w->half)) < 0)
+        return r;
+    return lvm_remove(w, w->half);
+}
+
 int lvm_prune(struct lvm_work *w, uint64_t keep)
 {
     int r = 0;
@@ -199,7 +222,7 @@ int lvm_prune(struct lvm_work *w, uint64_t keep)
             return r;
         char name[LV_NAME_MAX + 1];
         memcpy(name, oldest->name, sizeof name);
-        r = lvm_remove(w, name);
+        r = lvm_drop(w, name);
     }
 }
 
@@ -231,10 +254,12 @@ int lvm_commit(struct lvm_work *w, const char *from, bool keep)
     int r = 0;
     if (lvm_find(w, from) == NULL && !keep)
         return 0;
-    if (lvm_find(w, w->main) != NULL)
+    if (keep)
+        r = lvm_make(w, w->half, from, 0);
+    if (r >= 0 && lvm_find(w, w->main) != NULL)
         r = lvm_keep_aside(w, aside);
     if (r >= 0)
-        r = keep ? lvm_clone(w, from, w->main) : lvm_rename(w, from, w->main);
+        r = lvm_rename(w, keep ? w->half : from, w->main);
     if (r < 0 || (r = lvm_settle(w, w->main)) < 0)
         return r;
     struct fault quiet;
@@ -256,4 +281,16 @@ int lvm_repair(struct lvm_work *w)
         return 0;
     memcpy(name, newest->name, sizeof name);
     return lvm_rename(w, name, w->main);
+}
+
+int lvm_give_up(struct lvm_work *w, int r)
+{
+    struct fault first = *w->h->why;
+    if (r >= 0)
+        return r;
+    lvm_remove(w, w->half);
+    lvm_remove(w, w->import);
+    lvm_repair(w);
+    *w->h->why = first;
+    return r;
 }

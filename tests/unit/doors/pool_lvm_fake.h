@@ -133,6 +133,18 @@ static inline int fake_remove(const char *name, struct pool_output *out)
     return unlink(fake_path(name));
 }
 
+/* What was written is gone, as on a disk. */
+static inline int fake_discard(const char *path, struct pool_output *out)
+{
+    char line[300];
+    int i = fake_find(path + strlen("/dev/vg/"));
+    if (i < 0)
+        return complain(out, "cannot open", path);
+    snprintf(line, sizeof line, "truncate -s 0 %s && truncate -s %llu %s", fake_path(lvm_fake.at[i].name),
+             (unsigned long long)lvm_fake.at[i].size, fake_path(lvm_fake.at[i].name));
+    return run_quietly(line) ? 0 : -1;
+}
+
 static inline int fake_report(struct pool_output *out)
 {
     out->out = TEXT_WITH_LIMIT(1 << 20);
@@ -203,7 +215,7 @@ static inline int fake_run(const struct pool_program *program, struct pool_outpu
         return -1;
     }
     if (strcmp(program->argv[0], "blkdiscard") == 0)
-        return 0;
+        return fake_discard(program->argv[3], out);
     if (strcmp(program->argv[0], "lvm") != 0)
         abort();
     if (strcmp(program->argv[1], "lvs") == 0)
