@@ -232,17 +232,6 @@ static int zfs_do_tidy(struct pool *p, const struct pool_hand *h, const struct p
 
 /* ---- what is there ---- */
 
-/* A revert that was cut short has taken the clean state away and left revisions. */
-static bool is_interrupted(const struct zfs_work *w, const struct zfs_row *row)
-{
-    if (!w->v->save_on_stop)
-        return false;
-    if (row == NULL)
-        return zfs_candidate(w) != NULL;
-    return !row->dirty && !volume_in_place(w->v) && zfs_newest(w, row->name, ZFS_CLEAN) == NULL &&
-           zfs_newest(w, row->name, ZFS_REVISION) != NULL;
-}
-
 static int zfs_do_look(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
                        struct pool_outcome *ret)
 {
@@ -259,7 +248,7 @@ static int zfs_do_look(struct pool *p, const struct pool_hand *h, const struct p
     ret->remains.running = !w.v->save_on_stop && row != NULL && (row->dirty || !w.v->snap_on_start);
     ret->remains.import = zfs_holds(&w, w.importing);
     ret->remains.temporary = zfs_holds(&w, w.tmp) || zfs_holds(&w, w.exported);
-    ret->remains.interrupted = is_interrupted(&w, row);
+    ret->remains.interrupted = w.v->save_on_stop && row == NULL && zfs_candidate(&w) != NULL;
     return 0;
 }
 

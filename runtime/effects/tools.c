@@ -14,6 +14,7 @@
 #define MAPPED  LVM "@:"
 #define DATASET LETTERS DIGITS "_.:-/"
 #define STATE   LETTERS DIGITS "_.:-"
+#define ONOFF   "onf"
 #define PATH    NULL /* whatever can be seen */
 
 #define ZVOL "/dev/zvol/"

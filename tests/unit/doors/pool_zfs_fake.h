@@ -26,7 +26,7 @@ static struct {
     uint64_t txg;
     unsigned files;
     unsigned made, fail_at; /* commands that change something; 1: the first */
-    bool after, dead;       /* it fails when it was done; all that follow fail, too */
+    bool after, half, dead; /* it fails when it was done, or half done; all that follow fail, too */
     unsigned busy, late;    /* so often a destruction is refused, a node not there */
     unsigned paused;
     int64_t clock;      /* microseconds, a second further at each look */
@@ -221,6 +221,8 @@ static inline int zf_rollback(const char *whole, struct pool_output *out)
     for (size_t i = zf.count; i > 0; i--)
         if (zf_snapshot_of(&zf.at[i - 1], name) && zf.at[i - 1].txg > txg)
             zf_take_away(&zf.at[i - 1]);
+    if (zf.dead && zf.half)
+        return 0;
     zf_find(name)->size = zf_find(whole)->size;
     zf_copy(zf_find(whole), zf_find(name));
     return 0;
@@ -249,7 +251,8 @@ static inline int zf_destroy(const char *name, bool all, struct pool_output *out
     if (zf.busy > 0 && zf.busy-- > 0)
         return zf_complain(out, "destroy", name, "dataset is busy");
     for (size_t i = zf.count; i > 0; i--)
-        if (zf_in(zf.at[i - 1].name, name))
+        if (zf_in(zf.at[i - 1].name, name) &&
+            (strchr(zf.at[i - 1].name, '@') != NULL || !zf.dead || !zf.half))
             zf_take_away(&zf.at[i - 1]);
     zf_sweep();
     return 0;
@@ -397,9 +400,10 @@ static inline int zf_run(const struct pool_program *program, struct pool_output 
         return zf_list(program->argv, last, out);
     zf.dead = ++zf.made == zf.fail_at;
     zf_note(program->argv);
-    if (zf.dead && !zf.after)
+    if (zf.dead && !zf.after && !zf.half)
         return -1;
-    int r = zf_do(program->argv, before, last, out);
+    bool splits = strcmp(program->argv[1], "destroy") == 0 || strcmp(program->argv[1], "rollback") == 0;
+    int r = zf.dead && zf.half && !splits ? 0 : zf_do(program->argv, before, last, out);
     errno = EIO;
     return zf.dead ? -1 : r;
 }

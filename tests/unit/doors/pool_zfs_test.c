@@ -349,15 +349,16 @@ static void is_old_or_new(const struct zfs_trial *t, bool done, unsigned n)
     MUST(create, &own, 0);
 }
 
-/* n 0: none; else the n-th command fails, done or not, and all that follow. Returns the number of commands.
- */
-static unsigned one_run(const struct zfs_trial *t, unsigned n, bool after)
+/* n 0: none; else the n-th command fails, done, half done or not, and all that follow. Returns the number of
+ * commands. */
+static unsigned one_run(const struct zfs_trial *t, unsigned n, unsigned how)
 {
     AUTO_FD fd = material(SIZE);
     assert_int_equal(up(NULL), 0);
     prepare(t);
     zf.fail_at = n;
-    zf.after = after;
+    zf.after = how == 1;
+    zf.half = how == 2;
     int r = does(
         t->verb, &own,
         (struct pool_errand){
@@ -374,10 +375,10 @@ static void any_command_may_be_the_last(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(trials); i++) {
-        unsigned made = one_run(&trials[i], 0, false);
+        unsigned made = one_run(&trials[i], 0, 0);
         assert_true(made > 0);
-        for (unsigned n = 1; n <= 2 * made; n++)
-            one_run(&trials[i], (n + 1) / 2, n % 2 == 0);
+        for (unsigned n = 1; n <= 3 * made; n++)
+            one_run(&trials[i], (n + 2) / 3, n % 3);
     }
 }
 
