@@ -6,7 +6,7 @@
 #   NAME.how, NAME.VERB.how   how it behaves, in any case or for a verb of lvm or zfs: well, hang, crash, lie, a number to exit with; none: well
 #   pids              of those that hang
 #   dev/GROUP/VOLUME, dev/mapper/NAME   files in the place of devices
-#   zfs/DATASET/.dataset, zfs/DATASET/@SNAPSHOT   what there is of ZFS, its properties inside; data of a snapshot: zfs/DATASET/.data@SNAPSHOT
+#   datasets/DATASET/.dataset, datasets/DATASET/@SNAPSHOT  properties of what there is of ZFS; data of a snapshot: .data@SNAPSHOT
 #   groups/GROUP/VOLUME  the origin of each logical volume; groups/GROUP/.thin: the name of the group's thin pool
 here=$(dirname "$0")
 me=$(basename "$0")
@@ -118,8 +118,8 @@ mapped() {
 }
 
 # A dataset is a folder below zfs/ with its properties in .dataset, lines KEY=VALUE; a snapshot is the file @NAME in it.
-row() { case $1 in *@*) echo "$here/zfs/${1%@*}/@${1#*@}" ;; *) echo "$here/zfs/$1/.dataset" ;; esac }
-bytes_of() { case $1 in *@*) echo "$here/zfs/${1%@*}/.data@${1#*@}" ;; *) node "zvol/$1" ;; esac }
+row() { case $1 in *@*) echo "$here/datasets/${1%@*}/@${1#*@}" ;; *) echo "$here/datasets/$1/.dataset" ;; esac }
+bytes_of() { case $1 in *@*) echo "$here/datasets/${1%@*}/.data@${1#*@}" ;; *) node "zvol/$1" ;; esac }
 there() { [ -f "$(row "$1")" ] || fail "cannot open '$1': dataset does not exist"; }
 free() { [ ! -f "$(row "$1")" ] || fail "cannot create '$1': dataset already exists"; }
 value() { sed -n "s/^$2=//p" "$(row "$1")"; }
@@ -152,16 +152,16 @@ zfs_row() { # NAME
 
 names() { # DATASET: it, all below it, and their snapshots
     echo "$1"
-    find "$here/zfs/$1" -mindepth 1 \( -name .dataset -o -name '@*' \) | sed "s|^$here/zfs/||; s|/.dataset\$||; s|/@|@|" | grep -vxF "$1" | sort
+    find "$here/datasets/$1" -mindepth 1 \( -name .dataset -o -name '@*' \) | sed "s|^$here/datasets/||; s|/.dataset\$||; s|/@|@|" | grep -vxF "$1" | sort
 }
 
-origins() { find "$here/zfs" \( -name .dataset -o -name '@*' \) -exec grep -l "^origin=$1" {} + 2>/dev/null; }
+origins() { find "$here/datasets" \( -name .dataset -o -name '@*' \) -exec grep -l "^origin=$1" {} + 2>/dev/null; }
 
 take_away() { rm -f "$(row "$1")" "$(bytes_of "$1")"; }
 
 # Snapshots that were to go with their last clone.
 sweep() {
-    for name in $(find "$here/zfs" -name '@*' -exec grep -l '^deferred=on' {} + | sed "s|^$here/zfs/||; s|/@|@|"); do
+    for name in $(find "$here/datasets" -name '@*' -exec grep -l '^deferred=on' {} + | sed "s|^$here/datasets/||; s|/@|@|"); do
         [ -n "$(origins "$name\$")" ] || take_away "$name"
     done
 }
@@ -172,12 +172,12 @@ zfs_destroy() { # [-r | -d] NAME
     case $last in
     *@*) put_value "$last" deferred on ;;
     *)
-        for file in $(origins "$last[@/]"); do
-            case $file in "$here/zfs/$last/"*) ;; *) fail "cannot destroy '$last': volume has dependent clones" ;; esac
+        for file in $(origins "${last}[@/]"); do
+            case $file in "$here/datasets/$last/"*) ;; *) fail "cannot destroy '$last': volume has dependent clones" ;; esac
         done
         [ "$1" = -r ] || [ "$(names "$last")" = "$last" ] || fail "cannot destroy '$last': filesystem has children"
         for name in $(names "$last"); do take_away "$name"; done
-        rm -r "$here/zfs/$last"
+        rm -r "$here/datasets/$last"
         ;;
     esac
     sweep
@@ -187,8 +187,8 @@ zfs_rename() { # -p OLD NEW
     there "$2"
     free "$3"
     add "$3"
-    rm -r "$here/zfs/$3"
-    mv "$here/zfs/$2" "$here/zfs/$3"
+    rm -r "$here/datasets/$3"
+    mv "$here/datasets/$2" "$here/datasets/$3"
     mv "$(node "zvol/$2")" "$(node "zvol/$3")"
     for file in $(origins "$2@"); do sed -i "s|^origin=$2@|origin=$3@|" "$file"; done
 }
@@ -272,7 +272,7 @@ zfs() {
 }
 
 zpool() { # list -Hp -o size|free NAME
-    [ -f "$here/zfs/$5/.dataset" ] || fail "cannot open '$5': no such pool"
+    [ -f "$here/datasets/$5/.dataset" ] || fail "cannot open '$5': no such pool"
     case $4 in size) echo 10737418240 ;; free) echo 8589934592 ;; esac
 }
 
