@@ -71,6 +71,11 @@ static int64_t real_now(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static int real_pause(unsigned ms)
+{
+    return nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+}
+
 const struct pool_calls pool_calls_real = {
     .open = real_open,
     .close = close,
@@ -94,4 +99,5 @@ const struct pool_calls pool_calls_real = {
     .entries = real_entries,
     .run = pool_run,
     .now = real_now,
+    .pause = real_pause,
 };

@@ -454,31 +454,14 @@ static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool
     return lvm_give_up(&w, lvm_commit(&w, from, true));
 }
 
+#define do_wake NULL
+
 const struct pool_driver pool_lvm = {
     .open = lvm_open,
     .free = lvm_free,
     .verb =
         {
-            [POOL_setup] = do_setup,
-            [POOL_destroy] = do_destroy,
-            [POOL_usage] = do_usage,
-            [POOL_list] = do_list,
-            [POOL_create] = do_create,
-            [POOL_remove] = do_remove,
-            [POOL_verify] = do_verify,
-            [POOL_start] = do_start,
-            [POOL_stop] = do_stop,
-            [POOL_look] = do_look,
-            [POOL_revisions] = do_revisions,
-            [POOL_revert] = do_revert,
-            [POOL_resize] = do_resize,
-            [POOL_export] = do_export,
-            [POOL_export_end] = do_export_end,
-            [POOL_import_begin] = do_import_begin,
-            [POOL_import_data] = do_import_data,
-            [POOL_import_end] = do_import_end,
-            [POOL_import_fd] = do_import_fd,
-            [POOL_clone] = do_clone,
-            [POOL_tidy] = do_tidy,
+#define POOL_VERB(name, flags, help) [POOL_##name] = do_##name,
+#include "doors/pool_verb.def"
         },
 };

@@ -454,31 +454,22 @@ static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool
     return end_import(&f, disk_copy(h, source.path, f.import, (struct disk_copy){0}));
 }
 
+#define do_NAME         NULL
+#define do_setup        reflink_setup
+#define do_destroy      reflink_destroy
+#define do_usage        reflink_usage
+#define do_list         reflink_list
+#define do_wake         NULL
+#define do_export_end   reflink_export_end
+#define do_import_begin reflink_import_begin
+#define do_import_data  reflink_import_data
+
 const struct pool_driver pool_reflink = {
     .open = reflink_open,
     .free = reflink_free,
     .verb =
         {
-            [POOL_setup] = reflink_setup,
-            [POOL_destroy] = reflink_destroy,
-            [POOL_usage] = reflink_usage,
-            [POOL_list] = reflink_list,
-            [POOL_create] = do_create,
-            [POOL_remove] = do_remove,
-            [POOL_verify] = do_verify,
-            [POOL_start] = do_start,
-            [POOL_stop] = do_stop,
-            [POOL_look] = do_look,
-            [POOL_revisions] = do_revisions,
-            [POOL_revert] = do_revert,
-            [POOL_resize] = do_resize,
-            [POOL_export] = do_export,
-            [POOL_export_end] = reflink_export_end,
-            [POOL_import_begin] = reflink_import_begin,
-            [POOL_import_data] = reflink_import_data,
-            [POOL_import_end] = do_import_end,
-            [POOL_import_fd] = do_import_fd,
-            [POOL_clone] = do_clone,
-            [POOL_tidy] = do_tidy,
+#define POOL_VERB(name, flags, help) [POOL_##name] = do_##name,
+#include "doors/pool_verb.def"
         },
 };

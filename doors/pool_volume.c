@@ -107,6 +107,7 @@ int volume_read(struct volume *ret, struct span name, struct span lines, struct 
         (r = read_bool(lines, "rw", &v.rw, why)) < 0 ||
         (r = read_bool(lines, "snap_on_start", &v.snap_on_start, why)) < 0 ||
         (r = read_bool(lines, "save_on_stop", &v.save_on_stop, why)) < 0 ||
+        (r = read_bool(lines, "snap_on_start_forensics", &v.forensics, why)) < 0 ||
         (r = read_numbers(lines, &v, why)) < 0 || (r = read_ephemeral(lines, &v, why)) < 0 ||
         (r = check(&v, why)) < 0)
         return r;

@@ -20,6 +20,7 @@ struct volume {
     int64_t revisions_to_keep; /* -1: used in place, see volume_in_place                */
     bool rw, snap_on_start, save_on_stop;
     bool source_in_place; /* volume_in_place() of the source; the caller knows it  */
+    bool forensics;       /* zfs: its last session stays to be looked at           */
     enum { EPHEMERAL_UNSET, EPHEMERAL_NO, EPHEMERAL_YES } ephemeral;
 };
 

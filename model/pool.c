@@ -64,6 +64,8 @@ int pool_whereabouts(struct span lines, char to[POOL_WHEREABOUTS + 1])
         what = attribute(lines, "conf_id");
     if (what.len == 0)
         what = attribute(lines, "volume_group");
+    if (what.len == 0)
+        what = attribute(lines, "container");
     int len = snprintf(to, POOL_WHEREABOUTS + 1, "%.*s%s%.*s%s%.*s", (int)driver.len, driver.at,
                        driver.len > 0 ? " " : "", (int)what.len, what.at, thin.len > 0 ? "/" : "",
                        (int)thin.len, thin.at);

@@ -19,8 +19,9 @@ int pool_known(const struct known *k, struct span name, struct span *lines); /* 
 /* The directory that its process sees, at NULL for none; *reads: it writes nothing there. */
 struct span pool_directory(struct span lines, bool *reads);
 
-/* What its process is told before it is jailed: "lvm_thin GROUP/THINPOOL", "callback CONF_ID", "file
- * /DIRECTORY"; nothing for a pool without a driver. 0, or -ERR_RANGE when it does not fit; then *to is empty.
+/* What its process is told before it is jailed: "lvm_thin GROUP/THINPOOL", "zfs CONTAINER", "callback
+ * CONF_ID", "file /DIRECTORY"; nothing for a pool without a driver. 0, or -ERR_RANGE when it does not fit;
+ * then *to is empty.
  */
 enum { POOL_WHEREABOUTS = 280 };
 int pool_whereabouts(struct span lines, char to[POOL_WHEREABOUTS + 1]);

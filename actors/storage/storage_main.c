@@ -25,9 +25,11 @@ static bool needs_tools(struct span driver)
     return false;
 }
 
-static int read_pool(struct tool_pool *pool, struct span what)
+static int read_pool(struct tool_pool *pool, struct span driver, struct span what)
 {
     struct span thin, group;
+    if (span_is(driver, "zfs"))
+        return text_copy(pool->container, sizeof pool->container, what);
     if (what.len > 0 && what.at[0] == '/')
         return text_copy(pool->directory, sizeof pool->directory, what);
     group = span_split(what, '/', &thin);
@@ -45,17 +47,19 @@ static int open_configuration(const char *path, int flags, unsigned mode)
     return pool_calls_real.open(other, flags, mode);
 }
 
-/* "group/thin" or "/directory" of the pool's attributes. */
+/* Directory, container or group and thin pool, of the pool's attributes. */
 static int read_below(struct runner_order *order, struct span lines, struct fault *why)
 {
     struct span value;
     if (volume_attribute(lines, "dir_path", &value))
         return text_copy(order->pool.directory, sizeof order->pool.directory, value);
+    if (volume_attribute(lines, "container", &value))
+        return text_copy(order->pool.container, sizeof order->pool.container, value);
     if (!volume_attribute(lines, "volume_group", &value) ||
         text_copy(order->pool.group, sizeof order->pool.group, value) < 0 ||
         !volume_attribute(lines, "thin_pool", &value) ||
         text_copy(order->pool.thin, sizeof order->pool.thin, value) < 0)
-        return fault_set(why, ERR_STORAGE, "the driver below has neither a directory nor a volume group");
+        return fault_set(why, ERR_STORAGE, "the driver below has no directory, container or volume group");
     return 0;
 }
 
@@ -106,7 +110,8 @@ static int begin_runner(struct program *p)
     order.seconds = (unsigned)seconds;
     if (!needs_tools(driver))
         return -1;
-    int r = span_is(driver, "callback") ? read_callback(p, &order, what) : read_pool(&order.pool, what);
+    int r =
+        span_is(driver, "callback") ? read_callback(p, &order, what) : read_pool(&order.pool, driver, what);
     if (r < 0 || (line = runner_begin(&order)) < 0)
         log_line(LOG_ERROR, "no tools can be run for this pool");
     return line;

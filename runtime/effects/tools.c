@@ -12,7 +12,12 @@
 #define NUMBER  DIGITS ":"
 #define LVM     LETTERS DIGITS "+_.-"
 #define MAPPED  LVM "@:"
+#define DATASET LETTERS DIGITS "_.:-/"
+#define STATE   LETTERS DIGITS "_.:-"
+#define ONOFF   "onf"
 #define PATH    NULL /* whatever can be seen */
+
+#define ZVOL "/dev/zvol/"
 
 static const struct {
     const char *file;
@@ -148,8 +153,8 @@ static bool is_our_mapping(const struct tool_pool *pool, const char *name)
     size_t len = strlen(name);
     if (pool->group[0] != '\0')
         return is_mapped_in(name, pool->group) && len > 6 && strcmp(name + len - 6, "@crypt") == 0;
-    return pool->directory[0] != '\0' && strncmp(name, "vm-volatile-", 12) == 0 &&
-           strstr(name, "-crypt@") != NULL;
+    return (pool->directory[0] != '\0' || pool->container[0] != '\0') &&
+           strncmp(name, "vm-volatile-", 12) == 0 && strstr(name, "-crypt@") != NULL;
 }
 
 static bool is_our_device(const struct tool_pool *pool, const char *path)
@@ -157,7 +162,25 @@ static bool is_our_device(const struct tool_pool *pool, const char *path)
     if (pool->group[0] != '\0')
         return strncmp(path, "/dev/mapper/", 12) == 0 && is_mapped_in(path + 12, pool->group) &&
                strchr(path + 12, '/') == NULL;
+    if (pool->container[0] != '\0')
+        return strncmp(path, ZVOL, sizeof ZVOL - 1) == 0 &&
+               is_inside(path + sizeof ZVOL - 1, pool->container);
     return is_inside(path, pool->directory);
+}
+
+/* The container's pool of ZFS: what stands before its first '/'. */
+static bool is_zpool_of(const char *zpool, const char *container)
+{
+    size_t len = strcspn(container, "/");
+    return len > 0 && strlen(zpool) == len && strncmp(zpool, container, len) == 0;
+}
+
+static bool is_dataset_of(const struct tool_values *v, const struct tool_pool *pool)
+{
+    return (v->container[0] == '\0' || strcmp(v->container, pool->container) == 0) &&
+           (v->zpool[0] == '\0' || is_zpool_of(v->zpool, pool->container)) &&
+           (v->dataset[0] == '\0' || is_inside(v->dataset, pool->container)) &&
+           (v->from[0] == '\0' || is_inside(v->from, pool->container));
 }
 
 /* "origin-fd00:123", "snapshot-fd00:1-fd00:2-fd00:3": no other device of the mapper is named so. */
@@ -177,7 +200,7 @@ bool tool_is_of(const struct tool_values *v, const struct tool_pool *pool)
         return false;
     if (v->snapshot[0] != '\0' && (pool->directory[0] == '\0' || !is_over_files(v->snapshot)))
         return false;
-    return (v->device[0] == '\0' || is_our_device(pool, v->device)) &&
+    return is_dataset_of(v, pool) && (v->device[0] == '\0' || is_our_device(pool, v->device)) &&
            (v->mapping[0] == '\0' || is_our_mapping(pool, v->mapping)) &&
            (v->image[0] == '\0' || is_inside(v->image, pool->directory)) &&
            (v->area[0] == '\0' || is_inside(v->area, pool->directory));
@@ -189,6 +212,8 @@ bool tool_owns_node(const struct tool_pool *pool, const char *path, bool opens)
     if (word_fits("/dev/mapper/{mapping}", path, &v))
         return is_our_mapping(pool, v.mapping) ||
                (!opens && pool->directory[0] != '\0' && is_over_files(v.mapping));
+    if (pool->container[0] != '\0')
+        return is_our_device(pool, path);
     return word_fits("/dev/{group}/{volume}", path, &v) && pool->group[0] != '\0' &&
            strcmp(v.group, pool->group) == 0 && strcmp(v.volume, ".") != 0 && strcmp(v.volume, "..") != 0;
 }

@@ -20,6 +20,7 @@ struct tool_values {
 /* The pool that a runner works for, as registry has named it. What does not apply is empty. */
 struct tool_pool {
     char group[128], thin[128]; /* lvm_thin */
+    char container[256];        /* zfs */
     char directory[512];        /* all that have one */
 };
 
@@ -28,8 +29,9 @@ struct tool_pool {
 int tool_match(const char *const *argv, struct tool_values *ret);
 /* Whether every value is the pool's own that must be. */
 bool tool_is_of(const struct tool_values *values, const struct tool_pool *pool);
-/* Whether a node below /dev is one that this pool's volumes have: /dev/GROUP/VOLUME, or a mapping of theirs.
- * Names of devices over files do not say whose they are: those are shown (`opens` false), never opened. */
+/* Whether a node below /dev is one that this pool's volumes have: /dev/GROUP/VOLUME, /dev/zvol/CONTAINER/...,
+ * or a mapping of theirs. Names of devices over files do not say whose they are: those are shown (`opens`
+ * false), never opened. */
 bool tool_owns_node(const struct tool_pool *pool, const char *path, bool opens);
 
 /* Columns of a row of TOOL; NULL and 0 for another number. */

@@ -108,6 +108,42 @@ def lives_on_lvm(tap, house, tools):
     tap.check('nothing of a removed one is left', not [n for n in tools.nodes() if n.startswith('vm-b')], tools.nodes())
 
 
+def lives_on_zfs(tap, house, tools):
+    refused = house.call('admin.pool.Add+zfs', 'dom0', 'name=no\ncontainer=nosuch/qubes')
+    tap.check('a pool of ZFS that is not there is refused with the words of zpool', 'no such pool' in refused.text, refused)
+    (tools.dir / 'datasets/tank').mkdir(parents=True)
+    (tools.dir / 'datasets/tank/.dataset').write_text('txg=1\n')
+    house.must('admin.pool.Add+zfs', 'dom0', 'name=z\ncontainer=tank/qubes')
+    tap.check('its usage is known', 'usage=2147483648' in house.must('admin.pool.Info+z'))
+    tap.check('a VM is made in it', create(house, 'z', 'z').ok and create(house, 'y', 'z').ok)
+    own = tools.dir / 'dev/zvol/tank/qubes/z/private'
+    house.must('admin.vm.Start', 'z')
+    tap.check('its datasets are its disks', '/dev/zvol/tank/qubes/z/private' in xml(house, 'z'), xml(house, 'z'))
+    own.open('r+b').write(b'a guest was here')
+    house.must('admin.vm.volume.CloneTo+private', 'y', house.must('admin.vm.volume.CloneFrom+private', 'z'))
+    other = tools.dir / 'dev/zvol/tank/qubes/y/private'
+    tap.check('a clone of one that runs is what was committed', other.open('rb').read(16) == bytes(16))
+    house.must('admin.vm.Kill', 'z')
+    tap.check('its end commits what it wrote', wait(lambda: 'dirty=off' in (tools.dir / 'datasets/tank/qubes/z/private/.dataset').read_text()))
+    wait(lambda: not (own.parent / 'volatile').exists())
+    house.must('admin.vm.volume.CloneTo+private', 'y', house.must('admin.vm.volume.CloneFrom+private', 'z'))
+    tap.check('another VM gets a clone', other.open('rb').read(16) == b'a guest was here')
+    revisions = house.must('admin.vm.volume.ListSnapshots+private', 'z').split()
+    house.must('admin.vm.volume.Revert+private', 'z', revisions[-1])
+    tap.check('it can go back', own.open('rb').read(16) == bytes(16), revisions)
+    house.must('admin.vm.volume.Resize+private', 'z', '4294967296')
+    tap.check('it is resized', info(house, 'z', 'private')['size'] == '4294967296', info(house, 'z', 'private'))
+    house.must('admin.vm.volume.CloneTo+private', 'a', house.must('admin.vm.volume.CloneFrom+private', 'y'))
+    tap.check('a pool of another driver gets one', tools.node('vm-a-private').open('rb').read(16) == b'a guest was here')
+    tools.node('vm-a-private').open('r+b').write(b'and gave it back')
+    house.must('admin.vm.volume.CloneTo+private', 'z', house.must('admin.vm.volume.CloneFrom+private', 'a'))
+    tap.check('and gives it back', own.open('rb').read(16) == b'and gave it back')
+    house.must('admin.vm.Remove', 'z')
+    house.must('admin.vm.Remove', 'y')
+    left = [p.name for p in (tools.dir / 'datasets/tank/qubes').iterdir() if not p.name.startswith('.')]
+    tap.check('nothing of removed ones is left', left == [], left)
+
+
 def is_encrypted(tap, house, tools):
     house.must('admin.pool.Set.ephemeral_volatile+lv', 'dom0', 'True')
     house.must('admin.vm.Start', 'a')
@@ -242,6 +278,7 @@ def play(tap):
     with House(tool_seconds=LATE) as house:
         tools = Tools(house)
         lives_on_lvm(tap, house, tools)
+        lives_on_zfs(tap, house, tools)
         is_encrypted(tap, house, tools)
         lives_on_files(tap, house, tools)
         calls_the_administrator(tap, house, tools)
