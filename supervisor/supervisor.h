@@ -48,7 +48,7 @@ struct child {
     int status;         /* of the last end: supervisor_child.c */
     bool ended_by_us, wanted_again, crashed;
     uint32_t crashes; /* in a row, without a calm time in between */
-    uint64_t started_at, ready_at, due_at;
+    uint64_t started_at, ready_at, due_at, awaits_since;
     uint64_t sent, waiting; /* as the router counts */
     uint64_t heard, heard_at;
     uint64_t layers;
@@ -118,6 +118,10 @@ bool child_crashed(const struct child *c);
 
 /* supervisor_pools.c: where pools lie. */
 void pools_hear(struct supervisor *s, const struct child *asker, const struct control *r);
+/* Whether this process is to begin later: its pool has not been named yet. A message for it and registry's
+ * word of where its pool lies come by different ways, and only who is told at its start sees the directory.
+ * Bounded. */
+bool pools_await(const struct supervisor *s, struct child *c);
 /* What its process is told of its pool: as many arguments as it returns, "option.pool=..." and, if it has a
  * directory, "place...=path". The directory is made if it is missing. */
 enum { POOL_ARGUMENTS = 2 };
