@@ -12,6 +12,7 @@ struct lv {
     char name[LV_NAME_MAX + 1], pool[LV_NAME_MAX + 1], origin[LV_NAME_MAX + 1], attr[16];
     uint64_t size, usage, metadata_size, metadata_usage;
     uint64_t extent; /* bytes; sizes are multiples of it. 0: not told */
+    uint64_t number; /* of the thin device in the pool; 0: not told   */
 };
 
 struct lvm {

@@ -47,7 +47,7 @@ static bool percent(struct span s, uint64_t whole, uint64_t *ret)
 static int read_row(const json_t *row, const char *group, struct lv *lv)
 {
     struct span metadata = word(row, "lv_metadata_size"), size = word(row, "lv_size"),
-                extent = word(row, "vg_extent_size");
+                extent = word(row, "vg_extent_size"), number = word(row, "thin_id");
     if (!json_is_object(row))
         return -1;
     if (!span_is(word(row, "vg_name"), group) || word(row, "lv_name").len == 0 || size.len == 0)
@@ -59,6 +59,7 @@ static int read_row(const json_t *row, const char *group, struct lv *lv)
         text_copy(lv->attr, sizeof lv->attr, word(row, "lv_attr")) < 0 || strlen(lv->attr) < 5 ||
         !bytes(size, &lv->size) || !percent(word(row, "data_percent"), lv->size, &lv->usage) ||
         (extent.len > 0 && !bytes(extent, &lv->extent)) ||
+        (number.len > 0 && text_number(number, 0, UINT32_MAX, &lv->number) < 0) ||
         (metadata.len > 0 && !bytes(metadata, &lv->metadata_size)) ||
         !percent(word(row, "metadata_percent"), lv->metadata_size, &lv->metadata_usage))
         return -1;

@@ -21,7 +21,7 @@ void lvm_work_free(struct lvm_work *w)
 int lvm_refresh(struct lvm_work *w)
 {
     static const char columns[] = "vg_name,pool_lv,name,lv_size,data_percent,lv_attr,origin,lv_metadata_size,"
-                                  "metadata_percent,vg_extent_size";
+                                  "metadata_percent,vg_extent_size,thin_id";
     const char *argv[] = {"lvm", "lvs",       "--quiet", "--quiet", "--noheadings",
                           "-o",  columns,     "--units", "b",       "--reportformat=json",
                           "--",  w->p->group, NULL};
@@ -98,9 +98,60 @@ static void vid_of(const struct lvm_work *w, const char *name, char to[VID])
     snprintf(to, VID, "%s/%s", w->p->group, name);
 }
 
+/* The number in: Failed to process message "create_snap 6 5". */
+static bool stuck_at(const char *complaint, uint64_t *number)
+{
+    static const char begin[] = "Failed to process message \"create_";
+    const char *at = strstr(complaint, begin);
+    struct span rest, verb = span_split(span_of(at != NULL ? at + sizeof begin - 1 : ""), ' ', &rest);
+    size_t len = 0;
+    while (len < rest.len && rest.at[len] >= '0' && rest.at[len] <= '9')
+        len++;
+    return verb.len > 0 && text_number((struct span){rest.at, len}, 1, UINT32_MAX, number) == 0;
+}
+
+/* One that lvcreate gives its own name, and that nobody needs when lvcreate did not end. */
+static const struct lv *on_its_way(const struct lvm_work *w, uint64_t number)
+{
+    static const char *const tails[] = {"-half", "-snap", "-import", "-volatile"};
+    for (size_t i = 0; i < w->count; i++)
+        for (size_t k = 0; w->at[i].number == number && k < COUNT(tails); k++) {
+            size_t len = strlen(w->at[i].name), tail = strlen(tails[k]);
+            if (strcmp(w->at[i].pool, w->p->thin) == 0 && w->at[i].attr[5] != 'o' && len > tail &&
+                strcmp(w->at[i].name + len - tail, tails[k]) == 0)
+                return &w->at[i];
+        }
+    return NULL;
+}
+
+/* The pool makes a thin device, and then notes that it did LVM's step. After a power cut in between it has a
+ * device that LVM goes on telling it to make, first thing in every command, and each one fails. */
+static bool unstuck(struct lvm_work *w)
+{
+    char vid[VID], node[2 * VID + 8], order[48];
+    uint64_t number = 0;
+    struct fault quiet;
+    struct pool_hand hand = *w->h;
+    if (!stuck_at(w->h->why->text, &number) || lvm_refresh(w) < 0 || on_its_way(w, number) == NULL)
+        return false;
+    vid_of(w, w->p->thin, vid);
+    if (!names_mapper(node, 2 * VID, vid))
+        return false;
+    strcat(node, "-tpool");
+    vid_of(w, on_its_way(w, number)->name, vid);
+    snprintf(order, sizeof order, "delete %" PRIu64, number);
+    hand.why = &quiet;
+    const char *remove[] = {"lvm", "lvremove", "--force", "--", vid, NULL};
+    const char *tell[] = {"dmsetup", "message", node, "0", order, NULL};
+    return tool_run(&hand, remove, NOISE, NULL) >= 0 || /* it fails, but no more is it active */
+           (tool_run(&hand, tell, NULL, NULL) >= 0 && tool_run(&hand, remove, NOISE, NULL) >= 0);
+}
+
 static int command(struct lvm_work *w, const char *const *argv)
 {
     int r = tool_run(w->h, argv, NOISE, NULL);
+    if (r < 0 && unstuck(w))
+        r = tool_run(w->h, argv, NOISE, NULL);
     return r < 0 ? r : lvm_refresh(w);
 }
 
@@ -155,7 +206,10 @@ int lvm_remove(struct lvm_work *w, const char *name)
     const char *discard[] = {"blkdiscard", "-p", "1G", node, NULL};
     tool_run(&hand, discard, NULL, NULL); /* spares LVM a long time under its lock; no harm without */
     const char *argv[] = {"lvm", "lvremove", "--force", "--", vid, NULL};
-    return command(w, argv);
+    int r = tool_run(w->h, argv, NOISE, NULL);
+    if (r < 0 && unstuck(w) && (r = lvm_refresh(w)) >= 0)
+        return lvm_find(w, name) == NULL ? 0 : command(w, argv); /* it was the one */
+    return r < 0 ? r : lvm_refresh(w);
 }
 
 int lvm_resize(struct lvm_work *w, const char *name, uint64_t size)

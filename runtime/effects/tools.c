@@ -137,14 +137,29 @@ static bool is_inside(const char *path, const char *directory)
            strstr(path, "/../") == NULL && (strlen(path) < 3 || strcmp(path + strlen(path) - 3, "/..") != 0);
 }
 
-/* "a-b" of group "a-b": "a--b-", with which the names of its mapped volumes begin. */
+/* Behind "a-b", which the mapper's names hold as "a--b"; NULL if the name begins otherwise. */
+static const char *behind_mapped(const char *name, const char *part)
+{
+    for (; *part != '\0'; part++) {
+        if (*name++ != *part || (*part == '-' && *name++ != '-'))
+            return NULL;
+    }
+    return name;
+}
+
+/* "a--b-" of group "a-b" is what the names of its mapped volumes begin with. */
 static bool is_mapped_in(const char *name, const char *group)
 {
-    for (; *group != '\0'; group++) {
-        if (*name++ != *group || (*group == '-' && *name++ != '-'))
-            return false;
-    }
-    return name[0] == '-' && name[1] != '-' && name[1] != '\0';
+    const char *rest = behind_mapped(name, group);
+    return rest != NULL && rest[0] == '-' && rest[1] != '-' && rest[1] != '\0';
+}
+
+static bool is_our_thin_pool(const struct tool_pool *pool, const char *name)
+{
+    if (pool->group[0] == '\0' || pool->thin[0] == '\0' || !is_mapped_in(name, pool->group))
+        return false;
+    const char *rest = behind_mapped(behind_mapped(name, pool->group) + 1, pool->thin);
+    return rest != NULL && strcmp(rest, "-tpool") == 0;
 }
 
 /* The names of encrypted devices of files tell the VM and not its pool. */
@@ -197,6 +212,8 @@ bool tool_is_of(const struct tool_values *v, const struct tool_pool *pool)
     if (v->group[0] != '\0' && strcmp(v->group, pool->group) != 0)
         return false;
     if (v->thin[0] != '\0' && strcmp(v->thin, pool->thin) != 0)
+        return false;
+    if (v->thinpool[0] != '\0' && !is_our_thin_pool(pool, v->thinpool))
         return false;
     if (v->snapshot[0] != '\0' && (pool->directory[0] == '\0' || !is_over_files(v->snapshot)))
         return false;
