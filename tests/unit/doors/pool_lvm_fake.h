@@ -17,6 +17,7 @@ static struct {
     struct {
         char name[128], origin[128];
         uint64_t size;
+        unsigned number;
         bool inactive;
     } at[FAKE_LVS];
     size_t count;
@@ -24,6 +25,8 @@ static struct {
     bool after, dead;       /* it fails when it was done; all that follow fail, too */
     int64_t clock;          /* microseconds, a second further at each look */
     char said[8][300];      /* the last commands */
+    unsigned numbers;       /* of thin devices; 1: the first */
+    unsigned stuck;         /* the pool has this one and LVM tells it to make it, in every command */
 } lvm_fake;
 
 static inline int fake_find(const char *name)
@@ -96,6 +99,7 @@ static inline int fake_create(const char *const *argv, const char *last, struct 
         abort();
     size_t i = lvm_fake.count++;
     memset(&lvm_fake.at[i], 0, sizeof lvm_fake.at[i]);
+    lvm_fake.at[i].number = ++lvm_fake.numbers;
     snprintf(lvm_fake.at[i].name, sizeof lvm_fake.at[i].name, "%s", name);
     if (source >= 0) {
         memcpy(lvm_fake.at[i].origin, lvm_fake.at[source].name, sizeof lvm_fake.at[i].origin);
@@ -159,10 +163,11 @@ static inline int fake_report(struct pool_output *out)
         text_format(&out->out,
                     ",\n{\"vg_name\":\"vg\",\"pool_lv\":\"pool\",\"lv_name\":\"%s\",\"lv_size\":\"%lluB\","
                     "\"data_percent\":\"25.00\","
-                    "\"lv_attr\":\"Vwi-%c-tz--\",\"origin\":\"%s\",\"lv_metadata_size\":\"\",\"metadata_"
+                    "\"lv_attr\":\"Vwi-%c-tz--\",\"thin_id\":\"%u\",\"origin\":\"%s\",\"lv_metadata_size\":"
+                    "\"\",\"metadata_"
                     "percent\":\"\"}",
                     lvm_fake.at[i].name, (unsigned long long)lvm_fake.at[i].size,
-                    lvm_fake.at[i].inactive ? '-' : 'a', lvm_fake.at[i].origin);
+                    lvm_fake.at[i].inactive ? '-' : 'a', lvm_fake.at[i].number, lvm_fake.at[i].origin);
     text_add(&out->out, "]}]}\n");
     return 0;
 }
@@ -180,6 +185,27 @@ static inline int fake_resize(size_t i, const char *text, struct pool_output *ou
     return truncate(fake_path(lvm_fake.at[i].name), (off_t)size);
 }
 
+static inline int fake_stuck(struct pool_output *out)
+{
+    out->err = TEXT_WITH_LIMIT(POOL_COMPLAINT_MOST);
+    text_format(&out->err,
+                "  device-mapper: message ioctl on  (253:3) failed: File exists\n"
+                "  Failed to process message \"create_snap %u 5\".\n",
+                lvm_fake.stuck);
+    out->status = 5;
+    return 0;
+}
+
+/* dmsetup message vg-pool-tpool 0 "delete 6" */
+static inline int fake_message(const char *const *argv, struct pool_output *out)
+{
+    if (strcmp(argv[2], "vg-pool-tpool") != 0 || strncmp(argv[4], "delete ", 7) != 0 ||
+        strtoul(argv[4] + 7, NULL, 10) != lvm_fake.stuck)
+        return complain(out, "No such device", argv[4]);
+    lvm_fake.stuck = 0;
+    return 0;
+}
+
 static inline int fake_do(const char *const *argv, struct pool_output *out)
 {
     const char *last = argv[0], *before = argv[0];
@@ -187,6 +213,8 @@ static inline int fake_do(const char *const *argv, struct pool_output *out)
         before = last;
         last = *at;
     }
+    if (lvm_fake.stuck != 0 && (strcmp(argv[1], "lvcreate") == 0 || strcmp(argv[1], "lvremove") == 0))
+        return fake_stuck(out);
     if (strcmp(argv[1], "lvcreate") == 0)
         return fake_create(argv, last, out);
     if (strcmp(argv[1], "lvrename") == 0)
@@ -216,6 +244,8 @@ static inline int fake_run(const struct pool_program *program, struct pool_outpu
     }
     if (strcmp(program->argv[0], "blkdiscard") == 0)
         return fake_discard(program->argv[3], out);
+    if (strcmp(program->argv[0], "dmsetup") == 0)
+        return fake_message(program->argv, out);
     if (strcmp(program->argv[0], "lvm") != 0)
         abort();
     if (strcmp(program->argv[1], "lvs") == 0)

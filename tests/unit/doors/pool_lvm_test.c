@@ -229,6 +229,26 @@ static void a_tools_complaint_is_the_errors_text(void **state)
     assert_int_equal(does(POOL_start, &app), -ERR_STORAGE);
 }
 
+/* After a power cut between the pool's making of a device and LVM's note of it. */
+static void a_device_that_lvm_goes_on_making_is_deleted(void **state)
+{
+    (void)state;
+    must(POOL_create, &root);
+    must(POOL_start, &app);
+    lvm_fake.stuck = lvm_fake.at[fake_find("vm-a-root-snap")].number;
+    must(POOL_create, &private); /* another volume's verb */
+    assert_int_equal(fake_find("vm-a-root-snap"), -1);
+    must(POOL_start, &app);
+    lvm_fake.stuck = lvm_fake.at[fake_find("vm-a-root-snap")].number;
+    must(POOL_stop, &app); /* its own */
+    assert_int_equal(lvm_fake.count, 2);
+    lvm_fake.stuck =
+        lvm_fake.at[fake_find("vm-t-root")].number; /* no lvcreate has ever been told this name */
+    assert_int_equal(does(POOL_start, &app), -ERR_STORAGE);
+    assert_non_null(strstr(why.text, "Failed to process message"));
+    assert_int_equal(lvm_fake.count, 2);
+}
+
 static void the_pool_tells_its_room_and_its_volumes(void **state)
 {
     AUTO_OUTCOME o = {0};
@@ -388,6 +408,7 @@ int main(void)
         TEST(an_import_blocks_the_start_until_it_ends),
         TEST(a_size_may_be_any_number_of_bytes),
         TEST(a_tools_complaint_is_the_errors_text),
+        TEST(a_device_that_lvm_goes_on_making_is_deleted),
         TEST(the_pool_tells_its_room_and_its_volumes),
         TEST(any_command_may_be_the_last),
         cmocka_unit_test(a_report_that_makes_no_sense_is_refused),

@@ -40,6 +40,7 @@ static void commands_fit_their_rows(void **state)
          .of_thin = true},
         {PROGRAM_LVRENAME, {"/usr/sbin/lvm", "lvrename", "--", "vg-1/a", "vg-1/b"}, .of_thin = true},
         {PROGRAM_BLKDISCARD, {"blkdiscard", "-p", "1G", "/dev/vg-1/vm-a-root"}, .of_thin = true},
+        {PROGRAM_DM_DELETE, {"dmsetup", "message", "vg--1-pool-tpool", "0", "delete 6"}, .of_thin = true},
         {PROGRAM_CRYPT_OPEN,
          {"/usr/sbin/cryptsetup", "--key-file=/dev/urandom", "--cipher=aes-xts-plain64", "--type=plain", "--",
           "open", "/dev/mapper/vg--1-vm--a--volatile", "vg--1-vm--a--volatile@crypt"},
@@ -149,6 +150,9 @@ static void what_is_another_pools_is_refused(void **state)
         {&thin, {"cryptsetup", "--", "close", "vg--1--a-b@crypt"}}, /* of the group vg-1-a */
         {&thin, {"cryptsetup", "--", "close", "vg--1-root"}},
         {&thin, {"dmsetup", "resume", "origin-fd00:12"}},
+        {&thin, {"dmsetup", "message", "vg--1-other-tpool", "0", "delete 6"}},
+        {&thin, {"dmsetup", "message", "vg--1-pool", "0", "delete 6"}},
+        {&thin, {"dmsetup", "message", "vg-pool-tpool", "0", "delete 6"}},
         {&files, {"lvm", "lvremove", "--force", "--", "vg-1/vm-a-root"}},
         {&files, {"cryptsetup", "--", "close", "luks-root"}},
         {&files, {"dmsetup", "resume", "qubes_dom0-root"}},
