@@ -67,7 +67,7 @@ static void session(const struct volume *v, char word)
     must(POOL_stop, v, NULL);
 }
 
-/* A volume whose removal was cut short may be in the group and no more in the pool, and then vgchange fails
+/* A volume whose creation was cut short may be in the group and not yet in the pool, and then vgchange fails
  * for that one: what is asked for is the pool. */
 static void wake(void)
 {
