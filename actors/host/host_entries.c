@@ -204,7 +204,7 @@ static bool take_next(struct host *h, struct out *out, struct host_question *q)
     if (len == 0)
         return false;
     if (len < 0 || !is_expected(q, &a)) {
-        fails(h, out, q, ERR_BAD, "xenstored says what it was not asked for: look at its service");
+        fails(h, out, q, ERR_IO, "xenstored says what it was not asked for: look at its service");
         return false;
     }
     const char *wrong = take(q, &a);
@@ -231,7 +231,7 @@ void host_entries_heard(struct host *h, struct out *out, uint64_t number, struct
     if (q == NULL)
         return;
     if (bytes.len == 0 || bytes.len > sizeof q->bytes - q->have) {
-        fails(h, out, q, bytes.len == 0 ? ERR_CLOSED : ERR_BAD,
+        fails(h, out, q, bytes.len == 0 ? ERR_CLOSED : ERR_IO,
               bytes.len == 0 ? "xenstored hung up: is its service running?"
                              : "xenstored says more than was asked: look at its service");
         return;

@@ -110,3 +110,64 @@ KINDS = kinds()
 
 def since(ear, heard, vm):
     return [r.name for r in ear.records[heard:] if r.subject == vm and 'feature' not in r.name and 'tag' not in r.name]
+
+
+class Xenstored:
+    """A stand-in for xenstored's socket. Every domain is of the VM `whose`, and has the device model `model`, if
+    that is set. It is well, hangs, refuses entries, lies about what was asked, floods or ends."""
+
+    READ, WRITE, PERMIT, ERROR = 2, 11, 14, 16
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-xenstore-'))
+        self.dir.chmod(0o755)
+        self.how, self.whose, self.model, self.model_uuid = 'well', '', 0, ''
+        self.written, self.owner, self.open = {}, {}, 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.dir / 'socket'))
+        (self.dir / 'socket').chmod(0o600)
+        self.listener.listen(64)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def read(self, path):
+        if path.endswith('/image/device-model-domid'):
+            return str(self.model) if self.model else None
+        if path == f'/local/domain/{self.model}/vm':
+            return f'/vm/{self.model_uuid}'
+        return f'/vm/{self.whose}' if path.endswith('/vm') else self.written.get(path)
+
+    def answer(self, verb, path, value):
+        if verb == self.READ:
+            found = self.read(path)
+            return (self.ERROR, 'ENOENT\0') if found is None else (verb, found)
+        if self.how == 'refuse':
+            return self.ERROR, 'EACCES\0'
+        (self.written if verb == self.WRITE else self.owner)[path] = value.rstrip('\0')
+        return verb, 'OK\0'
+
+    def serve(self, client):
+        self.open += 1
+        stream = client.makefile('rb')
+        with client, contextlib.suppress(OSError, struct.error):
+            while self.how != 'end':
+                verb, number, _, length = struct.unpack('=4I', stream.read(16))
+                path, _, value = stream.read(length).decode().partition('\0')
+                if self.how == 'hang':
+                    continue
+                verb, body = self.answer(verb, path, value)
+                if self.how == 'lie':
+                    number += 7
+                client.sendall(struct.pack('=4I', verb, number, 0, len(body)) + body.encode())
+                if self.how == 'flood':
+                    client.sendall(b'\xff' * 65536)
+        self.open -= 1
+
+    def end(self):
+        self.listener.close()
+        shutil.rmtree(self.dir, ignore_errors=True)

@@ -59,6 +59,24 @@ static void a_start_that_is_prohibited_tells_only_that(void **state)
     bench_end(&b);
 }
 
+static void a_start_whose_refusal_qubesd_does_not_tell_tells_nothing(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    b.refusal = "template for disposable must have template_for_dispvms=True";
+    b.refusal_class = "QubesException";
+    b.vetoed = 2;
+    bench_run(&b);
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), -ERR_QUBES);
+    assert_int_equal(b.events, 0);
+    assert_int_equal(b.world.creates, 0);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
 static void what_vetoes_a_start_lets_it_be_announced_first(void **state)
 {
     struct bench b;
@@ -66,7 +84,7 @@ static void what_vetoes_a_start_lets_it_be_announced_first(void **state)
     bench_setup(&b);
     b.refusal = "no";
     b.refusal_class = "QubesVMNotHaltedError";
-    b.vetoed = true;
+    b.vetoed = 1;
     bench_run(&b);
     uint64_t start = BENCH_HEAR(&b, vm_start, 0);
     bench_run(&b);
@@ -209,6 +227,7 @@ int main(void)
         cmocka_unit_test(a_start_tells_every_event_in_its_order),
         cmocka_unit_test(a_second_start_is_success_without_an_event),
         cmocka_unit_test(a_start_that_is_prohibited_tells_only_that),
+        cmocka_unit_test(a_start_whose_refusal_qubesd_does_not_tell_tells_nothing),
         cmocka_unit_test(what_vetoes_a_start_lets_it_be_announced_first),
         cmocka_unit_test(a_vm_being_removed_starts_nothing_and_says_nothing),
         cmocka_unit_test(a_failing_call_undoes_the_start_or_does_not_hurt),
