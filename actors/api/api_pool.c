@@ -32,9 +32,15 @@ int api_do_driver_list(struct api *self, struct out *out, const struct asked *q,
     for (size_t i = 0; i < COUNT(drivers); i++)
         sorted[i] = &drivers[i];
     qsort(sorted, COUNT(drivers), sizeof sorted[0], by_name);
-    for (size_t i = 0; i < COUNT(drivers); i++)
-        text_format(reply, "%s %s%s%s\n", sorted[i]->name, sorted[i]->required,
-                    sorted[i]->optional[0] != '\0' ? " " : "", sorted[i]->optional);
+    for (size_t i = 0; i < COUNT(drivers); i++) {
+        struct span rest, first = span_split(span_of(sorted[i]->optional), ' ', &rest);
+        const struct span words[] = {first, span_of(sorted[i]->required), rest};
+        text_add(reply, sorted[i]->name);
+        for (size_t k = 0; k < COUNT(words); k++)
+            if (words[k].len > 0)
+                text_format(reply, " %.*s", (int)words[k].len, words[k].at);
+        text_byte(reply, '\n');
+    }
     return 0;
 }
 
