@@ -19,7 +19,9 @@ void bus_message_free(struct bus_message *m);
 int bus_dial(const char *path, int patience_ms, struct bus **ret, struct fault *why);
 /* Listens at a path that must be new; `mode` of the socket. Never blocks. */
 int bus_listen(const char *path, int mode, struct bus **ret, struct fault *why);
-void bus_close(struct bus *bus); /* accepts NULL */
+/* Accepts NULL. A listener that is closed between a line's greeting and its being ours leaves that line
+ * behind, some 4 KB and its descriptors: libnng 1.5.2 has no owner for it then. */
+void bus_close(struct bus *bus);
 
 /* The descriptor that is readable when bus_receive has something, or the pipe has come or gone. */
 int bus_fd(const struct bus *bus);

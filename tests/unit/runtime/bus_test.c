@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,17 @@ static int remove_directory(void **state)
     return rmdir(*state);
 }
 
+/* A listener closed in the middle of a greeting is another matter: see bus_close. */
+static bool have_met(const struct bus *a, const struct bus *b)
+{
+    bool met = false;
+    for (int i = 0; !met && i < 10000; i++) {
+        met = bus_peer(a).connected && bus_peer(b).connected;
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+    return met;
+}
+
 /* One router after another. */
 static void meet_and_part(void)
 {
@@ -61,6 +73,7 @@ static void meet_and_part(void)
     struct fault why;
     assert_int_equal(bus_listen(path, 0600, &router, &why), 0);
     assert_int_equal(bus_dial(path, 100, &child, &why), 0);
+    assert_true(have_met(router, child));
     bus_close(child);
     bus_close(router);
 }
@@ -115,15 +128,6 @@ static void the_largest_envelope_passes(void **state)
     bus_message_free(m);
     bus_close(child);
     bus_close(router);
-}
-
-/* A listener of libnng 1.5.2 that is closed between a line's greeting and its hand-over to the socket keeps
- * that line, and the line the listener: some 4 KB that no call of ours reaches any more. What the listener
- * holds is passed over with it; whatever else is lost is told. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:nng_listener_create\n";
 }
 
 int main(void)
