@@ -65,3 +65,11 @@ int world_is_paused(const struct world *w, uint32_t qid)
 {
     return state_is(w, qid, "Paused");
 }
+
+const char *power_state_name(uint32_t state)
+{
+    static const char *const names[] = {
+        [3] = "Paused", [4] = "Halting", [5] = "Dying", [6] = "Crashed", [7] = "Suspended",
+    };
+    return state < sizeof names / sizeof *names ? names[state] : NULL;
+}

@@ -52,4 +52,8 @@ int world_is_halted(const struct world *w, uint32_t qid);
 int world_is_running(const struct world *w, uint32_t qid); /* neither halted nor crashed nor dying */
 int world_is_paused(const struct world *w, uint32_t qid);
 
+/* What a hypervisor's state of an active domain (libvirt's number) makes of its VM: a word of power_state;
+ * NULL where it runs, of which a VM's own process knows whether it is usable. */
+const char *power_state_name(uint32_t state);
+
 #endif

@@ -90,6 +90,10 @@ void router_restarted(struct supervisor *s)
         return; /* it is not there yet; this is called again when it is */
     HASH_ITER(hh, s->children, c, next)
     {
+        if (c->state == LIFE_QUARANTINED) { /* else it would wait for ever for whom it wakes */
+            router_expect(s, c);
+            router_tell(s, CONTROL_ENDED, c, 0, 2);
+        }
         if (c == s->router || c->pid == 0)
             continue;
         c->sent = c->heard = 0;

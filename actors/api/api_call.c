@@ -111,6 +111,10 @@ void api_answered(struct api *self, struct out *out, const struct answer *a)
 {
     struct call *c;
     DL_SEARCH_SCALAR(self->calls, c, tag, a->tag);
+    if (c != NULL && a->r == -ERR_QUARANTINED && c->to.kind == KIND_VM) {
+        api_facts_quarantined(self, c->to.instance);
+        api_ask_running(self, out);
+    }
     if (c != NULL && !a->progress && !repeat(self, out, c, a))
         give_answer(self, out, c, a);
 }

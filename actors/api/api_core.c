@@ -34,11 +34,12 @@ static void on_facts(struct api *self, struct out *out, const struct envelope *e
 static void on_running_all(struct api *self, struct out *out, const struct envelope *e,
                            const struct running_all *m)
 {
+    bool forgets = self->list_wanted;
     (void)out, (void)e;
-    if (!self->list_wanted || !self->is_loaded)
+    if (!self->is_loaded)
         return;
     self->list_wanted = false;
-    api_facts_settle(self, m, self->greeted_at);
+    api_facts_settle(self, m, forgets ? self->greeted_at : 0);
 }
 
 static void on_attached(struct api *self, struct out *out, const struct envelope *e, const struct attached *m)
@@ -106,6 +107,8 @@ static void hello(void *at, struct out *out, uint64_t epoch, uint64_t last_corre
     }
     if (self->epoch != epoch)
         self->last_number = self->acked = 0;
+    self->list_wanted =
+        self->list_wanted || self->epoch == 0; /* it knows nobody: host's list says who runs */
     self->epoch = epoch;
     api_load(self, out);
     EVENT(out, vm_tell, ((struct address){KIND_VM, EVERY_INSTANCE}), &nobody, NO_MESSAGE(vm_tell));

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * The replica of the facts: what each VM's process and host have said last, and when; in api. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "actors/api/api_inside.h"
+
+static struct facts_of *facts_of(struct api *self, uint32_t qid, uint32_t generation)
+{
+    struct facts_of **at = &self->facts[qid];
+    if (*at != NULL && (*at)->generation != generation)
+        api_facts_forget(self, qid);
+    if (*at == NULL && (*at = calloc(1, sizeof **at)) != NULL)
+        (*at)->generation = generation;
+    return *at;
+}
 
 struct facts_of *api_facts_for(struct api *self, const struct envelope *e)
 {
@@ -11,12 +22,7 @@ struct facts_of *api_facts_for(struct api *self, const struct envelope *e)
         return &self->host;
     if (e->subject_instance > QID_MAX)
         return NULL;
-    struct facts_of **at = &self->facts[e->subject_instance];
-    if (*at != NULL && (*at)->generation != e->subject_generation)
-        api_facts_forget(self, e->subject_instance);
-    if (*at == NULL && (*at = calloc(1, sizeof **at)) != NULL)
-        (*at)->generation = e->subject_generation;
-    return *at;
+    return facts_of(self, e->subject_instance, e->subject_generation);
 }
 
 static void set(struct facts_of *f, const struct fact_item *item, uint64_t now)
@@ -36,6 +42,7 @@ void api_facts_take(struct api *self, const struct envelope *e, const struct fac
     struct reader in = list_reader(&m->facts);
     if (f == NULL)
         return;
+    f->unowned = false;
     while (fact_item_next(&in, &item) == 1)
         set(f, &item, now);
     if (f->text[FACT_power_state] != NULL && strcmp(f->text[FACT_power_state], "Halted") == 0)
@@ -60,24 +67,52 @@ void api_facts_forget(struct api *self, uint32_t qid)
     self->facts[qid] = NULL;
 }
 
-static void mark_running(struct api *self, const struct running_all *m, bool runs[QID_MAX + 1])
+void api_facts_quarantined(struct api *self, uint32_t qid)
+{
+    const struct vm *vm = qid <= QID_MAX ? model_vm(self->model, qid) : NULL;
+    struct facts_of *f = vm != NULL ? facts_of(self, qid, vm_generation(vm)) : NULL;
+    if (f != NULL)
+        f->unowned = true;
+}
+
+/* host's word on a VM that runs, where its own process gives none. Whether it is usable only that one knows;
+ * it is taken for usable, as most are that run. */
+static void take_running(struct api *self, const struct vm *vm, const struct domain_item *domain)
+{
+    const char *state = power_state_name(domain->state);
+    struct fact_item power = {.fact = FACT_power_state}, xid = {.fact = FACT_xid};
+    struct facts_of *f = facts_of(self, vm_qid(vm), vm_generation(vm));
+    if (f == NULL || (f->text[FACT_power_state] != NULL && !f->unowned))
+        return;
+    (void)text_copy(power.value, sizeof power.value, span_of(state != NULL ? state : "Running"));
+    snprintf(xid.value, sizeof xid.value, "%u", domain->domid);
+    set(f, &power, self->now);
+    set(f, &xid, self->now);
+    f->unowned = true;
+}
+
+static void take_list(struct api *self, const struct running_all *m, bool runs[QID_MAX + 1])
 {
     struct domain_item domain;
     struct reader in = list_reader(&m->domains);
     while (domain_item_next(&in, &domain) == 1) {
         const struct vm *vm = model_by_uuid(self->model, span_of(domain.uuid));
-        if (vm != NULL && vm_qid(vm) <= QID_MAX)
-            runs[vm_qid(vm)] = true;
+        if (vm == NULL || vm_qid(vm) > QID_MAX)
+            continue;
+        runs[vm_qid(vm)] = true;
+        take_running(self, vm, &domain);
     }
 }
 
 void api_facts_settle(struct api *self, const struct running_all *m, uint64_t since)
 {
     bool runs[QID_MAX + 1] = {false};
-    mark_running(self, m, runs);
-    for (uint32_t qid = 0; qid <= QID_MAX; qid++)
-        if (self->facts[qid] != NULL && self->facts[qid]->at[FACT_power_state] < since && !runs[qid])
+    take_list(self, m, runs);
+    for (uint32_t qid = 0; qid <= QID_MAX; qid++) {
+        const struct facts_of *f = self->facts[qid];
+        if (f != NULL && !runs[qid] && (f->unowned || f->at[FACT_power_state] < since))
             api_facts_forget(self, qid);
+    }
     api_changed(self);
 }
 

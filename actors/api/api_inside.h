@@ -40,6 +40,8 @@ struct facts_of {
     char *text[FACTS]; /* NULL: never observed, or not any more */
     uint64_t at[FACTS];
     struct text attached[DEVICE_CLASSES]; /* the elements of a list of attached_item */
+    bool unowned; /* the VM's own process has said nothing, or is quarantined: host's word holds until it
+                     speaks */
 };
 
 struct parked {
@@ -195,9 +197,13 @@ struct world api_world(struct api *self);
 struct facts_of *api_facts_for(struct api *self, const struct envelope *e);
 void api_facts_take(struct api *self, const struct envelope *e, const struct facts *m, uint64_t now);
 void api_facts_forget(struct api *self, uint32_t qid);
-/* Forgets of every VM that does not run what its process has not said again since then: it rests, and has no
- * process. Of one that runs the old facts stay, with their age. */
+/* What runs, by host's list. Forgets of every VM that does not run what its process has not said again since
+ * then: it rests, and has no process. Of one that runs the old facts stay, with their age; where there are
+ * none, or the VM's process is quarantined, host's word is taken for its power state: a running VM is never
+ * told as halted. */
 void api_facts_settle(struct api *self, const struct running_all *m, uint64_t since);
+/* That VM's process is quarantined: it will not say what changes. */
+void api_facts_quarantined(struct api *self, uint32_t qid);
 void api_facts_free(struct api *self);
 /* The text that VM's present generation has, with its age if `age` is given; NULL: never observed. */
 const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint64_t *age);

@@ -6,20 +6,15 @@
 #include "actors/vm/vm.h"
 #include "model/world.h"
 
-/* What libvirt's states are called here; those that are not named run. */
-static const char *const states[] = {
-    [VIRT_PAUSED] = "Paused",   [VIRT_SHUTDOWN] = "Halting",      [VIRT_SHUTOFF] = "Dying",
-    [VIRT_CRASHED] = "Crashed", [VIRT_PMSUSPENDED] = "Suspended",
-};
-
 const char *vm_power_state(const struct vm *vm)
 {
     if (vm->life == VM_UNKNOWN)
         return "NA";
     if (vm->life == VM_HALTED || vm->life == VM_STOPPING || !vm->seen.active)
         return "Halted";
-    if ((size_t)vm->seen.state < COUNT(states) && states[vm->seen.state] != NULL)
-        return states[vm->seen.state];
+    const char *name = power_state_name((uint32_t)vm->seen.state);
+    if (name != NULL)
+        return name;
     bool usable = vm->life == VM_LIVING && (vm->view.qrexec == 0 || vm->qrexec_up);
     return usable ? "Running" : "Transient"; /* lifecycle 2.2 */
 }
