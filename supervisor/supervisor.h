@@ -66,7 +66,7 @@ struct child {
     bool starved;     /* ended by us, because it had no processor for too long */
     uint32_t ends;    /* in a row, without a calm time in between: how long the next waits */
     uint32_t crashes; /* those of them for which it is to blame */
-    uint64_t started_at, ready_at, due_at;
+    uint64_t started_at, ready_at, due_at, awaits_since;
     uint64_t sent, waiting; /* as the router counts */
     uint64_t heard, heard_at;
     struct silence silence; /* since heard_at */
@@ -141,6 +141,10 @@ bool child_crashed(const struct child *c);
 
 /* supervisor_pools.c: where pools lie. */
 void pools_hear(struct supervisor *s, const struct child *asker, const struct control *r);
+/* Whether this process is to begin later: its pool has not been named yet. A message for it and registry's
+ * word of where its pool lies come by different ways, and only who is told at its start sees the directory.
+ * Bounded. */
+bool pools_await(const struct supervisor *s, struct child *c);
 /* What its process is told of its pool: as many arguments as it returns, "option.pool=..." and, if it has a
  * directory, "place...=path". The directory is made if it is missing. */
 enum { POOL_ARGUMENTS = 2 };

@@ -28,6 +28,11 @@ static void launch(struct supervisor *s, struct child *c)
 {
     struct fault why;
     char name[ADDRESS_TEXT];
+    if (pools_await(s, c)) {
+        c->state = LIFE_PAUSING;
+        c->due_at = s->now + 20 * MS;
+        return;
+    }
     c->state = LIFE_STARTING;
     if (child_start(s, c, &why) == 0)
         return;

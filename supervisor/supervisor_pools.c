@@ -14,7 +14,11 @@
 #include "base/own.h"
 #include "runtime/effects/effects.h"
 
-static struct pool_place *find(struct supervisor *s, uint32_t number)
+/* A registry that begins reads its store first; a pool that it never names is served without a place, by a
+ * process that says so. */
+#define AWAITED (5 * SEC)
+
+static const struct pool_place *find(const struct supervisor *s, uint32_t number)
 {
     for (size_t i = 0; i < COUNT(s->pool); i++)
         if (s->pool[i].used && s->pool[i].number == number)
@@ -22,10 +26,11 @@ static struct pool_place *find(struct supervisor *s, uint32_t number)
     return NULL;
 }
 
-static struct pool_place *find_free(struct supervisor *s)
+static struct pool_place *find_or_free(struct supervisor *s, uint32_t number)
 {
+    const struct pool_place *named = find(s, number);
     for (size_t i = 0; i < COUNT(s->pool); i++)
-        if (!s->pool[i].used)
+        if (named != NULL ? named == &s->pool[i] : !s->pool[i].used)
             return &s->pool[i];
     return NULL;
 }
@@ -39,15 +44,13 @@ static bool is_plain(const char *path)
 
 void pools_hear(struct supervisor *s, const struct child *asker, const struct control *r)
 {
-    struct pool_place *p = find(s, (uint32_t)r->number);
+    struct pool_place *p = find_or_free(s, (uint32_t)r->number);
     char text[CONTROL_TEXT + 1];
     snprintf(text, sizeof text, "%.*s", (int)r->len, r->text);
     const char *what = strchr(text, ' ');
     bool directory = what != NULL && what[1] == '/';
     if (asker->key.kind != KIND_REGISTRY)
         return;
-    if (p == NULL)
-        p = find_free(s);
     if (r->number >= kind_most(KIND_STORAGE) || (directory && !is_plain(what + 1)) || p == NULL) {
         log_line(LOG_ERROR, "pool %s cannot be served: too many pools, or no plain path", text);
         return;
@@ -57,6 +60,17 @@ void pools_hear(struct supervisor *s, const struct child *asker, const struct co
     p->reads = r->value == 1;
     memcpy(p->text, text, sizeof text);
     p->path = directory ? p->text + (what + 1 - text) : "";
+}
+
+bool pools_await(const struct supervisor *s, struct child *c)
+{
+    if (c->key.kind != KIND_STORAGE || find(s, c->key.instance) != NULL) {
+        c->awaits_since = 0;
+        return false;
+    }
+    if (c->awaits_since == 0)
+        c->awaits_since = s->now;
+    return s->now - c->awaits_since < AWAITED;
 }
 
 /* Whether the VMs' own folders are in this pool's directory. */

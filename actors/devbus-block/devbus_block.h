@@ -29,7 +29,7 @@ struct block_job {
     struct request request;
     char name[32], backend[32], port[256], device_id[1024], options[BLOCK_OPTIONS_MAX + 1];
     uint32_t purpose;
-    bool again;
+    bool again, only_checks;
 };
 
 struct devbus_block {

@@ -108,7 +108,7 @@ static int decide(struct devbus_block *self, struct out *out, const struct block
         return attached_to(job, item, d->name, why);
     if (d == NULL && !devbus_has_room(&self->table, key))
         return fault_set(why, ERR_BUSY, "too many block devices are on their way to VMs; try again");
-    if (hold(self, out, job, key, item, options) == NULL)
+    if (!job->only_checks && hold(self, out, job, key, item, options) == NULL)
         return fault_set(why, ERR_BUSY, "VMs have too many block devices");
     return 0;
 }
@@ -142,7 +142,10 @@ static void wait(struct devbus_block *self, struct out *out, const struct block_
 void block_prepare(struct devbus_block *self, struct out *out, const struct envelope *e,
                    const struct bus_prepare *m)
 {
-    struct block_job job = {.request = request_of(e), .purpose = m->purpose, .again = m->again != 0};
+    struct block_job job = {.request = request_of(e),
+                            .purpose = m->purpose,
+                            .again = m->again != 0,
+                            .only_checks = m->only_checks != 0};
     struct fault why;
     memcpy(job.name, m->name, sizeof job.name);
     memcpy(job.backend, m->backend, sizeof job.backend);

@@ -53,7 +53,7 @@ struct pci_job {
     uint16_t type;
     char sbdf[13], port[256], device_id[1024], name[32];
     uint32_t purpose, domid;
-    bool no_strict_reset, again, present;
+    bool no_strict_reset, again, only_checks, present;
     bool over; /* the life that it was for has ended meanwhile: nothing is taken */
 };
 

@@ -115,6 +115,7 @@ static void on_bus_prepare(struct devbus_pci *self, struct out *out, const struc
                           .type = MESSAGE_bus_prepare,
                           .purpose = m->purpose,
                           .again = m->again != 0,
+                          .only_checks = m->only_checks != 0,
                           .no_strict_reset = m->no_strict_reset != 0};
     (void)text_copy(job.port, sizeof job.port, span_of(m->port));
     (void)text_copy(job.device_id, sizeof job.device_id, span_of(m->device_id));

@@ -41,6 +41,7 @@ enum { VM_QUESTIONS_MAX = 16 };
 struct vm_devices {
     struct vm_wish *wish; /* of the start: as the bus lists them; from malloc */
     size_t wishes, next;
+    bool checking; /* nothing is taken before all have passed their checks */
     struct vm_question question[VM_QUESTIONS_MAX];
     size_t questions, asked;
     struct vm_pci boot[VM_PCI_MAX]; /* made ready for it */

@@ -25,6 +25,7 @@ void vm_device_start(struct vm *vm, struct out *out)
     d->wish = NULL;
     d->wishes = d->next = d->boots = d->blocks = 0;
     d->tries = 0;
+    d->checking = false;
     vm_device_questions(vm, true);
     if (d->questions == 0)
         vm_start_with_devices(vm, out);
@@ -120,8 +121,10 @@ static void ask_prepare(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, VM_BUS_SECONDS);
     const struct vm_wish *w = &vm->devices.wish[vm->devices.next];
-    struct bus_prepare m = {
-        .purpose = w->required ? 1 : 2, .no_strict_reset = w->no_strict_reset, .again = 1};
+    struct bus_prepare m = {.purpose = w->required ? 1 : 2,
+                            .no_strict_reset = w->no_strict_reset,
+                            .again = 1,
+                            .only_checks = vm->devices.checking};
     memcpy(m.name, vm->view.name, sizeof m.name);
     memcpy(m.port, w->port, sizeof m.port);
     memcpy(m.device_id, w->device_id, sizeof m.device_id);
@@ -131,12 +134,38 @@ static void ask_prepare(struct vm *vm, struct out *out)
     ASK(out, bus_prepare, vm_device_bus(w->is_block), &context, vm_ask_tag(vm), &m);
 }
 
+/* One that is alone is checked when it is taken; taking a disk touches nothing of dom0's. */
+static void check_first(struct vm_devices *d)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < d->wishes; i++)
+        count += !d->wish[i].is_block;
+    d->checking = count > 1;
+}
+
+static void skip_unchecked(struct vm_devices *d)
+{
+    while (d->checking && d->next < d->wishes && d->wish[d->next].is_block)
+        d->next++;
+    if (d->checking && d->next == d->wishes) {
+        d->checking = false;
+        d->next = 0;
+    }
+}
+
 static void next(struct vm *vm, struct out *out)
 {
+    skip_unchecked(&vm->devices);
     if (vm->devices.next < vm->devices.wishes)
         ask_prepare(vm, out);
     else
         vm_start_with_devices(vm, out);
+}
+
+static void begin(struct vm *vm, struct out *out)
+{
+    check_first(&vm->devices);
+    next(vm, out);
 }
 
 static void listed(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -153,7 +182,7 @@ static void listed(struct vm *vm, struct out *out, const struct vm_result *resul
     else if (++vm->devices.asked < vm->devices.questions)
         ask_list(vm, out);
     else
-        next(vm, out);
+        begin(vm, out);
 }
 
 static void boot_with(struct vm *vm, const struct vm_wish *w, const char *sbdf)
@@ -180,7 +209,7 @@ static void prepared(struct vm *vm, struct out *out, const struct vm_result *res
         fails(vm, out, fault_set(&why, ERR_BAD, "the bus's answer does not decode"), &why);
         return;
     }
-    if (w->required)
+    if (w->required && !d->checking)
         boot_with(vm, w, m.sbdf);
     d->next++;
     next(vm, out);

@@ -71,7 +71,7 @@ class Bed(Guests):
 
     def nothing_left(self, name: str) -> bool:
         return self.domid(name) == 0 and self.loops(name) == 0 and \
-            name not in run('virsh', '-q', '-c', self.uri, 'list')
+            name not in run('virsh', '-q', '-c', self.uri, 'list', '--name').split()
 
     def info(self, name: str) -> dict[str, str]:
         rows = (line.split(':', 1) for line in self.do('dominfo', name).splitlines() if ':' in line)

@@ -36,6 +36,15 @@ def pauses(bed: Bed, tap: Tap, name: str) -> None:
                   wait(lambda: bed.agree(name), PATIENCE) and bed.state(name) == state, answer, got)
 
 
+def survives(bed: Bed, tap: Tap, name: str) -> None:
+    domid, actor = bed.domid(name), bed.vm_actor(name)
+    pid = bed.kill(actor)
+    back = wait(lambda: bed.serving(actor, pid), PATIENCE)
+    tap.check(f'the process that leads {name} is killed: its successor says the same of it, and nothing is told',
+              pid > 1 and back and wait(lambda: bed.agree(name), PATIENCE) and bed.state(name) == 'Running' and
+              bed.domid(name) == domid and bed.follows(name, []) == [], pid, back, bed.virsh(), bed.domid(name))
+
+
 def has_ended(bed: Bed, tap: Tap, name: str, sentence: str, got: list[str], want: list[str]) -> None:
     tap.check(sentence, got == want and wait(lambda: bed.agree(name) and bed.nothing_left(name), PATIENCE) and
               bed.state(name) == 'Halted', got, bed.virsh(), run('losetup', '-a'))
@@ -72,6 +81,7 @@ def as_pv(bed: Bed, tap: Tap) -> None:
 def as_pvh(bed: Bed, tap: Tap) -> None:
     bed.machine('pvh', 'pvh', 'mini')
     begins(bed, tap, 'pvh', 'a PVH guest')
+    survives(bed, tap, 'pvh')
     pauses(bed, tap, 'pvh')
     ends(bed, tap, 'pvh', 'is destroyed by xl', lambda: run('xl', 'destroy', 'pvh'))
     ends_itself(bed, tap, 'pvh', 'reboot', 'resets itself')

@@ -123,6 +123,18 @@ def refusals(bed: Bed, tap: Tap) -> None:
     bed.forget('card')
 
 
+def not_into_pvh(bed: Bed, tap: Tap) -> None:
+    bed.machine('light', 'pvh', 'mini')
+    started, before = bed.start('light'), seized()
+    bed.follows('light', START, PATIENCE)
+    answer = call(bed, 'Attach', 'light', NET2)
+    tap.check('a PVH guest is refused a device, which stays with its driver, and nothing is told',
+              started.ok and answer.error == 'QubesException' and 'pvh mode' in answer.text and has(bed, 'light') == set() and
+              driver(NET2) == 'e1000e' and seized() == before and
+              'device-attach:pci' not in bed.follows('light', []), started, answer, driver(NET2))
+    bed.kill_vm('light')
+
+
 def in_the_middle(bed: Bed, tap: Tap) -> None:
     changes(bed, tap, 'card', 'Attach', NET2, {NET1, NET2}, 'a second device is plugged into the running guest')
     changes(bed, tap, 'card', 'Attach', RNG, {NET1, NET2, RNG}, 'and a third, from behind a bridge')
@@ -231,6 +243,7 @@ def play(bed: Bed, tap: Tap) -> None:
     cannot_be_reset(bed, tap)
     starts_with_one(bed, tap)
     refusals(bed, tap)
+    not_into_pvh(bed, tap)
     in_the_middle(bed, tap)
     numbered_anew(bed, tap)
     obeys(bed, tap)

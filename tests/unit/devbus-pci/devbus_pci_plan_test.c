@@ -35,6 +35,23 @@ static void a_plan_touches_nothing(void **state)
     assert_int_equal(b->self->table.used, 0);
 }
 
+static void who_asks_for_checks_only_gets_the_answer_and_nothing_is_taken(void **state)
+{
+    struct bench *b = *state;
+    for (unsigned purpose = 0; purpose <= 2; purpose++) {
+        uint64_t asked = HEAR(b, bus_prepare, WORK, .name = "work", .port = PORT, .device_id = "*",
+                              .purpose = purpose, .only_checks = 1);
+        bench_run(b);
+        assert_int_equal(reply_to(b, asked)->r, 0);
+        asked = HEAR(b, bus_prepare, WORK, .name = "work", .port = PORT, .device_id = "usb",
+                     .purpose = purpose, .only_checks = 1);
+        bench_run(b);
+        assert_non_null(strstr(reply_to(b, asked)->text, "check identity"));
+    }
+    assert_int_equal(b->binds, 0);
+    assert_int_equal(b->self->table.used, 0);
+}
+
 static void another_card_in_the_slot_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -265,6 +282,7 @@ int main(void)
         TEST(a_plan_touches_nothing),
         TEST(another_card_in_the_slot_is_refused),
         TEST(when_bus_numbers_change_the_path_still_leads_there),
+        TEST(who_asks_for_checks_only_gets_the_answer_and_nothing_is_taken),
         cmocka_unit_test(each_check_is_shown_by_the_plan_and_obeyed_by_the_attachment),
         TEST(another_vms_device_is_refused_by_its_name_and_ones_own_is_not),
         TEST(what_xenstore_shows_with_a_domain_is_that_domains_and_xen_has_the_iommu),

@@ -76,6 +76,8 @@ struct bench {
     const struct view_device *assigned; /* one device */
     unsigned asked_of[4];               /* of the bus: bus_list, bus_prepare, bus_confirm, bus_part */
     uint32_t purpose, again;
+    bool two_devices;  /* the bus has another at 00_1a.0 */
+    char prepared[16]; /* how its bus was asked: 'c' for checks only, 't' to take */
     unsigned has_told; /* how often its bus was told what it has, */
     uint32_t has;      /* and how much that was */
     char handshake[16];
@@ -260,6 +262,9 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
         assert_int_equal(bus_prepare_decode(&m, e->body), 0);
         b->purpose = m.purpose;
         b->again = m.again;
+        size_t at = strlen(b->prepared);
+        if (at + 1 < sizeof b->prepared)
+            b->prepared[at] = m.only_checks != 0 ? 'c' : 't';
     }
     if (e->type == MESSAGE_service) {
         struct service m;
@@ -426,6 +431,9 @@ static void answer_of_bus(struct bench *b, const struct bench_ask *ask, struct t
     struct bus_part_reply parted = {.sbdf = BENCH_SBDF, .guest = "00:05.0"};
     if (ask->type == MESSAGE_bus_list) {
         device_item_add(&list.devices, &devices, &item);
+        strcpy(item.port, "00_1a.0");
+        if (b->two_devices)
+            device_item_add(&list.devices, &devices, &item);
         bus_list_reply_encode(body, &list);
         b->asked_of[0]++;
     } else if (ask->type == MESSAGE_bus_prepare) {
