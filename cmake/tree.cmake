@@ -51,8 +51,6 @@ add_unit_tests(supervisor room_supervisor)
 add_unit_tests(runtime room_runtime)
 add_unit_tests(runtime/effects room_runtime_effects)
 add_unit_tests(router actor_router)
-add_unit_tests(supervisor room_runtime_effects room_runtime_control room_proto)
-target_sources(unit_supervisor_supervisor_pools_test PRIVATE supervisor/supervisor_life.c supervisor/supervisor_pools.c)
 add_unit_tests(doors door_domain door_hostwatch door_nodedev door_sim door_pciids door_sysfs door_db door_xml
                door_xmlwrite door_xslt door_digest door_kernels door_pool door_xenstore door_qubesdb room_runtime_effects pthread)
 add_unit_tests(api actor_api)
