@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """For what runs inside the emulated dom0: bulkhead there, its guests, Xen's own tools. See smoke.sh."""
+import contextlib
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import threading
 import traceback
 
 os.environ.setdefault('BULKHEAD_BUILD', '/opt/bulkhead')
@@ -23,12 +25,39 @@ def run(*words: str, check: bool = True) -> str:
                           stderr=subprocess.DEVNULL).stdout.decode('utf-8', 'replace')
 
 
+class Virsh:
+    """One virsh for all commands: to start and connect another costs an emulator a second each time."""
+
+    def __init__(self, uri: str):
+        # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(['virsh', '-q', '-c', uri], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True, env=dict(os.environ, TERM='dumb'))
+        self.lock = threading.Lock()
+
+    def do(self, *words: str) -> str:
+        """What it says to this command; to one that fails, nothing."""
+        with self.lock:
+            self.process.stdin.write(' '.join(words) + '\necho END\n')
+            self.process.stdin.flush()
+            self.lines_until(' '.join(words))
+            return ''.join(self.lines_until('echo END'))
+
+    def lines_until(self, command: str) -> list[str]:
+        """It shows each command when it comes to it, behind its prompt."""
+        lines = []
+        for line in self.process.stdout:
+            if line.rstrip().endswith('virsh # ' + command):
+                return lines
+            lines.append(line)
+        raise RuntimeError('virsh has ended')
+
+
 class Bed(Guests):
     """The bulkhead that smoke.sh has started; it is not ours to end."""
 
     def __init__(self):  # pylint: disable=super-init-not-called
         self.dir, self.uri = pathlib.Path('/opt/bed'), 'xen:///system'
-        self.told = {}
+        self.told, self.tool_of_libvirt = {}, Virsh(self.uri)
         self.ear = Listener(self).begin()
 
     def __enter__(self) -> 'Bed':
@@ -52,6 +81,13 @@ class Bed(Guests):
         wait(lambda: 'domain-feature-set:seen' in self.names(name)[self.told.get(name, 0):], PATIENCE)
         self.told[name] = self.count(name)
 
+    def do(self, *words: str) -> str:
+        return self.tool_of_libvirt.do(*words)
+
+    def virsh(self) -> dict[str, str]:
+        rows = [line.split(None, 2) for line in self.do('list', '--all').splitlines() if line.strip()]
+        return {row[1]: row[2].strip() for row in rows}
+
     def start(self, name: str):
         return self.call('admin.vm.Start', name, timeout=PATIENCE)
 
@@ -62,16 +98,20 @@ class Bed(Guests):
 
     def domid(self, name: str) -> int:
         """Xen's number of the domain; 0: there is none."""
-        words = run('xl', 'domid', name, check=False).split()
-        return int(words[0]) if words else 0
+        word = self.do('domid', name).strip()
+        return int(word) if word.isdigit() else 0
 
     def loops(self, name: str) -> int:
         """How many of the VM's images are in use."""
-        return run('losetup', '-a').count(f'/{name}/')
+        count = 0
+        for file in pathlib.Path('/sys/block').glob('loop*/loop/backing_file'):
+            with contextlib.suppress(OSError):  # it has just been let go
+                count += f'/{name}/' in file.read_text('utf-8')
+        return count
 
     def nothing_left(self, name: str) -> bool:
-        return self.domid(name) == 0 and self.loops(name) == 0 and \
-            name not in run('virsh', '-q', '-c', self.uri, 'list', '--name').split()
+        return name not in self.do('list', '--name').split() and self.loops(name) == 0 and \
+            run('xl', 'domid', name, check=False) == ''
 
     def info(self, name: str) -> dict[str, str]:
         rows = (line.split(':', 1) for line in self.do('dominfo', name).splitlines() if ':' in line)
