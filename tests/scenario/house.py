@@ -49,11 +49,11 @@ class House:
 
     def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False,
                  programs: pathlib.Path | None = None, host_xml: pathlib.Path | None = None,
-                 new: bool = False, tool_seconds: int = 0):
+                 new: bool = False, tool_seconds: int = 0, more_devices: str = ''):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-scenario-'))
         self.dir.chmod(0o755)
         self.state_mount, self.programs = state_mount, programs
-        self.qemu = qemu
+        self.qemu, self.more_devices = qemu, more_devices
         self.host_xml, self.new, self.tool_seconds = host_xml, new, tool_seconds
         self.uri = ('qemu+unix:///system' if qemu else 'test+unix:///default') + \
             f'?socket={self.dir}/run/libvirt/libvirt-sock'
@@ -87,6 +87,8 @@ class House:
             options += ['--programs', str(self.programs)]
         if self.tool_seconds:
             options += ['--tool-seconds', str(self.tool_seconds)]
+        if self.more_devices:
+            options += ['--more-devices', self.more_devices]
         if self.host_xml:
             options += ['--host-xml', str(self.host_xml)]
         self.tool('up', str(self.dir), *options)
