@@ -44,6 +44,26 @@ bool device_class_is_core(enum device_class class)
     return (unsigned)class < DEVICE_CLASSES && classes[class].core;
 }
 
+int device_classes_parse(struct span names, unsigned *set, struct fault *why)
+{
+    enum device_class class;
+    unsigned found = 0;
+    while (names.len > 0) {
+        struct span name = span_split(names, ',', &names);
+        if (device_class_parse(name, &class) < 0)
+            return fault_set(why, ERR_RANGE, "--more-devices: '%.*s' is no class of devices", (int)name.len,
+                             name.at);
+        found |= 1u << class;
+    }
+    *set = found;
+    return 0;
+}
+
+bool device_class_is_served(enum device_class class, unsigned more)
+{
+    return device_class_is_core(class) || (more & 1u << class) != 0;
+}
+
 bool device_class_takes_options(enum device_class class)
 {
     return (unsigned)class < DEVICE_CLASSES && classes[class].options;

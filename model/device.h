@@ -24,7 +24,11 @@ enum device_mode {
 const char *device_class_name(enum device_class class);             /* "" for a number without a row */
 int device_class_parse(struct span name, enum device_class *class); /* 0 or -ERR_UNKNOWN */
 bool device_class_is_core(enum device_class class);                 /* served without being asked for */
-bool device_class_takes_options(enum device_class class);           /* in assignments */
+/* "usb,mic": *set has the bits 1 << DEVICE_... of those classes. 0 or -ERR_RANGE. */
+int device_classes_parse(struct span names, unsigned *set, struct fault *why);
+/* Whether it is, where `more` are served besides the core's. */
+bool device_class_is_served(enum device_class class, unsigned more);
+bool device_class_takes_options(enum device_class class); /* in assignments */
 
 const char *device_mode_name(enum device_mode mode);
 /* 0, or -ERR_DEVICE_MODE: exactly one of the words. */

@@ -55,7 +55,7 @@ int api_device_class(const struct api *self, const struct asked *q, enum device_
                      struct fault *why)
 {
     enum device_class of_row = (enum device_class)q->method->detail;
-    if (!device_class_is_core(of_row) && (self->device_classes & 1u << of_row) == 0)
+    if (!device_class_is_served(of_row, self->device_classes))
         return fault_set(why, ERR_PROTOCOL, "no such method: devices of class %s are not served here",
                          device_class_name(of_row));
     *class = of_row;
@@ -68,7 +68,7 @@ int api_do_deviceclass_list(struct api *self, struct out *out, const struct aske
     static const enum device_class in_order[] = {DEVICE_block, DEVICE_pci, DEVICE_mic, DEVICE_usb};
     (void)out, (void)q, (void)why;
     for (size_t i = 0; i < COUNT(in_order); i++)
-        if (device_class_is_core(in_order[i]) || (self->device_classes & 1u << in_order[i]) != 0)
+        if (device_class_is_served(in_order[i], self->device_classes))
             api_line(reply, device_class_name(in_order[i]));
     return 0;
 }
@@ -83,8 +83,10 @@ static bool may_expose(const struct api *self, enum device_class class, const st
 /* The bus of a class, and who can expose its devices. */
 static bool find_bus(enum device_class class, uint32_t backend, struct address *bus)
 {
-    *bus = (struct address){class == DEVICE_block ? KIND_DEVBUS_BLOCK : KIND_DEVBUS_PCI, 0};
-    return class == DEVICE_block || (class == DEVICE_pci && backend == 0);
+    static const enum kind kinds[DEVICE_CLASSES] = {
+        [DEVICE_pci] = KIND_DEVBUS_PCI, [DEVICE_block] = KIND_DEVBUS_BLOCK, [DEVICE_usb] = KIND_DEVBUS_USB};
+    *bus = (struct address){kinds[class], 0};
+    return class == DEVICE_block || class == DEVICE_usb || (class == DEVICE_pci && backend == 0);
 }
 
 int api_with_devices(struct api *self, struct out *out, const struct asked *q, enum device_class class,
@@ -148,8 +150,10 @@ static int list_available(struct api *self, struct out *out, const struct asked 
     struct line_list lines = {0};
     struct device_item d;
     int r = 0;
-    (void)self, (void)out, (void)why;
+    (void)out, (void)why;
     while (r == 0 && device_item_next(&in, &d) == 1) {
+        if (model_named(self->model, span_of(d.attachment)) == NULL)
+            d.attachment[0] = '\0'; /* a backend's word about nobody */
         struct text line = TEXT_WITH_LIMIT(BODY_PART_MAX);
         struct device_facts f = {
             .device = {(enum device_class)q->method->detail, span_of(vm_name(q->dest)), span_of(d.port),

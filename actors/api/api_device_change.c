@@ -140,10 +140,10 @@ static int decide(const struct api *self, const struct asked *q, const struct wi
 
 int api_can_attach(enum device_class class, struct fault *why)
 {
-    if (class == DEVICE_pci || class == DEVICE_block)
+    if (class != DEVICE_mic)
         return 0;
     return fault_set(why, ERR_NOT_IMPLEMENTED,
-                     "this release attaches and detaches devices of classes pci and block only");
+                     "this release attaches and detaches devices of classes pci, block and usb only");
 }
 
 bool api_wish_option(const struct wish *w, const char *name)

@@ -13,28 +13,14 @@
 /* The one of this process: the supervisor hands sockets down before and after the start. */
 static struct clients *clients;
 
-/* "usb,mic" */
-static int read_classes(const char *text, unsigned *classes, struct fault *why)
-{
-    struct span rest = span_of(text);
-    enum device_class class;
-    while (rest.len > 0) {
-        struct span name = span_split(rest, ',', &rest);
-        if (device_class_parse(name, &class) < 0)
-            return fault_set(why, ERR_RANGE, "--more-devices: '%.*s' is no class of devices", (int)name.len,
-                             name.at);
-        *classes |= 1u << class;
-    }
-    return 0;
-}
-
 static int settle(const struct program *p, struct api *api, struct fault *why)
 {
     struct api_settings settings = {0};
     const char *old = program_option(p, "old-devices", "no");
     if (bool_parse(span_of(old), &settings.old_devices, why) < 0)
         return fault_set(why, ERR_RANGE, "--old-devices is yes or no, not '%s'", old);
-    int r = read_classes(program_option(p, "more-devices", ""), &settings.device_classes, why);
+    int r =
+        device_classes_parse(span_of(program_option(p, "more-devices", "")), &settings.device_classes, why);
     if (r == 0)
         api_settle(api, &settings);
     return r;

@@ -5,25 +5,15 @@
 #ifndef ACTORS_DEVBUS_BLOCK_DEVBUS_BLOCK_H
 #define ACTORS_DEVBUS_BLOCK_DEVBUS_BLOCK_H
 
-#include "actors/devbus/devbus_exposed.h"
-#include "actors/devbus/devbus_table.h"
+#include "actors/devbus/devbus_listing.h"
 
 enum {
-    BLOCK_QUESTIONS_MAX = 256, /* listings that are being asked for; the next is answered busy */
-    BLOCK_JOBS_MAX = 64,       /* preparations that wait for a fresh start to settle */
-    BLOCK_HAS_MAX = 256,       /* disks of one VM, as proto/devbus.def */
+    BLOCK_JOBS_MAX = 64, /* preparations that wait for a fresh start to settle */
+    BLOCK_HAS_MAX = 256, /* disks of one VM, as proto/devbus.def */
     BLOCK_OPTIONS_MAX = 1023,
 };
 
 enum block_timer { BLOCK_TIMER_HOLDS = 1, BLOCK_TIMER_REST, BLOCK_TIMER_SETTLED };
-
-/* A listing: what its backend exposes is being read. */
-struct block_question {
-    struct request request;
-    uint64_t tag;
-    struct subject backend;
-    char port[256];
-};
 
 struct block_job {
     struct request request;
@@ -34,12 +24,10 @@ struct block_job {
 
 struct devbus_block {
     struct devbus_table table;
-    struct devbus_exposed exposed;
-    struct block_question question[BLOCK_QUESTIONS_MAX];
-    size_t questions;
+    struct devbus_listing listing;
     struct block_job *job; /* from malloc; in their order */
     size_t jobs;
-    uint64_t last_tag, seq, refused;
+    uint64_t seq, refused;
     /* Something was attached when the incarnation before died: until then VMs' processes say what. */
     uint64_t settled_at;
 };
@@ -47,10 +35,6 @@ struct devbus_block {
 extern const struct actor devbus_block_actor;
 
 /* ---- devbus_block_list.c: what is exposed ---- */
-void block_list(struct devbus_block *self, struct out *out, const struct envelope *e,
-                const struct bus_list *m);
-void block_listed(struct devbus_block *self, struct out *out, const struct answer *a);
-void block_list_cancel(struct devbus_block *self, struct out *out, const struct envelope *e);
 void block_exposed(struct devbus_block *self, struct out *out, const struct envelope *e,
                    const struct bus_exposed *m);
 
@@ -66,8 +50,5 @@ void block_release(struct devbus_block *self, struct out *out, const struct enve
                    const struct bus_release *m);
 void block_has(struct devbus_block *self, struct out *out, const struct envelope *e, const struct bus_has *m);
 void block_end(struct devbus_block *self);
-
-/* "sys-usb:sda". */
-void block_key(const char *backend, const char *port, char key[DEVBUS_KEY_MAX + 1]);
 
 #endif

@@ -9,7 +9,8 @@
 
 static bool is_idle(const struct devbus_block *self)
 {
-    return self->table.used == 0 && self->exposed.count == 0 && self->questions == 0 && self->jobs == 0;
+    return self->table.used == 0 && self->listing.exposed.count == 0 && self->listing.questions == 0 &&
+           self->jobs == 0;
 }
 
 static int begin(void *self_, struct out *out, const struct life *life)
@@ -38,7 +39,7 @@ static void hello(void *self_, struct out *out, uint64_t epoch, uint64_t last_co
 static void on_bus_list(struct devbus_block *self, struct out *out, const struct envelope *e,
                         const struct bus_list *m)
 {
-    block_list(self, out, e, m);
+    devbus_list(&self->listing, out, e, m);
 }
 
 /* There is nothing to look at before a disk is attached: prepare says all there is to say. */
@@ -105,6 +106,29 @@ static void on_bus_exposed(struct devbus_block *self, struct out *out, const str
     block_exposed(self, out, e, m);
 }
 
+/* Disks are plugged by libvirt, and the hypervisor shows whose they are. */
+static void on_bus_plug(struct devbus_block *self, struct out *out, const struct envelope *e,
+                        const struct bus_plug *m)
+{
+    struct request request = request_of(e);
+    (void)self, (void)m;
+    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+}
+
+static void on_bus_unplug(struct devbus_block *self, struct out *out, const struct envelope *e,
+                          const struct bus_unplug *m)
+{
+    struct request request = request_of(e);
+    (void)self, (void)m;
+    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+}
+
+static void on_bus_over(struct devbus_block *self, struct out *out, const struct envelope *e,
+                        const struct bus_over *m)
+{
+    (void)self, (void)out, (void)e, (void)m;
+}
+
 #define MAILBOX "proto/devbus.def"
 #define SELF    struct devbus_block
 #include "runtime/dispatch.h"
@@ -113,16 +137,17 @@ static void hear(void *self_, struct out *out, const struct envelope *e)
 {
     struct devbus_block *self = self_;
     if (e->class == CLASS_CANCEL)
-        block_list_cancel(self, out, e);
+        devbus_list_cancel(&self->listing, out, e);
     else
         dispatch(self, out, e, &self->refused);
     out_timer(out, BLOCK_TIMER_REST, out->now + LINGER);
 }
 
-static void answered(void *self, struct out *out, const struct answer *a)
+static void answered(void *self_, struct out *out, const struct answer *a)
 {
+    struct devbus_block *self = self_;
     if (!a->progress)
-        block_listed(self, out, a);
+        (void)devbus_listed(&self->listing, out, a);
 }
 
 static void timer(void *self_, struct out *out, uint64_t number)
@@ -140,7 +165,7 @@ static void timer(void *self_, struct out *out, uint64_t number)
 static void end(void *self_)
 {
     struct devbus_block *self = self_;
-    devbus_exposed_free(&self->exposed);
+    devbus_exposed_free(&self->listing.exposed);
     block_end(self);
 }
 

@@ -12,14 +12,6 @@
 /* After a crash with disks attached: so long VMs' processes may take to say which. */
 #define SETTLE (3 * SECONDS)
 
-void block_key(const char *backend, const char *port, char key[DEVBUS_KEY_MAX + 1])
-{
-    AUTO_TEXT text = TEXT_WITH_LIMIT(DEVBUS_KEY_MAX);
-    text_format(&text, "%s:%s", backend, port);
-    if (text.failed < 0 || text_copy(key, DEVBUS_KEY_MAX + 1, text_span(&text)) < 0)
-        key[0] = '\0'; /* nothing has so long a name */
-}
-
 /* An id that nobody tells any more: a device without a parent, as its name says. */
 static bool name_it(void *self_, struct devbus_device *d)
 {
@@ -27,7 +19,7 @@ static bool name_it(void *self_, struct devbus_device *d)
     struct span port, backend = span_split(span_of(d->key), ':', &port);
     (void)text_copy(d->backend, sizeof d->backend, backend);
     (void)text_copy(d->port, sizeof d->port, port);
-    const struct device_item *item = devbus_exposed_find(&self->exposed, d->backend, d->port);
+    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, d->backend, d->port);
     (void)text_copy(d->device_id, sizeof d->device_id,
                     span_of(item != NULL ? item->device_id : "0000:0000::?******"));
     return d->port[0] != '\0';
@@ -40,6 +32,8 @@ void block_begin(struct devbus_block *self, struct out *out, struct span note)
     self->table.marks = true;
     self->table.name = name_it;
     self->table.arg = self;
+    self->listing.table = &self->table;
+    self->listing.lists = block_is_listed;
     devbus_read_note(&self->table, out, note);
     if (!self->table.marked)
         return;
@@ -91,7 +85,7 @@ static int decide(struct devbus_block *self, struct out *out, const struct block
                   struct text *options, const struct device_item **found, struct fault *why)
 {
     char key[DEVBUS_KEY_MAX + 1];
-    const struct device_item *item = devbus_exposed_find(&self->exposed, job->backend, job->port);
+    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, job->backend, job->port);
     if (item == NULL || !is_meant(job, item))
         return fault_set(why, ERR_DEVICE_UNRECOGNIZED, "%s exposes no block device %.60s %.100s now",
                          job->backend, job->port, job->device_id);
@@ -101,7 +95,7 @@ static int decide(struct devbus_block *self, struct out *out, const struct block
     if (job->purpose != 0)
         text_add(options, job->options);
     *found = item;
-    block_key(job->backend, job->port, key);
+    devbus_key(job->backend, job->port, key);
     struct devbus_device *d = devbus_find(&self->table, key);
     bool has = d != NULL && d->qid == asker(job);
     if (d != NULL && (!has || (d->state == DEVBUS_ATTACHED && !job->again)))
@@ -203,7 +197,7 @@ void block_confirm(struct devbus_block *self, struct out *out, const struct enve
     struct request request = request_of(e);
     struct fault why;
     char key[DEVBUS_KEY_MAX + 1];
-    block_key(m->backend, m->port, key);
+    devbus_key(m->backend, m->port, key);
     struct devbus_device *d = devbus_find(&self->table, key);
     int r = m->present ? arrive(self, out, e, m, key, &why) : 0;
     if (!m->present && d != NULL && d->qid == e->subject_instance)
@@ -220,7 +214,7 @@ void block_release(struct devbus_block *self, struct out *out, const struct enve
                    const struct bus_release *m)
 {
     char key[DEVBUS_KEY_MAX + 1];
-    block_key(m->backend, m->port, key);
+    devbus_key(m->backend, m->port, key);
     struct devbus_device *d = devbus_find(&self->table, key);
     if (d != NULL && d->qid == e->subject_instance)
         (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
@@ -259,7 +253,7 @@ void block_has(struct devbus_block *self, struct out *out, const struct envelope
     if (m->over)
         say_ended(self, out, vm);
     while (!m->over && count < BLOCK_HAS_MAX && bus_disk_next(&in, &disk) == 1) {
-        block_key(disk.backend, disk.port, keys[count]);
+        devbus_key(disk.backend, disk.port, keys[count]);
         if (keys[count][0] != '\0')
             describe(self, keys[count++], m, &disk, vm);
     }

@@ -181,6 +181,29 @@ static void on_bus_exposed(struct devbus_pci *self, struct out *out, const struc
     (void)self, (void)out, (void)e, (void)m;
 }
 
+/* PCI devices are plugged by libvirt, and the hypervisor shows whose they are. */
+static void on_bus_plug(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                        const struct bus_plug *m)
+{
+    struct request request = request_of(e);
+    (void)self, (void)m;
+    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+}
+
+static void on_bus_unplug(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                          const struct bus_unplug *m)
+{
+    struct request request = request_of(e);
+    (void)self, (void)m;
+    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+}
+
+static void on_bus_over(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                        const struct bus_over *m)
+{
+    (void)self, (void)out, (void)e, (void)m;
+}
+
 #define MAILBOX "proto/devbus.def"
 #define SELF    struct devbus_pci
 #include "runtime/dispatch.h"

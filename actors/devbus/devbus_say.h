@@ -5,9 +5,17 @@
 
 #include "runtime/post.h"
 
+struct devbus_said {
+    const char *key;
+    struct span value;
+};
+
 /* One Admin event about that VM, with one argument; a NULL key: without. `seq` counts what was said, on from
  * the number that hello brings. */
 void devbus_say(struct out *out, uint64_t *seq, struct subject vm, const char *name, const char *key,
                 struct span value);
+/* The same with several, or none. */
+void devbus_say_all(struct out *out, uint64_t *seq, struct subject vm, const char *name,
+                    const struct devbus_said *said, size_t count);
 
 #endif

@@ -22,13 +22,29 @@ enum guest_step { GUEST_WAITS, GUEST_DOOR, GUEST_READS, GUEST_TELLS };
 /* What is read besides what the guest calls for (guest_request's `what`): the devices that it exposes. */
 enum { GUEST_EXPOSES = 2 };
 
+/* The classes of devices. */
+enum guest_class {
+#define GUEST_CLASS(name, path, bus) GUEST_##name,
+#include "actors/guest/guest_class.def"
+    GUEST_CLASSES
+};
+
+/* What a bus has heard of what the guest exposes. */
+struct guest_exposed {
+    bool exposes; /* that there is something */
+    bool again;   /* once more, when there is room; changed: for a change */
+    bool changed;
+    size_t left_out; /* entries about devices that were skipped at the last look */
+};
+
 /* One call, from the guest's asking to the answer. */
 struct guest_call {
     struct request request;
     enum guest_step step;
-    uint32_t what; /* of guest_request, or GUEST_EXPOSES */
-    bool changed;  /* GUEST_EXPOSES of our own: the database has said so */
-    uint64_t tag;  /* of the question to registry */
+    uint32_t what;          /* of guest_request, or GUEST_EXPOSES */
+    enum guest_class class; /* GUEST_EXPOSES */
+    bool changed;           /* of our own: the database has said so */
+    uint64_t tag;           /* of the question to registry */
 };
 
 /* One writing: asked of registry, or pushed by it. */
@@ -56,10 +72,8 @@ struct guest {
     enum guest_write_step writing;
     uint64_t write_tag; /* of the question to registry; then which writing the worker has in hand */
     bool behind;        /* more was pushed than could wait: all that changes while it lives is written anew */
-    bool exposes;       /* its bus has heard that it exposes devices */
-    bool expose_again;  /* once more, when there is room; expose_changed: for a change */
-    bool expose_changed;
-    size_t left_out; /* entries about devices that were skipped at the last look */
+    unsigned unserved;  /* bits of enum guest_class that nobody wants to hear of */
+    struct guest_exposed exposed[GUEST_CLASSES];
     /* The connection that hears of changes: */
     bool watches;
     uint64_t watch_again; /* how long until it is asked for anew */
@@ -77,6 +91,8 @@ void guest_handed(struct guest *g, struct out *out, enum guest_door door, int fd
 void guest_fired(struct guest *g, struct out *out, const char *path);
 void guest_watch_ended(struct guest *g, struct out *out);
 
+/* For the program: the device classes (bits 1 << DEVICE_...) that are served besides the core's. */
+void guest_settle(struct guest *g, unsigned more);
 /* The paths that are watched (guest_watch.def), until NULL. */
 const char *guest_watched(size_t i);
 
@@ -89,6 +105,7 @@ struct guest_task {
     uint32_t count;         /* WRITES_IT: entries, packed in `elements` */
     uint64_t number;        /* which writing it is */
     char name[32];          /* of the VM: EXPOSES */
+    enum guest_class class; /* EXPOSES */
     size_t left_out;        /* EXPOSES: entries that say nothing of a device */
     struct wire_list words; /* into elements; whoever hears of the end frees that. EXPOSES: device_items */
     struct text elements;

@@ -123,6 +123,7 @@ void guest_call_handed(struct guest *g, struct out *out, int fd)
     t->task.deadline = out->now + READ_WITHIN;
     t->fd = fd;
     t->what = c->what;
+    t->class = c->class;
     memcpy(t->name, g->name, sizeof t->name);
     t->elements = TEXT_WITH_LIMIT(c->what == GUEST_EXPOSES ? EXPOSED_BYTES : BODY_PART_MAX);
     out_task(out, &t->task);

@@ -3,6 +3,7 @@
  * have changed, told to the bus as typed and bounded records. Spec: devbus-block 1, 8. */
 #include "actors/guest/guest_device.h"
 #include "actors/guest/guest_inside.h"
+#include "actors/guest/guest_usb.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,52 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "doors/qubesdb.h"
+#include "model/device.h"
 
-#define BUS ((struct address){KIND_DEVBUS_BLOCK, 0})
+static const struct {
+    const char *name, *path;
+    enum kind bus;
+} classes[GUEST_CLASSES] = {
+#define GUEST_CLASS(name, path, bus) [GUEST_##name] = {#name, path, bus},
+#include "actors/guest/guest_class.def"
+};
+
+/* A class of a package that is not installed: whatever the guest says of it is nobody's business. */
+void guest_settle(struct guest *g, unsigned more)
+{
+    enum device_class served;
+    g->unserved = 0;
+    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++)
+        if (device_class_parse(span_of(classes[class].name), &served) < 0 ||
+            !device_class_is_served(served, more))
+            g->unserved |= 1u << class;
+}
+
+bool guest_serves(const struct guest *g, enum guest_class class)
+{
+    return class < GUEST_CLASSES && (g->unserved & 1u << class) == 0;
+}
+
+enum guest_class guest_class_named(const char *name)
+{
+    enum guest_class class = 0;
+    while (class < GUEST_CLASSES && strcmp(classes[class].name, name) != 0)
+        class ++;
+    return class;
+}
+
+enum guest_class guest_class_at(const char *path)
+{
+    enum guest_class class = 0;
+    while (class < GUEST_CLASSES && strcmp(classes[class].path, path) != 0)
+        class ++;
+    return class;
+}
 
 /* ---- the core ---- */
 
-void guest_expose_asked(struct guest *g, struct out *out, const struct request *request)
+void guest_expose_asked(struct guest *g, struct out *out, const struct request *request,
+                        enum guest_class class)
 {
     struct guest_call *c;
     if (!g->open) {
@@ -23,44 +64,79 @@ void guest_expose_asked(struct guest *g, struct out *out, const struct request *
         guest_idle(g, out);
     } else if ((c = guest_call_add(g, out, request)) != NULL) {
         c->what = GUEST_EXPOSES;
+        c->class = class;
         guest_call_next(g, out);
     }
 }
 
-/* One look at a time: what changes meanwhile is seen by the next. */
-void guest_expose_look(struct guest *g, struct out *out, bool changed)
+static bool is_looking(const struct guest *g, enum guest_class class)
 {
-    bool looks = !g->open;
-    for (size_t i = 0; i < g->calls && !looks; i++)
-        looks = g->call[i].what == GUEST_EXPOSES && g->call[i].request.type == 0;
-    if (looks || g->calls == GUEST_CALLS) {
-        g->expose_again = g->open;
-        g->expose_changed = g->expose_changed || changed;
+    for (size_t i = 0; i < g->calls; i++)
+        if (g->call[i].what == GUEST_EXPOSES && g->call[i].class == class && g->call[i].request.type == 0)
+            return true;
+    return false;
+}
+
+/* One look at a time: what changes meanwhile is seen by the next. */
+void guest_expose_look(struct guest *g, struct out *out, enum guest_class class, bool changed)
+{
+    struct guest_exposed *x = &g->exposed[class];
+    if (!g->open || !guest_serves(g, class))
+        return;
+    if (is_looking(g, class) || g->calls == GUEST_CALLS) {
+        x->again = true;
+        x->changed = x->changed || changed;
         return;
     }
     struct guest_call *c = guest_call_add(g, out, &(struct request){.type = 0});
     c->what = GUEST_EXPOSES;
+    c->class = class;
     c->changed = changed;
     guest_call_next(g, out);
 }
 
-void guest_expose_next(struct guest *g, struct out *out)
+void guest_expose_look_all(struct guest *g, struct out *out)
 {
-    bool changed = g->expose_changed;
-    if (!g->expose_again)
-        return;
-    g->expose_again = g->expose_changed = false;
-    guest_expose_look(g, out, changed);
+    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++)
+        guest_expose_look(g, out, class, false);
 }
 
-static void tell(struct guest *g, struct out *out, const struct bus_exposed *like)
+void guest_expose_look_of(struct guest *g, struct out *out, enum kind bus)
+{
+    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++)
+        if (classes[class].bus == bus)
+            guest_expose_look(g, out, class, false);
+}
+
+void guest_expose_next(struct guest *g, struct out *out)
+{
+    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++) {
+        struct guest_exposed *x = &g->exposed[class];
+        bool again = x->again, changed = x->changed;
+        x->again = x->changed = false;
+        if (again)
+            guest_expose_look(g, out, class, changed);
+    }
+}
+
+static void tell(struct guest *g, struct out *out, enum guest_class class, const struct bus_exposed *like)
 {
     struct context about = {.caller = g->subject.instance, .subject = g->subject};
     struct bus_exposed m = *like;
-    strcpy(m.device_class, "block");
+    (void)text_copy(m.device_class, sizeof m.device_class, span_of(classes[class].name));
     memcpy(m.name, g->name, sizeof m.name);
-    g->exposes = m.devices.count > 0;
-    (void)EVENT(out, bus_exposed, BUS, &about, &m);
+    g->exposed[class].exposes = m.devices.count > 0;
+    (void)EVENT(out, bus_exposed, ((struct address){classes[class].bus, 0}), &about, &m);
+}
+
+static void warn(struct guest *g, enum guest_class class, size_t left_out)
+{
+    struct guest_exposed *x = &g->exposed[class];
+    if (left_out > x->left_out)
+        log_line(LOG_WARN,
+                 "names of %s devices of %s contain unsafe characters, or are too many: %zu entries skipped",
+                 classes[class].name, g->name, left_out);
+    x->left_out = left_out;
 }
 
 /* A bus that has nothing to hear is not woken. */
@@ -69,49 +145,84 @@ void guest_expose_read(struct guest *g, struct out *out, const struct guest_call
 {
     struct wire_list none = {0};
     const struct wire_list *devices = t != NULL ? &t->words : &none;
-    size_t left_out = t != NULL ? t->left_out : 0;
-    if (left_out > g->left_out)
-        log_line(LOG_WARN,
-                 "names of devices of %s contain unsafe characters, or are too many: %zu entries skipped",
-                 g->name, left_out);
-    g->left_out = left_out;
+    warn(g, c->class, t != NULL ? t->left_out : 0);
     if (c->request.type != 0) {
         struct guest_devices_reply m = {.devices = *devices};
         memcpy(m.name, g->name, sizeof m.name);
         (void)REPLY(out, guest_devices, &c->request, &m);
-    } else if (g->open && (devices->count > 0 || g->exposes))
-        tell(g, out, &(struct bus_exposed){.changed = c->changed, .devices = *devices});
+    } else if (g->open && (devices->count > 0 || g->exposed[c->class].exposes))
+        tell(g, out, c->class, &(struct bus_exposed){.changed = c->changed, .devices = *devices});
 }
 
 void guest_expose_over(struct guest *g, struct out *out)
 {
-    if (g->exposes)
-        tell(g, out, &(struct bus_exposed){.over = 1});
-    g->expose_again = g->expose_changed = false;
+    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++) {
+        if (g->exposed[class].exposes && guest_serves(g, class))
+            tell(g, out, class, &(struct bus_exposed){.over = 1});
+        g->exposed[class].again = g->exposed[class].changed = false;
+    }
 }
 
 /* ---- on the worker ---- */
 
-static int take(void *arg, struct span name, struct span value, struct fault *why)
+static void add(struct guest_task *t, const struct device_item *item)
+{
+    device_item_add(&t->words, &t->elements, item);
+}
+
+static int take_block(void *arg, struct span name, struct span value, struct fault *why)
 {
     return guest_device_take(arg, name, value, why);
 }
 
+static int perform_block(struct guest_task *t, struct qubesdb *q, uint64_t deadline)
+{
+    AUTO_MEMORY struct guest_device_list *list = calloc(1, sizeof *list);
+    struct device_item item;
+    if (list == NULL)
+        return -ERR_NOMEM;
+    int r = qubesdb_multiread(q, GUEST_DEVICE_FOLDER, deadline, take_block, list, &t->task.why);
+    for (size_t i = 0; r == 0 && i < list->count; i++) {
+        guest_device_item(list, &list->device[i], t->name, &item);
+        add(t, &item);
+    }
+    t->left_out = list->left_out;
+    return r;
+}
+
+static int take_usb(void *arg, struct span name, struct span value, struct fault *why)
+{
+    return guest_usb_take(arg, name, value, why);
+}
+
+static int perform_usb(struct guest_task *t, struct qubesdb *q, uint64_t deadline)
+{
+    AUTO_MEMORY struct guest_usb_list *list = calloc(1, sizeof *list);
+    struct device_item item;
+    if (list == NULL)
+        return -ERR_NOMEM;
+    int r = qubesdb_multiread(q, GUEST_USB_FOLDER, deadline, take_usb, list, &t->task.why);
+    for (size_t i = 0; r == 0 && i < list->count; i++) {
+        if (guest_usb_item(&list->device[i], &item))
+            add(t, &item);
+        else
+            list->left_out++;
+    }
+    t->left_out = list->left_out;
+    return r;
+}
+
 int guest_expose_perform(struct guest_task *t, uint64_t deadline)
 {
+    static int (*const perform[GUEST_CLASSES])(struct guest_task *, struct qubesdb *, uint64_t) = {
+        [GUEST_block] = perform_block, [GUEST_usb] = perform_usb};
     AUTO(qubesdb) *q = NULL;
-    AUTO_MEMORY struct guest_device_list *list = calloc(1, sizeof *list);
     int r = qubesdb_new(t->fd, &q);
-    if (r == 0 && list == NULL)
-        r = -ERR_NOMEM;
     if (r == 0)
-        r = qubesdb_multiread(q, GUEST_DEVICE_FOLDER, deadline, take, list, &t->task.why);
-    for (size_t i = 0; r == 0 && i < list->count; i++) {
-        struct device_item item;
-        guest_device_item(list, &list->device[i], t->name, &item);
-        device_item_add(&t->words, &t->elements, &item);
+        r = perform[t->class](t, q, deadline);
+    if (r == 0)
         r = t->elements.failed;
-    }
-    t->left_out = r == 0 ? list->left_out : 0;
+    if (r < 0)
+        t->left_out = 0;
     return r;
 }

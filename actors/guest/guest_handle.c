@@ -57,7 +57,8 @@ static int begin(void *self, struct out *out, const struct life *life)
         log_line(LOG_WARN, "the note is not one of mine: the VM's process says what is");
     if (g->open)
         out_title(out, g->name);
-    g->exposes = g->open; /* as far as anybody knows */
+    for (size_t i = 0; i < GUEST_CLASSES; i++)
+        g->exposed[i].exposes = g->open; /* as far as anybody knows */
     if (may_rest(g))
         out_timer(out, TIMER_RETIRE, out->now + LINGER);
     out_ready(out);
@@ -144,15 +145,18 @@ static void on_guest_devices(struct guest *g, struct out *out, const struct enve
                              const struct guest_devices *m)
 {
     struct request request = request_of(e);
-    (void)m;
-    guest_expose_asked(g, out, &request);
+    enum guest_class class = guest_class_named(m->device_class);
+    if (!guest_serves(g, class)) /* it exposes none */
+        (void)REPLY(out, guest_devices, &request, (&(struct guest_devices_reply){.name = ""}));
+    else
+        guest_expose_asked(g, out, &request, class);
 }
 
 static void on_guest_tell(struct guest *g, struct out *out, const struct envelope *e,
                           const struct guest_tell *m)
 {
-    (void)e, (void)m;
-    guest_expose_look(g, out, false);
+    (void)m;
+    guest_expose_look_of(g, out, (enum kind)e->source_kind);
 }
 
 void guest_handed(struct guest *g, struct out *out, enum guest_door door, int fd)

@@ -43,8 +43,16 @@ void guest_write_end(struct guest *g);
 void guest_write_perform(struct guest_task *t);
 
 /* guest_expose.c: the devices that the guest exposes; a bus asks, or is told. */
-void guest_expose_asked(struct guest *g, struct out *out, const struct request *request);
-void guest_expose_look(struct guest *g, struct out *out, bool changed);
+void guest_expose_asked(struct guest *g, struct out *out, const struct request *request,
+                        enum guest_class class);
+void guest_expose_look(struct guest *g, struct out *out, enum guest_class class, bool changed);
+/* Of every class, or of those that this kind of bus serves. */
+void guest_expose_look_all(struct guest *g, struct out *out);
+void guest_expose_look_of(struct guest *g, struct out *out, enum kind bus);
+bool guest_serves(const struct guest *g, enum guest_class class);
+/* The class of that name, or whose changes that watched path tells; GUEST_CLASSES: none. */
+enum guest_class guest_class_named(const char *name);
+enum guest_class guest_class_at(const char *path);
 void guest_expose_next(struct guest *g, struct out *out); /* what waited for room */
 void guest_expose_read(struct guest *g, struct out *out, const struct guest_call *c,
                        const struct guest_task *t);

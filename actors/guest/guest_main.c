@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "actors/guest/guest_main_watch.h"
+#include "model/device.h"
 #include "runtime/program.h"
 
 static struct guest_socket changes = {.fd = -1};
@@ -17,9 +18,22 @@ static void handed(void *self, struct shell *shell, uint32_t what, struct contro
     guest_handed(self, shell_out(shell), (enum guest_door)what, fd);
 }
 
+/* Dom0's own USB devices are given away where its service for that is installed. */
+static int open_settings(const struct program *p, struct shell *shell, struct fault *why)
+{
+    struct guest *g = shell_core(shell);
+    unsigned more = 0;
+    int r = device_classes_parse(span_of(program_option(p, "more-devices", "")), &more, why);
+    if (program_option(p, "dom0-usb", NULL) == NULL && p->self.instance == 0)
+        more &= ~(1u << DEVICE_usb);
+    guest_settle(g, more);
+    return r;
+}
+
 int main(int argc, char **argv)
 {
     static const struct worker_doors doors = {NULL, NULL, NULL};
-    static const struct program_parts parts = {.actor = &guest_actor, .doors = &doors, .handed = handed};
+    static const struct program_parts parts = {
+        .actor = &guest_actor, .open = open_settings, .doors = &doors, .handed = handed};
     return program_run(&parts, argc, argv);
 }

@@ -55,9 +55,12 @@ static bool may_tell(struct guest *g, uint64_t now)
 void guest_fired(struct guest *g, struct out *out, const char *path)
 {
     for (size_t i = 0; i < COUNT(watched) && g->open; i++) {
-        if (!covers(watched[i], path))
+        enum guest_class class = guest_class_at(watched[i]);
+        bool is_ours = class == GUEST_CLASSES || guest_serves(g, class);
+        if (!is_ours || !covers(watched[i], path))
             continue;
-        guest_expose_look(g, out, true);
+        if (class != GUEST_CLASSES)
+            guest_expose_look(g, out, class, true);
         if (g->untold == NULL && may_tell(g, out->now)) {
             tell(g, out, watched[i], path);
         } else if (g->untold == NULL) {
@@ -94,7 +97,7 @@ void guest_watch_came(struct guest *g, struct out *out, bool there)
     g->watches = there;
     if (there) {
         g->watch_again = 0;
-        guest_expose_look(g, out, false);
+        guest_expose_look_all(g, out);
         return;
     }
     g->watch_again = g->watch_again == 0           ? AGAIN_FIRST

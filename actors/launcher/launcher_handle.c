@@ -216,6 +216,24 @@ static void on_service(struct launcher *l, struct out *out, const struct envelop
     ask_registry(l, out, j);
 }
 
+/* One of two services; what they are told is said here, so that the bus can have no other called. */
+static void on_usb_call(struct launcher *l, struct out *out, const struct envelope *e,
+                        const struct usb_call *m)
+{
+    struct request request = request_of(e);
+    struct job *j = begin_job(l, out, &request, PROGRAM_QREXEC_CLIENT);
+    if (j == NULL)
+        return;
+    j->patience = m->seconds * SECONDS;
+    (void)text_copy(j->values.service, sizeof j->values.service,
+                    span_of(m->attach == 1 ? "qubes.USBAttach" : "qubes.USBDetach"));
+    (void)text_copy(j->values.user, sizeof j->values.user, SPAN_LITERAL("root"));
+    (void)text_copy(j->values.source, sizeof j->values.source, SPAN_LITERAL("dom0"));
+    j->input_len = (size_t)snprintf(j->input, sizeof j->input, "%s%s%s\n", m->attach == 1 ? m->backend : "",
+                                    m->attach == 1 ? " " : "", m->port);
+    ask_registry(l, out, j);
+}
+
 #define MAILBOX "proto/launcher.def"
 #define SELF    struct launcher
 #include "runtime/dispatch.h"
@@ -271,6 +289,10 @@ static void answer_end(struct out *out, const struct job *j, const struct progra
         struct daemon_reply reply = {.status = end->status & 255};
         memcpy(reply.said, said, sizeof said);
         (void)REPLY(out, daemon, &j->request, &reply);
+    } else if (j->request.type == MESSAGE_usb_call) {
+        struct usb_call_reply reply = {.status = end->status & 255, .output = end->output};
+        memcpy(reply.said, said, sizeof said);
+        (void)REPLY(out, usb_call, &j->request, &reply);
     } else {
         struct service_reply reply = {.status = end->status & 255, .output = end->output};
         memcpy(reply.said, said, sizeof said);

@@ -91,6 +91,7 @@ struct registry {
     struct store_task *at_disk; /* the shell's, until it is done; NULL: none */
     struct world world;
     struct known known;
+    unsigned device_classes; /* bits 1 << DEVICE_...: served besides those of the core */
     uint64_t version, epoch, last_correlation, next_number, refused_messages;
     bool applying; /* commits are being taken over: what they bring begins when that is done */
     bool loaded, greeted, settled, published, stopping, export_due, exporting;
@@ -213,8 +214,9 @@ void claims_end(struct registry *r);
 void claims_lives(struct registry *r, struct out *out, const struct envelope *e, const struct lives_as *m);
 
 /* registry_device.c: assigned devices; one that has come. */
-void registry_device_came(struct registry *r, struct out *out, const struct envelope *e,
-                          const struct device_came *m);
+void on_device_came(struct registry *r, struct out *out, const struct envelope *e,
+                    const struct device_came *m);
+void on_vm_named(struct registry *r, struct out *out, const struct envelope *e, const struct vm_named *m);
 
 /* registry_chore.c: what registry does by itself. */
 /* A release, answered at once or when the disposable is removed. */

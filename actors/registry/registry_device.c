@@ -21,12 +21,23 @@ static bool has_option(struct span lines, const char *name)
     return false;
 }
 
+static bool is_served(const struct registry *r, enum device_class class)
+{
+    return class != DEVICE_mic && device_class_is_served(class, r->device_classes);
+}
+
+/* Whatever is required must be in the domain that boots, but USB devices come when it runs (devices 14.3). */
+static bool comes_by_itself(const struct assignment *a)
+{
+    return a->mode == DEVICE_MODE_AUTO || (a->mode == DEVICE_MODE_REQUIRED && a->device.class == DEVICE_usb);
+}
+
 /* 0, or -ERR_RANGE for what no bus has: names that are longer than any of theirs. */
 static int write_device(struct registry *r, const struct assignment *a, struct view_device *d)
 {
     const struct vm *backend = model_named(r->model, a->device.backend);
     *d = (struct view_device){.required = a->mode == DEVICE_MODE_REQUIRED,
-                              .automatic = a->mode == DEVICE_MODE_AUTO,
+                              .automatic = comes_by_itself(a),
                               .permissive = has_option(a->options, "permissive"),
                               .no_strict_reset = has_option(a->options, "no-strict-reset")};
     if (text_copy(d->backend, sizeof d->backend, a->device.backend) < 0 ||
@@ -45,11 +56,6 @@ static int write_device(struct registry *r, const struct assignment *a, struct v
     return 0;
 }
 
-static bool is_served(enum device_class class)
-{
-    return class == DEVICE_pci || class == DEVICE_block;
-}
-
 void view_devices(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory)
 {
     const struct item *at = model_items(r->model, qid, CHANGE_DEVICE);
@@ -59,7 +65,7 @@ void view_devices(struct registry *r, uint32_t qid, struct vm_view *view, struct
     for (; at != NULL && view->devices.count < VIEW_DEVICES; at = at->next)
         if (assignment_read((struct span){at->key, at->key_len}, (struct span){at->value, at->value_len},
                             &a) == 0 &&
-            is_served(a.device.class) && write_device(r, &a, &d) == 0)
+            is_served(r, a.device.class) && write_device(r, &a, &d) == 0)
             view_device_add(&view->devices, &memory->devices, &d);
     view->s0ix =
         ask_feature(&r->known, 0, CHAIN_OWN, SPAN_LITERAL("suspend-s0ix"), &s0ix) == 1 && s0ix.len > 0;
@@ -80,8 +86,8 @@ static void offer(struct registry *r, struct out *out, const struct vm *to, cons
 }
 
 /* Whom of several, and whether at all, is for a person to say, whom nobody asks yet. */
-void registry_device_came(struct registry *r, struct out *out, const struct envelope *e,
-                          const struct device_came *m)
+void on_device_came(struct registry *r, struct out *out, const struct envelope *e,
+                    const struct device_came *m)
 {
     const struct vm *backend = model_vm(r->model, e->subject_instance), *to = NULL;
     struct device real = {.port = span_of(m->port), .id = span_of(m->device_id)};
@@ -104,4 +110,17 @@ void registry_device_came(struct registry *r, struct out *out, const struct enve
     else if (wanted > 0)
         log_line(LOG_NOTE, "%s device %s of %s is attached to nobody: a person would have to say to whom",
                  m->device_class, m->port, vm_name(backend));
+}
+
+/* A backend says who has a device: whether there is such a domain. */
+void on_vm_named(struct registry *r, struct out *out, const struct envelope *e, const struct vm_named *m)
+{
+    struct request request = request_of(e);
+    const struct vm *vm = model_named(r->model, span_of(m->name));
+    struct vm_named_reply reply = {.found = vm != NULL};
+    if (vm != NULL) {
+        reply.qid = vm_qid(vm);
+        reply.generation = vm_generation(vm);
+    }
+    (void)REPLY(out, vm_named, &request, &reply);
 }

@@ -135,12 +135,6 @@ static void on_guest_count(struct registry *r, struct out *out, const struct env
     guest_said_count(r, out, e, m);
 }
 
-static void on_device_came(struct registry *r, struct out *out, const struct envelope *e,
-                           const struct device_came *m)
-{
-    registry_device_came(r, out, e, m);
-}
-
 static void on_guest_changed(struct registry *r, struct out *out, const struct envelope *e,
                              const struct guest_changed *m)
 {

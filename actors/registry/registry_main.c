@@ -11,6 +11,7 @@
 #include "actors/registry/registry_file.h"
 #include "actors/registry/registry_offline.h"
 #include "doors/kernels.h"
+#include "model/device.h"
 #include "runtime/effects/hand.h"
 #include "runtime/program.h"
 
@@ -116,6 +117,9 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     if (store.directory == NULL)
         return fault_set(why, ERR_UNKNOWN, "no directory for the store");
     store.lib_path = lib;
+    int bad = device_classes_parse(span_of(program_option(p, "more-devices", "")), &r->device_classes, why);
+    if (bad < 0)
+        return bad;
     if (lib != NULL)
         store.qubes_lib = open(lib, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     kernels = kernels_new(program_place(p, PLACE_KERNELS));

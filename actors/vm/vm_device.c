@@ -43,7 +43,8 @@ static struct vm_plug *plug_new(struct span device, const char *class, const cha
         free(p);
         return NULL;
     }
-    p->is_block = strcmp(class, "block") == 0;
+    (void)device_class_parse(span_of(class), &p->class);
+    p->is_block = p->class == DEVICE_block;
     (void)text_copy(p->device_class, sizeof p->device_class, span_of(class));
     (void)text_copy(p->backend, sizeof p->backend, span_of(backend));
     (void)text_copy(p->port, sizeof p->port, span_of(port));
@@ -112,9 +113,16 @@ void vm_plug_block(const struct vm_plug *plug, struct vm_block *b)
         vm_block_options(b, span_of(plug->lines));
 }
 
-struct address vm_device_bus(bool is_block)
+struct address vm_device_bus(enum device_class class)
 {
-    return (struct address){is_block ? KIND_DEVBUS_BLOCK : KIND_DEVBUS_PCI, 0};
+    static const enum kind kinds[DEVICE_CLASSES] = {
+        [DEVICE_pci] = KIND_DEVBUS_PCI, [DEVICE_block] = KIND_DEVBUS_BLOCK, [DEVICE_usb] = KIND_DEVBUS_USB};
+    return (struct address){kinds[class], 0};
+}
+
+bool vm_device_is_by_bus(enum device_class class)
+{
+    return class == DEVICE_usb;
 }
 
 const char *vm_device_event(const struct vm *vm, const char *prefix, char name[VM_EVENT_NAME])
@@ -202,9 +210,10 @@ void vm_device_over(struct vm *vm, struct out *out)
     vm->devices.boots = 0;
     vm->devices.tell_wanted = false;
     out_timer(out, TIMER_TELL, 0);
-    (void)EVENT(out, bus_has, vm_device_bus(false), &context, (&(struct bus_has){.over = 1}));
+    (void)EVENT(out, bus_has, vm_device_bus(DEVICE_pci), &context, (&(struct bus_has){.over = 1}));
     if (vm->devices.block_told || vm->devices.blocks > 0)
-        (void)EVENT(out, bus_has, vm_device_bus(true), &context, (&(struct bus_has){.over = 1}));
+        (void)EVENT(out, bus_has, vm_device_bus(DEVICE_block), &context, (&(struct bus_has){.over = 1}));
+    (void)EVENT(out, bus_over, vm_device_bus(DEVICE_usb), &context, NO_MESSAGE(bus_over));
     vm->devices.block_told = vm->devices.block_wanted = vm->devices.wishes_wanted = false;
     vm->devices.blocks = 0;
 }
@@ -277,7 +286,7 @@ void vm_device_confirm(struct vm *vm, struct out *out)
     memcpy(m.port, p->port, sizeof m.port);
     memcpy(m.device_id, p->device_id, sizeof m.device_id);
     vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
-    ASK(out, bus_confirm, vm_device_bus(p->is_block), &context, vm_ask_tag(vm), &m);
+    ASK(out, bus_confirm, vm_device_bus(p->class), &context, vm_ask_tag(vm), &m);
 }
 
 bool vm_device_begins(struct vm *vm, struct out *out, struct vm_event event, const char *did)
@@ -312,7 +321,7 @@ static void tell(struct vm *vm, struct out *out, const struct vm_task *t)
         memcpy(address.sbdf, t->has[i], sizeof address.sbdf);
         bus_address_add(&m.devices, &packed, &address);
     }
-    (void)EVENT(out, bus_has, vm_device_bus(false), &context, &m);
+    (void)EVENT(out, bus_has, vm_device_bus(DEVICE_pci), &context, &m);
 }
 
 /* A bus that has nothing to hear is not woken. */
@@ -332,7 +341,7 @@ static void tell_blocks(struct vm *vm, struct out *out, const struct vm_block_li
         bus_disk_add(&m.disks, &packed, &disk);
     }
     if (m.disks.count > 0 || vm->devices.block_wanted || vm->devices.block_told)
-        (void)EVENT(out, bus_has, vm_device_bus(true), &context, &m);
+        (void)EVENT(out, bus_has, vm_device_bus(DEVICE_block), &context, &m);
     vm->devices.block_told = m.disks.count > 0;
     vm->devices.block_wanted = false;
 }

@@ -8,6 +8,7 @@
 #include "actors/vm/vm_block.h"
 #include "actors/vm/vm_note.h"
 #include "actors/vm/vm_task.h"
+#include "model/device.h"
 #include "runtime/core.h"
 
 struct vm;
@@ -15,8 +16,9 @@ typedef void vm_device_ask(struct vm *vm, struct out *out);
 
 /* A device that somebody wants attached or detached; from malloc. */
 struct vm_plug {
-    bool is_block;
-    bool is_own; /* nobody asked: what it begins with is not announced */
+    enum device_class class;
+    bool is_block; /* of that class */
+    bool is_own;   /* nobody asked: what it begins with is not announced */
     char device_class[16], backend[32];
     char port[256], device_id[1024], sbdf[VM_SBDF_TEXT];
     bool permissive, no_strict_reset, script;
@@ -33,7 +35,7 @@ struct vm_wish {
 
 /* Of whom a start, or what follows it, asks what there is. */
 struct vm_question {
-    bool is_block;
+    enum device_class class;
     uint32_t qid, generation;
 };
 enum { VM_QUESTIONS_MAX = 16 };

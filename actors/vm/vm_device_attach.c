@@ -28,7 +28,7 @@ static void prepare(struct vm *vm, struct out *out)
     memcpy(m.backend, p->backend, sizeof m.backend);
     m.options = span_of(p->lines);
     vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
-    ASK(out, bus_prepare, vm_device_bus(vm->job.plug->is_block), &context, vm_ask_tag(vm), &m);
+    ASK(out, bus_prepare, vm_device_bus(vm->job.plug->class), &context, vm_ask_tag(vm), &m);
 }
 
 static void release(struct vm *vm, struct out *out)
@@ -39,14 +39,14 @@ static void release(struct vm *vm, struct out *out)
     memcpy(m.sbdf, p->sbdf, sizeof m.sbdf);
     memcpy(m.backend, p->backend, sizeof m.backend);
     memcpy(m.port, p->port, sizeof m.port);
-    if (m.sbdf[0] != '\0' || p->is_block)
-        (void)EVENT(out, bus_release, vm_device_bus(vm->job.plug->is_block), &context, &m);
+    if (m.sbdf[0] != '\0' || p->class != DEVICE_pci)
+        (void)EVENT(out, bus_release, vm_device_bus(vm->job.plug->class), &context, &m);
 }
 
 /* Where nobody knows what libvirt has done, a look will tell the bus; it holds the device until then. */
 static void attach_fails(struct vm *vm, struct out *out, int r, const struct fault *why)
 {
-    if (vm_is_uncertain(r))
+    if (vm_is_uncertain(r) && !vm_device_is_by_bus(vm->job.plug->class))
         vm_device_want_tell(vm);
     else
         release(vm, out);
@@ -62,6 +62,20 @@ static void task(struct vm *vm, struct out *out, enum vm_task_what what, unsigne
         attach_fails(vm, out, r, &why);
     else if (r < 0)
         vm_device_ends(vm, out, r, &why);
+}
+
+/* What no libvirt plugs. */
+static void ask_plug(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, VM_BUS_SECONDS);
+    const struct vm_plug *p = vm->job.plug;
+    struct bus_plug m = {.name = ""};
+    memcpy(m.name, vm->view.name, sizeof m.name);
+    memcpy(m.backend, p->backend, sizeof m.backend);
+    memcpy(m.port, p->port, sizeof m.port);
+    vm->step = ATTACH_PLUG;
+    vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
+    ASK(out, bus_plug, vm_device_bus(p->class), &context, vm_ask_tag(vm), &m);
 }
 
 /* The options as they hold, instead of those that were asked for. 0 or -ERR_NOMEM. */
@@ -94,6 +108,8 @@ static void prepared(struct vm *vm, struct out *out, const struct vm_result *res
         r = fault_set(&why, ERR_CANCELLED, "the VM is being killed");
     if (r < 0)
         attach_fails(vm, out, r, &why);
+    else if (vm_device_is_by_bus(vm->job.plug->class))
+        ask_plug(vm, out);
     else
         task(vm, out, VM_PLUG_TASK, ATTACH_PLUG);
 }
@@ -110,6 +126,9 @@ static void attach_failed(struct vm *vm, struct out *out, const struct vm_result
 {
     struct fault why = vm->devices.failure;
     if (vm->step == ATTACH_PREPARE && vm_device_again(vm, out, result, prepare))
+        return;
+    if (vm->step == ATTACH_PLUG && vm_device_is_by_bus(vm->job.plug->class) &&
+        vm_device_again(vm, out, result, ask_plug))
         return;
     if (vm->step == ATTACH_CONFIRM && vm_device_again(vm, out, result, vm_device_confirm))
         return;
@@ -128,7 +147,7 @@ static void attach_begin(struct vm *vm, struct out *out)
     if (!vm_device_begins(vm, out, attach_event(vm, vm_device_event(vm, "device-pre-attach:", pre)),
                           vm_device_event(vm, "device-attach:", did)))
         return;
-    if (!vm->job.plug->is_block && strcmp(vm->view.virt_mode, "pvh") == 0) {
+    if (vm->job.plug->class == DEVICE_pci && strcmp(vm->view.virt_mode, "pvh") == 0) {
         int r = fault_set(&why, ERR_QUBES, "Can't attach PCI device to VM in pvh mode");
         vm_device_ends(vm, out, r, &why);
         return;
@@ -160,7 +179,10 @@ static void attach_goes_on(struct vm *vm, struct out *out, const struct vm_resul
         prepared(vm, out, result);
         break;
     case ATTACH_PLUG:
-        plugged(vm, out, result);
+        if (vm_device_is_by_bus(vm->job.plug->class))
+            vm_device_conclude(vm, out, &event);
+        else
+            plugged(vm, out, result);
         break;
     case ATTACH_CONFIRM:
         vm_device_conclude(vm, out, &event);

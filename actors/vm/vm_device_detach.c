@@ -20,7 +20,7 @@ static void part(struct vm *vm, struct out *out)
     struct bus_part m = {.domid = vm->seen.domid < 0 ? 0 : (uint32_t)vm->seen.domid};
     memcpy(m.port, vm->job.plug->port, sizeof m.port);
     vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
-    ASK(out, bus_part, vm_device_bus(vm->job.plug->is_block), &context, vm_ask_tag(vm), &m);
+    ASK(out, bus_part, vm_device_bus(vm->job.plug->class), &context, vm_ask_tag(vm), &m);
 }
 
 static void unplug(struct vm *vm, struct out *out)
@@ -30,6 +30,20 @@ static void unplug(struct vm *vm, struct out *out)
     int r = vm_task_begin(vm, out, VM_UNPLUG_TASK, &why);
     if (r < 0)
         vm_device_ends(vm, out, r, &why);
+}
+
+/* What no libvirt has plugged. */
+static void ask_unplug(struct vm *vm, struct out *out)
+{
+    struct context context = vm_context(vm, out, VM_BUS_SECONDS);
+    const struct vm_plug *p = vm->job.plug;
+    struct bus_unplug m = {.again = vm_device_is_resumed(vm) || vm->devices.tries > 0};
+    memcpy(m.name, vm->view.name, sizeof m.name);
+    memcpy(m.backend, p->backend, sizeof m.backend);
+    memcpy(m.port, p->port, sizeof m.port);
+    vm->step = DETACH_UNPLUG;
+    vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
+    ASK(out, bus_unplug, vm_device_bus(p->class), &context, vm_ask_tag(vm), &m);
 }
 
 /* The guest lets go of it first, if it listens: some seconds, and then it goes all the same. */
@@ -73,12 +87,19 @@ static void detach_begin(struct vm *vm, struct out *out)
         unplug(vm, out);
         return;
     }
+    if (vm_device_is_by_bus(vm->job.plug->class)) {
+        ask_unplug(vm, out);
+        return;
+    }
     vm->step = DETACH_PART;
     part(vm, out);
 }
 
 static void detach_failed(struct vm *vm, struct out *out, const struct vm_result *result)
 {
+    bool is_by_bus = vm_device_is_by_bus(vm->job.plug->class);
+    if (is_by_bus && vm_device_again(vm, out, result, ask_unplug))
+        return;
     if (vm->step == DETACH_PART && vm_device_again(vm, out, result, part))
         return;
     if (vm->step == DETACH_CONFIRM && vm_device_again(vm, out, result, vm_device_confirm))
@@ -89,7 +110,7 @@ static void detach_failed(struct vm *vm, struct out *out, const struct vm_result
         unplug(vm, out);
         return;
     }
-    if (vm->step == DETACH_UNPLUG || vm->step == DETACH_CONFIRM)
+    if (!is_by_bus && (vm->step == DETACH_UNPLUG || vm->step == DETACH_CONFIRM))
         vm_device_want_tell(vm);
     vm_device_ends(vm, out, result->r, &result->why);
 }
@@ -106,6 +127,10 @@ static void detach_goes_on(struct vm *vm, struct out *out, const struct vm_resul
         unplug(vm, out);
         break;
     case DETACH_UNPLUG:
+        if (vm_device_is_by_bus(vm->job.plug->class)) {
+            vm_device_conclude(vm, out, &event);
+            break;
+        }
         vm->step = DETACH_CONFIRM;
         vm_device_confirm(vm, out);
         break;

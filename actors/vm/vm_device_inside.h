@@ -7,7 +7,9 @@
 
 enum { VM_BUS_SECONDS = 50, VM_EVENT_NAME = 48 };
 
-struct address vm_device_bus(bool is_block);
+struct address vm_device_bus(enum device_class class);
+/* The bus itself connects such a device: libvirt has no part in it. */
+bool vm_device_is_by_bus(enum device_class class);
 
 /* vm_device.c: whether this very operation had come that far before a crash. */
 bool vm_device_was_left_at(const struct vm *vm, enum vm_step step);
@@ -31,6 +33,7 @@ const char *vm_device_event(const struct vm *vm, const char *prefix, char name[V
 void vm_device_questions(struct vm *vm, bool boots);
 void vm_device_ask_list(struct vm *vm, struct out *out);
 bool vm_device_is_block(const struct view_device *v);
+enum device_class vm_device_class(const struct view_device *v);
 bool vm_device_is_about(const struct view_device *v, const struct vm_question *q);
 
 #endif

@@ -33,18 +33,17 @@ void vm_device_start(struct vm *vm, struct out *out)
         ask_list(vm, out);
 }
 
-static struct device identity(bool is_block, const char *backend, const char *port, const char *id)
+static struct device identity(enum device_class class, const char *backend, const char *port, const char *id)
 {
-    return (struct device){is_block ? DEVICE_block : DEVICE_pci, span_of(backend), span_of(port),
-                           span_of(id)};
+    return (struct device){class, span_of(backend), span_of(port), span_of(id)};
 }
 
 /* Whether that assignment means this device, which the asked backend exposes. */
 static bool is_meant(const struct view_device *v, const struct vm_question *q, const struct device_item *item)
 {
-    struct device pattern = identity(q->is_block, v->backend, v->port, v->device_id);
+    struct device pattern = identity(q->class, v->backend, v->port, v->device_id);
     struct device real =
-        identity(q->is_block, q->is_block ? v->backend : "dom0", item->port, item->device_id);
+        identity(q->class, q->class != DEVICE_pci ? v->backend : "dom0", item->port, item->device_id);
     return vm_device_is_about(v, q) && device_matches(&pattern, &real);
 }
 
@@ -78,11 +77,11 @@ static void add_wish(struct vm_devices *d, const struct view_device *v, const st
 static int not_there(const struct view_device *v, const struct vm_question *q, const struct wire_list *all,
                      struct fault *why)
 {
-    const char *class = q->is_block ? "block" : "pci";
+    const char *class = device_class_name(q->class);
     struct reader in = list_reader(all);
     struct device_item item;
     while (device_item_next(&in, &item) == 1)
-        if (strcmp(item.port, v->port) == 0 && (q->is_block || strcmp(v->backend, "dom0") == 0))
+        if (strcmp(item.port, v->port) == 0 && (q->class != DEVICE_pci || strcmp(v->backend, "dom0") == 0))
             return fault_set(why, ERR_QUBES,
                              "Start failed: at %s port %.31s:%.60s sits %.80s now, not the required %.80s",
                              class, v->backend, v->port, item.device_id, v->device_id);
@@ -104,11 +103,12 @@ static int resolve(struct vm *vm, const struct wire_list *all, struct fault *why
         struct reader in = list_reader(all);
         struct device_item item;
         size_t found = 0;
-        bool counts = vm_device_is_about(&v, q) && (!q->is_block || v.required != 0);
+        bool counts = vm_device_is_about(&v, q) && (q->class == DEVICE_pci || v.required != 0);
         while (counts && device_item_next(&in, &item) == 1) {
             if (!is_meant(&v, q, &item))
                 continue;
-            add_wish(d, &v, &item);
+            if (!vm_device_is_by_bus(q->class)) /* that one comes when the VM runs */
+                add_wish(d, &v, &item);
             found++;
         }
         if (counts && found == 0 && v.required != 0)
@@ -131,7 +131,8 @@ static void ask_prepare(struct vm *vm, struct out *out)
     memcpy(m.backend, w->backend, sizeof m.backend);
     m.options = span_of(w->options);
     vm_progress(vm, out, &vm->job, VM_BUS_SECONDS);
-    ASK(out, bus_prepare, vm_device_bus(w->is_block), &context, vm_ask_tag(vm), &m);
+    ASK(out, bus_prepare, vm_device_bus(w->is_block ? DEVICE_block : DEVICE_pci), &context, vm_ask_tag(vm),
+        &m);
 }
 
 /* One that is alone is checked when it is taken; taking a disk touches nothing of dom0's. */

@@ -16,10 +16,17 @@ bool vm_device_is_block(const struct view_device *v)
     return strcmp(v->device_class, "block") == 0;
 }
 
+enum device_class vm_device_class(const struct view_device *v)
+{
+    enum device_class class = DEVICE_pci;
+    (void)device_class_parse(span_of(v->device_class), &class);
+    return class;
+}
+
 /* PCI devices are dom0's, whatever an assignment says. */
 bool vm_device_is_about(const struct view_device *v, const struct vm_question *q)
 {
-    return vm_device_is_block(v) == q->is_block && (!q->is_block || v->backend_qid == q->qid);
+    return vm_device_class(v) == q->class && (q->class == DEVICE_pci || v->backend_qid == q->qid);
 }
 
 static void add_question(struct vm_devices *d, const struct view_device *v)
@@ -27,10 +34,14 @@ static void add_question(struct vm_devices *d, const struct view_device *v)
     for (size_t i = 0; i < d->questions; i++)
         if (vm_device_is_about(v, &d->question[i]))
             return;
-    if (d->questions < VM_QUESTIONS_MAX && vm_device_is_block(v))
-        d->question[d->questions++] = (struct vm_question){true, v->backend_qid, v->backend_generation};
-    else if (d->questions < VM_QUESTIONS_MAX)
-        d->question[d->questions++] = (struct vm_question){.is_block = false};
+    if (d->questions == VM_QUESTIONS_MAX)
+        return;
+    struct vm_question *q = &d->question[d->questions++];
+    *q = (struct vm_question){.class = vm_device_class(v)};
+    if (q->class == DEVICE_pci)
+        return;
+    q->qid = v->backend_qid;
+    q->generation = v->backend_generation;
 }
 
 void vm_device_questions(struct vm *vm, bool boots)
@@ -39,9 +50,9 @@ void vm_device_questions(struct vm *vm, bool boots)
     struct view_device v;
     vm->devices.questions = vm->devices.asked = 0;
     while (view_device_next(&in, &v) == 1) {
-        bool block = vm_device_is_block(&v), has_backend = strcmp(v.backend, "*") != 0;
-        bool wanted = boots ? !block || v.required != 0 : block && v.automatic != 0;
-        if (wanted && (!block || has_backend))
+        bool is_pci = vm_device_class(&v) == DEVICE_pci, has_backend = strcmp(v.backend, "*") != 0;
+        bool wanted = boots ? is_pci || v.required != 0 : !is_pci && v.automatic != 0;
+        if (wanted && (is_pci || has_backend))
             add_question(&vm->devices, &v);
     }
 }
@@ -50,10 +61,10 @@ void vm_device_ask_list(struct vm *vm, struct out *out)
 {
     const struct vm_question *q = &vm->devices.question[vm->devices.asked];
     struct context context = vm_context(vm, out, VM_BUS_SECONDS);
-    if (q->is_block)
+    if (q->class != DEVICE_pci)
         context.subject = (struct subject){KIND_VM, q->qid, q->generation};
-    ASK(out, bus_list, vm_device_bus(q->is_block), &context, vm_ask_tag(vm),
-        (&(struct bus_list){.backend = q->is_block ? q->qid : 0}));
+    ASK(out, bus_list, vm_device_bus(q->class), &context, vm_ask_tag(vm),
+        (&(struct bus_list){.backend = q->class != DEVICE_pci ? q->qid : 0}));
 }
 
 /* ---- what nobody asked for ---- */
@@ -76,10 +87,9 @@ static bool best_of(const struct vm *vm, const struct vm_question *q, const stru
     struct view_device v;
     bool found = false;
     while (view_device_next(&in, &v) == 1) {
-        struct device pattern = {DEVICE_block, span_of(v.backend), span_of(v.port), span_of(v.device_id)};
-        struct device real = {DEVICE_block, span_of(v.backend), span_of(item->port),
-                              span_of(item->device_id)};
-        struct device other = {DEVICE_block, span_of(best->backend), span_of(best->port),
+        struct device pattern = {q->class, span_of(v.backend), span_of(v.port), span_of(v.device_id)};
+        struct device real = {q->class, span_of(v.backend), span_of(item->port), span_of(item->device_id)};
+        struct device other = {q->class, span_of(best->backend), span_of(best->port),
                                span_of(best->device_id)};
         if (v.automatic == 0 || !vm_device_is_about(&v, q) || !device_matches(&pattern, &real) ||
             (found && device_tried_order(&pattern, &other) > 0))

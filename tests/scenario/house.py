@@ -49,11 +49,12 @@ class House:
 
     def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False,
                  programs: pathlib.Path | None = None, host_xml: pathlib.Path | None = None,
-                 new: bool = False, tool_seconds: int = 0, xenstore: pathlib.Path | None = None):
+                 new: bool = False, tool_seconds: int = 0, xenstore: pathlib.Path | None = None,
+                 more_devices: str = ''):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-scenario-'))
         self.dir.chmod(0o755)
         self.state_mount, self.programs = state_mount, programs
-        self.qemu, self.xenstore = qemu, xenstore
+        self.qemu, self.xenstore, self.more_devices = qemu, xenstore, more_devices
         self.host_xml, self.new, self.tool_seconds = host_xml, new, tool_seconds
         self.uri = ('qemu+unix:///system' if qemu else 'test+unix:///default') + \
             f'?socket={self.dir}/run/libvirt/libvirt-sock'
@@ -89,6 +90,8 @@ class House:
             options += ['--tool-seconds', str(self.tool_seconds)]
         if self.xenstore:
             options += ['--xenstore', str(self.xenstore)]
+        if self.more_devices:
+            options += ['--more-devices', self.more_devices]
         if self.host_xml:
             options += ['--host-xml', str(self.host_xml)]
         self.tool('up', str(self.dir), *options)

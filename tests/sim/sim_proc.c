@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actors/devbus-block/devbus_block.h"
+#include "actors/devbus-usb/devbus_usb.h"
 #include "actors/devbus-pci/devbus_pci.h"
 #include "actors/guest/guest.h"
 #include "actors/host/host.h"
@@ -27,6 +28,7 @@ static const struct actor *const actors[KINDS] = {
     [KIND_LAUNCHER] = &launcher_actor,
     [KIND_STORAGE] = &storage_actor,
     [KIND_DEVBUS_BLOCK] = &devbus_block_actor,
+    [KIND_DEVBUS_USB] = &devbus_usb_actor,
 };
 
 /* The simulator that runs: cores' worlds have no room for one of their own. */

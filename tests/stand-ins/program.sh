@@ -12,7 +12,7 @@ case $me in
 qubesdb-daemon) vm=$2 ;;
 qrexec-client)
     vm=$2
-    case $* in *qubes.DetachPciDevice*) set -- "$@" "input=$(cat)" ;; esac
+    case $* in *qubes.DetachPciDevice* | *qubes.USB*) set -- "$@" "input=$(cat)" ;; esac
     ;;
 qrexec-daemon)
     all=$*

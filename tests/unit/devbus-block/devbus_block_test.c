@@ -346,7 +346,7 @@ static void news_is_what_differs_and_what_was_there_at_first_is_none(void **stat
     assert_string_equal(b.events, "4 device-list-change:block ;");
     exposes(&b, "", false); /* its life has ended */
     assert_string_equal(b.events, "4 device-removed:block back:sdb;4 device-removed:block back:sdc;");
-    assert_int_equal(b.self->exposed.count, 0);
+    assert_int_equal(b.self->listing.exposed.count, 0);
     end(&b);
 }
 

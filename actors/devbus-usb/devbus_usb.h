@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * devbus-usb: the USB devices that VMs expose, and who has them, which their backends say. Each backend's
+ * guest process reads what there is; the services that connect one run through launcher. It begins when it is
+ * first asked or told something, and retires when nothing is exposed or attached. Spec: devbus-usb-mic B. */
+#ifndef ACTORS_DEVBUS_USB_DEVBUS_USB_H
+#define ACTORS_DEVBUS_USB_DEVBUS_USB_H
+
+#include "actors/devbus/devbus_listing.h"
+#include "doors/usbids.h"
+
+enum {
+    USB_CALLS_MAX = 64, /* services that run for us; the next is answered busy */
+    USB_NAMES_MAX = 64, /* names that registry is asked about; what is more waits for the next change */
+};
+
+enum usb_timer { USB_TIMER_HOLDS = 1, USB_TIMER_REST };
+
+/* qubes.USBAttach in a frontend, or qubes.USBDetach in a backend. */
+struct usb_run {
+    struct request request;
+    uint64_t tag;
+    bool attaches;
+    char key[DEVBUS_KEY_MAX + 1], name[32], port[256];
+};
+
+/* A backend says that this VM has the device. */
+struct usb_name {
+    uint64_t tag;
+    struct subject backend;
+    char port[256], name[32];
+    bool is_news; /* subscribers hear of it */
+};
+
+struct devbus_usb {
+    struct devbus_table table;
+    struct devbus_listing listing;
+    const struct usbids *ids; /* the program's; NULL: nothing has a name */
+    struct usb_run run[USB_CALLS_MAX];
+    size_t runs;
+    struct usb_name name[USB_NAMES_MAX];
+    size_t names;
+    uint64_t last_tag, seq, refused;
+};
+
+extern const struct actor devbus_usb_actor;
+
+/* For the program: the names of vendors and products, borrowed. */
+void devbus_usb_settle(struct devbus_usb *self, const struct usbids *ids);
+
+/* ---- devbus_usb_list.c: what is exposed, and to whom it is connected ---- */
+void usb_exposed(struct devbus_usb *self, struct out *out, const struct envelope *e,
+                 const struct bus_exposed *m);
+/* Whether this says who a VM is. */
+bool usb_named(struct devbus_usb *self, struct out *out, const struct answer *a);
+
+/* ---- devbus_usb_job.c: who gets what ---- */
+void usb_prepare(struct devbus_usb *self, struct out *out, const struct envelope *e,
+                 const struct bus_prepare *m);
+void usb_plug(struct devbus_usb *self, struct out *out, const struct envelope *e, const struct bus_plug *m);
+void usb_unplug(struct devbus_usb *self, struct out *out, const struct envelope *e,
+                const struct bus_unplug *m);
+void usb_release(struct devbus_usb *self, struct out *out, const struct envelope *e,
+                 const struct bus_release *m);
+/* Whether this is the end of a service. */
+bool usb_ran(struct devbus_usb *self, struct out *out, const struct answer *a);
+/* A service runs for the device: what it changes is told by who asked for it. */
+bool usb_is_under_way(const struct devbus_usb *self, const char *key);
+
+#endif

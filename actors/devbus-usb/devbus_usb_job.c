@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT
+ * Who gets a USB device: one VM at a time. It is connected by a service of the frontend and let go of by one
+ * of the backend, both through launcher. In devbus-usb's core. Spec: devbus-usb-mic B.2. */
+#include <stdio.h>
+#include <string.h>
+
+#include "actors/devbus-usb/devbus_usb.h"
+#include "base/own.h"
+
+/* Less than a VM's process waits for its bus. */
+enum { SERVICE_SECONDS = 40 };
+#define MARGIN (5 * SECONDS)
+/* Tags of these questions, beside those of listings and names. */
+#define RUN_TAGS (UINT64_C(1) << 32)
+/* As a shell says that there is no such program. */
+enum { NOT_INSTALLED = 127, SHOWN = 200 };
+
+/* ---- preparing ---- */
+
+static int attached_to(const struct bus_prepare *m, const struct device_item *item, const char *name,
+                       struct fault *why)
+{
+    return fault_set(why, ERR_DEVICE_ATTACHED, "'Device %s:%.60s:%.100s already attached to %s'", m->backend,
+                     m->port, item->device_id, name[0] != '\0' ? name : "another VM");
+}
+
+static bool is_meant(const struct bus_prepare *m, const struct device_item *item)
+{
+    return m->device_id[0] == '\0' || strcmp(m->device_id, "*") == 0 ||
+           strcmp(m->device_id, item->device_id) == 0;
+}
+
+static int hold(struct devbus_usb *self, struct out *out, const struct envelope *e,
+                const struct bus_prepare *m, const struct device_item *item, struct fault *why)
+{
+    char key[DEVBUS_KEY_MAX + 1];
+    devbus_key(m->backend, m->port, key);
+    struct devbus_device *d = devbus_find(&self->table, key);
+    bool has = d != NULL && d->qid == e->subject_instance;
+    if (d != NULL && (!has || (d->state == DEVBUS_ATTACHED && !m->again)))
+        return attached_to(m, item, d->name, why);
+    if (d == NULL && item->attachment[0] != '\0' && !(m->again && strcmp(item->attachment, m->name) == 0))
+        return attached_to(m, item, item->attachment, why);
+    if (d == NULL && !devbus_has_room(&self->table, key))
+        return fault_set(why, ERR_BUSY, "too many USB devices are on their way to VMs; try again");
+    d = devbus_add(&self->table, key);
+    if (d == NULL)
+        return fault_set(why, ERR_BUSY, "VMs have too many USB devices");
+    d->qid = e->subject_instance;
+    d->generation = e->subject_generation;
+    d->until = out->now + DEVBUS_HOLD_ATTACH;
+    memcpy(d->name, m->name, sizeof d->name);
+    memcpy(d->backend, m->backend, sizeof d->backend);
+    memcpy(d->port, m->port, sizeof d->port);
+    memcpy(d->device_id, item->device_id, sizeof d->device_id);
+    if (devbus_happens(&self->table, out, d, DEVBUS_WANTED) == DEVBUS_BIND)
+        (void)devbus_happens(&self->table, out, d, DEVBUS_BOUND);
+    return 0;
+}
+
+void usb_prepare(struct devbus_usb *self, struct out *out, const struct envelope *e,
+                 const struct bus_prepare *m)
+{
+    struct request request = request_of(e);
+    struct fault why;
+    struct bus_prepare_reply reply = {.sbdf = ""};
+    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, m->backend, m->port);
+    int r = 0;
+    if (m->options.len > 0)
+        r = fault_set(&why, ERR_QUBES, "USB device attachment does not support user options");
+    else if (item == NULL || !is_meant(m, item))
+        r = fault_set(&why, ERR_DEVICE_UNRECOGNIZED, "%s exposes no USB device %.60s %.100s now", m->backend,
+                      m->port, m->device_id);
+    else
+        r = hold(self, out, e, m, item, &why);
+    if (r < 0) {
+        reply_error(out, &request, r, &why);
+        return;
+    }
+    memcpy(reply.device_id, item->device_id, sizeof reply.device_id);
+    REPLY(out, bus_prepare, &request, &reply);
+}
+
+void usb_release(struct devbus_usb *self, struct out *out, const struct envelope *e,
+                 const struct bus_release *m)
+{
+    char key[DEVBUS_KEY_MAX + 1];
+    devbus_key(m->backend, m->port, key);
+    struct devbus_device *d = devbus_find(&self->table, key);
+    if (d != NULL && d->qid == e->subject_instance)
+        (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
+}
+
+/* ---- services ---- */
+
+bool usb_is_under_way(const struct devbus_usb *self, const char *key)
+{
+    for (size_t i = 0; i < self->runs; i++)
+        if (strcmp(self->run[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+static void answer(struct out *out, const struct usb_run *run, int r, const struct fault *why)
+{
+    if (r < 0)
+        reply_error(out, &run->request, r, why);
+    else if (run->attaches)
+        REPLY(out, bus_plug, &run->request, NO_MESSAGE(bus_plug_reply));
+    else
+        REPLY(out, bus_unplug, &run->request, NO_MESSAGE(bus_unplug_reply));
+}
+
+static void call(struct devbus_usb *self, struct out *out, const struct usb_run *like, struct subject vm,
+                 const char *backend)
+{
+    struct usb_call m = {.attach = like->attaches, .seconds = SERVICE_SECONDS};
+    struct context context = like->request.context;
+    struct fault why;
+    bool fits = text_copy(m.port, sizeof m.port, span_of(like->port)) == 0;
+    if (!fits || self->runs == USB_CALLS_MAX || usb_is_under_way(self, like->key)) {
+        int r = fault_set(&why, ERR_BUSY, "%s is being attached or detached; try again", like->key);
+        answer(out, like, r, &why);
+        return;
+    }
+    struct usb_run *run = &self->run[self->runs++];
+    *run = *like;
+    run->tag = RUN_TAGS | (uint32_t)++self->last_tag;
+    (void)text_copy(m.backend, sizeof m.backend, span_of(backend));
+    context.subject = vm;
+    context.deadline = out->now + SERVICE_SECONDS * SECONDS + MARGIN;
+    (void)ASK(out, usb_call, ((struct address){KIND_LAUNCHER, 0}), &context, run->tag, &m);
+}
+
+static struct usb_run run_of(const struct envelope *e, bool attaches, const char *name, const char *backend,
+                             const char *port)
+{
+    struct usb_run run = {.request = request_of(e), .attaches = attaches};
+    devbus_key(backend, port, run.key);
+    (void)text_copy(run.name, sizeof run.name, span_of(name));
+    (void)text_copy(run.port, sizeof run.port, span_of(port));
+    return run;
+}
+
+/* What the note of a hold does not say. */
+static void complete(const struct devbus_usb *self, struct devbus_device *d, const struct bus_plug *m)
+{
+    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, m->backend, m->port);
+    if (d->device_id[0] == '\0')
+        (void)text_copy(d->device_id, sizeof d->device_id,
+                        span_of(item != NULL ? item->device_id : "0000:0000::?******"));
+    memcpy(d->name, m->name, sizeof d->name);
+    memcpy(d->backend, m->backend, sizeof d->backend);
+    memcpy(d->port, m->port, sizeof d->port);
+}
+
+void usb_plug(struct devbus_usb *self, struct out *out, const struct envelope *e, const struct bus_plug *m)
+{
+    struct usb_run run = run_of(e, true, m->name, m->backend, m->port);
+    struct fault why;
+    struct devbus_device *d = devbus_find(&self->table, run.key);
+    if (d != NULL && d->qid == e->subject_instance)
+        complete(self, d, m);
+    if (d == NULL || d->qid != e->subject_instance) {
+        int r = fault_set(&why, ERR_QUBES, "%s is not held for %s; try again", run.key, m->name);
+        answer(out, &run, r, &why);
+    } else if (d->state == DEVBUS_ATTACHED)
+        answer(out, &run, 0, NULL);
+    else
+        call(self, out, &run, (struct subject){KIND_VM, e->subject_instance, e->subject_generation},
+             m->backend);
+}
+
+static const struct devbus_backend *backend_named(const struct devbus_usb *self, const char *name)
+{
+    const struct devbus_exposed *x = &self->listing.exposed;
+    for (size_t i = 0; i < x->count; i++)
+        if (strcmp(x->at[i]->name, name) == 0)
+            return x->at[i];
+    return NULL;
+}
+
+void usb_unplug(struct devbus_usb *self, struct out *out, const struct envelope *e,
+                const struct bus_unplug *m)
+{
+    struct usb_run run = run_of(e, false, m->name, m->backend, m->port);
+    struct fault why;
+    const struct devbus_device *d = devbus_find(&self->table, run.key);
+    const struct devbus_backend *b = backend_named(self, m->backend);
+    bool has = d != NULL && b != NULL && d->qid == e->subject_instance && d->state == DEVBUS_ATTACHED;
+    if (has)
+        call(self, out, &run, b->vm, m->backend);
+    else if (m->again)
+        answer(out, &run, 0, NULL);
+    else
+        answer(out, &run, fault_set(&why, ERR_QUBES, "Device %.60s not connected to VM %s", m->port, m->name),
+               &why);
+}
+
+/* What a guest's service has said: people read it, and clients of the API format it. */
+static void add_words(struct text *to, struct span from)
+{
+    for (size_t i = 0; i < from.len && i < SHOWN; i++)
+        text_byte(to, from.at[i] >= ' ' && from.at[i] < 0x7f && from.at[i] != '%' ? from.at[i] : '_');
+}
+
+static int judge(const struct usb_run *run, const struct answer *a, struct fault *why)
+{
+    AUTO_TEXT words = TEXT_WITH_LIMIT(512);
+    struct usb_call_reply m;
+    if (a->r < 0) {
+        *why = a->why;
+        return a->r;
+    }
+    if (usb_call_reply_decode(&m, a->e->body) < 0)
+        return fault_set(why, ERR_BAD, "launcher's answer is malformed");
+    if (m.status == 0)
+        return 0;
+    if (run->attaches && m.status == NOT_INSTALLED)
+        return fault_set(why, ERR_QUBES, "usb-proxy not installed in %s", run->name);
+    add_words(&words, m.output);
+    text_byte(&words, ' ');
+    add_words(&words, span_of(m.said));
+    return fault_set(why, ERR_QUBES, "Device %s failed: %.*s", run->attaches ? "attach" : "detach",
+                     (int)words.len, words.at != NULL ? words.at : "");
+}
+
+/* The listing shows it before the backend has said it. */
+static void write_attachment(struct devbus_usb *self, const struct devbus_device *d, const char *name)
+{
+    struct devbus_exposed *x = &self->listing.exposed;
+    struct device_item *item = (struct device_item *)(uintptr_t)devbus_exposed_find(x, d->backend, d->port);
+    if (item != NULL)
+        (void)text_copy(item->attachment, sizeof item->attachment, span_of(name));
+}
+
+/* A service that was cut off may have done its work all the same: the backend knows. */
+static bool is_connected(const struct devbus_usb *self, const struct devbus_device *d, const char *name)
+{
+    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, d->backend, d->port);
+    return item != NULL && strcmp(item->attachment, name) == 0;
+}
+
+static int connected(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r,
+                     struct fault *why)
+{
+    struct devbus_device *d = devbus_find(&self->table, run->key);
+    if (d == NULL || d->qid != run->request.context.subject.instance)
+        return r < 0 ? r : fault_set(why, ERR_QUBES, "%s was taken away meanwhile", run->key);
+    if (r < 0 && !is_connected(self, d, run->name)) {
+        (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
+        return r;
+    }
+    write_attachment(self, d, run->name);
+    (void)devbus_happens(&self->table, out, d, DEVBUS_THERE);
+    return 0;
+}
+
+static int let_go(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r)
+{
+    struct devbus_device *d = devbus_find(&self->table, run->key);
+    if (d == NULL || d->qid != run->request.context.subject.instance || d->state != DEVBUS_ATTACHED)
+        return 0; /* its backend was faster */
+    if (r < 0)
+        return r;
+    write_attachment(self, d, "");
+    (void)devbus_happens(&self->table, out, d, DEVBUS_NOT_THERE);
+    return 0;
+}
+
+static void ended(struct devbus_usb *self, struct out *out, const struct usb_run *run, const struct answer *a)
+{
+    const struct subject *vm = &run->request.context.subject;
+    struct fault why = {0};
+    int r = judge(run, a, &why);
+    r = run->attaches ? connected(self, out, run, r, &why) : let_go(self, out, run, r);
+    devbus_tell(&self->table, out, vm->instance, vm->generation);
+    answer(out, run, r, &why);
+}
+
+bool usb_ran(struct devbus_usb *self, struct out *out, const struct answer *a)
+{
+    for (size_t i = 0; i < self->runs; i++) {
+        struct usb_run run = self->run[i];
+        if (run.tag != a->tag)
+            continue;
+        self->run[i] = self->run[--self->runs];
+        ended(self, out, &run, a);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""USB devices between VMs that run, over stand-ins for their qubesdb-daemons and for qrexec-client."""
+from house import House, Listener, scenario, wait
+from qubesdb import Daemon, REMOVE
+from stand_ins import Programs
+
+BUS, METHOD = 'devbus-usb', 'admin.vm.device.usb.'
+BACK, FRONT, OTHER = 'back', 'front', 'other'
+MOUSE = '1-1:046d:c077::u030102'
+
+
+class Ports:
+    """What the backend's agent writes of its USB devices."""
+
+    def __init__(self, house):
+        self.daemon = Daemon(house, BACK)
+
+    def says(self, port, **words):
+        for word, value in words.items():
+            self.daemon.put(f'/qubes-usb-devices/{port.replace(".", "_")}/{word.replace("_", "-")}', value)
+        self.daemon.put('/qubes-usb-devices')
+
+    def connected(self, port, vm):
+        if vm:
+            self.says(port, connected_to=vm)
+        else:
+            self.daemon.say(REMOVE, f'/qubes-usb-devices/{port}/connected-to')
+            self.daemon.put('/qubes-usb-devices')
+
+    def gone(self, port):
+        self.daemon.say(REMOVE, f'/qubes-usb-devices/{port}/')
+        self.daemon.put('/qubes-usb-devices')
+
+
+def attached(house, vm):
+    return house.must(f'{METHOD}Attached', vm)
+
+
+def told(ear, since, subject):
+    return [r.name for r in ear.records[since:] if r.subject == subject and r.name.startswith('device-')]
+
+
+def hears(ear, since, subject, *names):
+    wait(lambda: len(told(ear, since, subject)) >= len(names), 5)
+    return told(ear, since, subject) == list(names)
+
+
+def services(programs):
+    return [line.split('QUBESRPC ')[1] for line in programs.calls() if 'qubes.USB' in line]
+
+
+def is_listed(house, tap, ear, ports):
+    tap.check('while nobody exposes anything there is no such process', house.pid(BUS) == 0)
+    since = len(ear.records)
+    house.must(f'{METHOD}Available', BACK)
+    ports.says('1-1', desc='046d:c077 Logitech USB_Mouse unknown', interfaces='030102')
+    tap.check('a device that comes is told', hears(ear, since, BACK, 'device-list-change:usb', 'device-list-change:usb',
+                                                   'device-added:usb')
+              or told(ear, since, BACK)[-1:] == ['device-added:usb'], told(ear, since, BACK))
+    ports.says('1-2.3', desc='one text', interfaces='zz')
+    ports.says('usb9', desc='x')
+    lines = house.must(f'{METHOD}Available', BACK).splitlines()
+    tap.check('it is listed as its backend describes it, and what is malformed is not',
+              [line.split()[0] for line in lines] == [MOUSE] and "manufacturer='Logitech'" in lines[0]
+              and "interfaces='u030102'" in lines[0], lines)
+    tap.check('a VM that exposes nothing has none', house.must(f'{METHOD}Available', FRONT) == '')
+    tap.check('nor has dom0, without its service for them', house.must(f'{METHOD}Available') == '')
+
+
+def is_attached(house, tap, ear, ports, programs):
+    since = len(ear.records)
+    answer = house.call(f'{METHOD}Attach+back+1-1', FRONT)
+    tap.check('it is attached', answer.ok, answer)
+    tap.check("by its frontend's service, as root", services(programs) == ['qubes.USBAttach dom0 input=back 1-1']
+              and any('-d front' in line and 'root:QUBESRPC' in line for line in programs.calls()), programs.calls())
+    tap.check('which is told before and after', hears(ear, since, FRONT, 'device-pre-attach:usb', 'device-attach:usb'),
+              told(ear, since, FRONT))
+    ports.connected('1-1', FRONT)
+    tap.check('its backend says so, which is no news', wait(lambda: 'device-list-change:usb' in told(ear, since, BACK), 5)
+              and hears(ear, since, FRONT, 'device-pre-attach:usb', 'device-attach:usb'), told(ear, since, FRONT))
+    tap.check('it is shown so', attached(house, FRONT).startswith(f'back+{MOUSE} ')
+              and "attachment='front'" in house.must(f'{METHOD}Available+1-1', BACK), attached(house, FRONT))
+    for vm in (OTHER, FRONT):
+        answer = house.call(f'{METHOD}Attach+back+1-1', vm)
+        tap.check(f'a second attachment, to {vm}, is refused', answer.error == 'DeviceAlreadyAttached', answer)
+    pid = house.kill(BUS)
+    answer = house.call(f'{METHOD}Attach+back+1-1', OTHER, timeout=30)
+    tap.check('killed, another of it knows who has what', answer.error == 'DeviceAlreadyAttached'
+              and wait(lambda: 'back+1-1' in attached(house, FRONT), 5) and house.pid(BUS) != pid, answer)
+
+
+def is_detached(house, tap, ear, ports, programs):
+    since = len(ear.records)
+    answer = house.call(f'{METHOD}Detach+back+1-1', FRONT)
+    ports.connected('1-1', None)
+    tap.check("it is detached, by its backend's service", answer.ok and attached(house, FRONT) == ''
+              and services(programs)[-1] == 'qubes.USBDetach dom0 input=1-1', answer, services(programs))
+    tap.check('which is told before and after', hears(ear, since, FRONT, 'device-pre-detach:usb', 'device-detach:usb'),
+              told(ear, since, FRONT))
+    programs.how('qrexec-client', FRONT, '127')
+    answer = house.call(f'{METHOD}Attach+back+1-1', FRONT)
+    tap.check('a guest without the service is named', answer.kind == 'error' and 'usb-proxy not installed' in answer.text,
+              answer)
+    programs.how('qrexec-client', FRONT, '1')
+    answer = house.call(f'{METHOD}Attach+back+1-1', FRONT)
+    tap.check('what the service says is the error', answer.text.startswith('Device attach failed: ')
+              and 'was told to fail' in answer.text and attached(house, FRONT) == '', answer)
+    programs.how('qrexec-client', FRONT, None)
+    answer = house.call(f'{METHOD}Attach+back+1-1', FRONT, "_read-only='yes'")
+    tap.check('options are refused', answer.kind == 'error' and 'options' in answer.text, answer)
+
+
+def follows_assignments(house, tap, ear, ports):
+    house.must(f'{METHOD}Assign+back+2-1', FRONT, "mode='auto-attach'")
+    ports.says('2-1', desc='0951:1666 Kingston Stick 1A', interfaces='080650')
+    tap.check('a device that comes goes to the VM that has it assigned',
+              wait(lambda: 'back+2-1' in attached(house, FRONT), 10), attached(house, FRONT))
+    since = len(ear.records)
+    house.must('admin.vm.Kill', FRONT)
+    tap.check('with its frontend the attachment ends', hears(ear, since, FRONT, 'device-detach:usb')
+              and attached(house, FRONT) == '', told(ear, since, FRONT))
+    house.must('admin.vm.Start', FRONT)
+    tap.check('and comes again by itself', wait(lambda: 'back+2-1' in attached(house, FRONT), 10))
+
+
+def is_its_backends_word(house, tap, ear, ports):
+    since = len(ear.records)
+    ports.connected('1-1', OTHER)
+    tap.check('what its user connects by hand is told and shown', hears(ear, since, OTHER, 'device-attach:usb')
+              and 'back+1-1' in attached(house, OTHER), told(ear, since, OTHER))
+    ports.connected('1-1', 'nobody')
+    tap.check('a VM that there is not has nothing', hears(ear, since, OTHER, 'device-attach:usb', 'device-detach:usb')
+              and wait(lambda: "attachment='nobody'" not in house.must(f'{METHOD}Available', BACK), 5))
+    ports.gone('1-1')
+    house.must('admin.vm.Kill', BACK)
+    tap.check('with the backend all ends', wait(lambda: attached(house, FRONT) == '', 10)
+              and wait(lambda: house.pid(BUS) == 0, 30), attached(house, FRONT))
+
+
+def is_a_package(tap):
+    with House() as house:
+        house.create(BACK)
+        house.must('admin.vm.Start', BACK)
+        ports = Ports(house)
+        try:
+            ear = Listener(house).begin()
+            ports.says('1-1', desc='046d:c077 Logitech USB_Mouse unknown')
+            answer = house.call(f'{METHOD}Available', BACK)
+            tap.check('without --more-devices there is no such class', 'usb' not in house.must('admin.deviceclass.List')
+                      and answer.error == 'ProtocolError', answer)
+            tap.check('nobody hears of its devices', not wait(lambda: any('usb' in r.name for r in ear.records), 1)
+                      and house.pid(BUS) == 0, ear.records)
+        finally:
+            ports.daemon.end()
+
+
+def play(tap):
+    programs = Programs()
+    try:
+        with House(programs=programs.dir, more_devices='usb') as house:
+            programs.serve(house)
+            for name in (BACK, FRONT, OTHER):
+                house.create(name)
+            for name in (BACK, FRONT, OTHER):
+                programs.how('qubesdb-daemon', name, 'well')
+                house.must('admin.vm.Start', name)
+            tap.check('the class is there', 'usb' in house.must('admin.deviceclass.List').split())
+            ear = Listener(house).begin()
+            ports = Ports.__new__(Ports)
+            ports.daemon = Daemon.__new__(Daemon)
+            ports.daemon.path = house.dir / 'qubes-run' / f'qubesdb.{BACK}.sock'
+            is_listed(house, tap, ear, ports)
+            is_attached(house, tap, ear, ports, programs)
+            is_detached(house, tap, ear, ports, programs)
+            follows_assignments(house, tap, ear, ports)
+            is_its_backends_word(house, tap, ear, ports)
+    finally:
+        programs.end()
+    is_a_package(tap)
+
+
+scenario(play)
