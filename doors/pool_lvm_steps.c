@@ -128,16 +128,17 @@ static const struct lv *on_its_way(const struct lvm_work *w, uint64_t number)
  * device that LVM goes on telling it to make, first thing in every command, and each one fails. */
 static bool unstuck(struct lvm_work *w)
 {
-    char vid[VID], node[2 * VID + 8], order[48];
+    enum { MAPPED = 2 * VID };
+    char vid[VID], mapped[MAPPED], node[MAPPED + 8], order[48];
     uint64_t number = 0;
     struct fault quiet;
     struct pool_hand hand = *w->h;
     if (!stuck_at(w->h->why->text, &number) || lvm_refresh(w) < 0 || on_its_way(w, number) == NULL)
         return false;
     vid_of(w, w->p->thin, vid);
-    if (!names_mapper(node, 2 * VID, vid))
+    if (!names_mapper(mapped, sizeof mapped, vid))
         return false;
-    strcat(node, "-tpool");
+    snprintf(node, sizeof node, "%s-tpool", mapped);
     vid_of(w, on_its_way(w, number)->name, vid);
     snprintf(order, sizeof order, "delete %" PRIu64, number);
     hand.why = &quiet;
