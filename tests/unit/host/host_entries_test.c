@@ -156,11 +156,10 @@ static void say_bytes(struct bench *b, const struct line *l, const void *at, siz
 
 static void say(struct bench *b, const struct line *l, uint32_t verb, uint32_t number, const char *body)
 {
-    char bytes[256];
     uint32_t header[4] = {verb, number, 0, (uint32_t)strlen(body)};
-    memcpy(bytes, header, sizeof header);
-    memcpy(bytes + sizeof header, body, strlen(body));
-    say_bytes(b, l, bytes, sizeof header + strlen(body));
+    say_bytes(b, l, header, sizeof header);
+    if (body[0] != '\0')
+        say_bytes(b, l, body, strlen(body));
 }
 
 /* ---- the bench ---- */
@@ -334,7 +333,7 @@ static void answers_in_pieces_are_put_together(void **state)
     uint32_t header[4] = {XENSTORE_READ, 1, 0, 4 + 36}, none[4] = {16, 2, 0, 7};
     struct line *l = asked(b, &look);
     memcpy(bytes, header, 16);
-    memcpy(bytes + 16, "/vm/" UUID, 40);
+    snprintf(bytes + 16, 41, "/vm/%s", UUID);
     memcpy(bytes + 56, none, 16);
     memcpy(bytes + 72, "ENOENT", 7);
     for (unsigned i = 0; i < 79; i++) {
