@@ -53,6 +53,7 @@ void route_expect(struct route *r, struct address who, uint32_t generation, uint
     box->quarantined = box->woken = box->accused = false;
     box->generation = generation;
     box->incarnation = incarnation;
+    next_remember(r, box);
 }
 
 void route_live(struct route *r, struct address who, uint64_t incarnation, uint64_t now)
@@ -74,6 +75,8 @@ void route_ended(struct route *r, struct address who, uint64_t incarnation, enum
         return;
     r->now = now;
     box->state = how == ENDING_RESTARTS ? BOX_EXPECTED : BOX_ABSENT;
+    if (how == ENDING_QUARANTINED && box->next != 0)
+        how = ENDING_RESTS; /* the next VM's process has not crashed */
     box->quarantined = how == ENDING_QUARANTINED;
     box->woken = false;
     r->trace.on = r->trace.on && !address_equal(r->trace.to, who);
@@ -82,7 +85,9 @@ void route_ended(struct route *r, struct address who, uint64_t incarnation, enum
     box_forget_strangers(r, box);
     box_ended(r, box);
     pending_ended(r, who, how == ENDING_QUARANTINED ? ERR_QUARANTINED : ERR_GONE);
-    if (box->queue != NULL && how == ENDING_RESTS) {
+    if (box->next != 0 && how == ENDING_RESTS) {
+        next_begins(box);
+    } else if (box->queue != NULL && how == ENDING_RESTS) {
         box->woken = true;
         r->ops.wake(r->ops.arg, who, box->generation);
     }
@@ -119,20 +124,31 @@ static struct box *receiver(struct route *r, struct box *source, const struct en
 {
     const struct message_rule *row = message_rule(e->type);
     struct box *box = box_find(r, envelope_to(e));
+    bool for_next = box != NULL && next_is_meant(box, e);
+    bool present = box != NULL && (box->state != BOX_ABSENT || box->woken);
     *why = ERR_GONE;
-    if (box != NULL && box->quarantined)
+    if (box != NULL && box->quarantined && !for_next)
         return *why = ERR_QUARANTINED, NULL;
-    if (box != NULL && (box->state != BOX_ABSENT || box->woken))
+    if (present && (!for_next || box->next == e->subject_generation))
         return box;
     bool waits = box != NULL && box->waits;
     if (row->wake != WAKES || e->class == CLASS_CANCEL)
-        return waits ? box : NULL;
+        return waits && !present ? box : NULL;
     enum waking allowed = wake_allowed(r, source);
     if (allowed == WAKE_REFUSED)
-        return waits ? box : (*why = ERR_BUSY, NULL);
+        return waits && !present ? box : (*why = ERR_BUSY, NULL);
+    if (present) {
+        box->next = e->subject_generation;
+        if (allowed == WAKE_NOW)
+            wake_now(r, box);
+        else
+            wake_in_turn(r, source, box, e->caller);
+        return box;
+    }
     box = box_make(r, envelope_to(e));
     if (box == NULL)
         return *why = ERR_NOMEM, NULL;
+    box->quarantined = false;
     /* A process that is no VM's serves one VM's message after another's: it is of no generation. */
     box->generation = box->key.kind == KIND_VM || box->key.kind == KIND_GUEST ? e->subject_generation : 0;
     if (allowed == WAKE_NOW)
@@ -218,9 +234,10 @@ static void route_everyone(struct route *r, struct box *source, const struct env
 
 static void goodbye(struct route *r, struct box *source, const struct envelope *e)
 {
-    if (source->queue != NULL || e->number != source->sent)
+    if (!next_all_wait(source) || e->number != source->sent)
         return; /* something is on its way to it: it will hear that, and stay */
     source->state = BOX_ABSENT;
+    source->woken = source->next != 0;
     r->ops.close(r->ops.arg, box_address(source), source->incarnation);
 }
 

@@ -42,14 +42,34 @@ static void drop(struct box *box, struct letter *letter)
 
 void box_flush(struct route *r, struct box *box)
 {
-    while (box->state == BOX_LIVE && box->queue != NULL) {
-        struct letter *first = box->queue;
-        struct span bytes = {first->bytes, first->len};
-        if (r->ops.deliver(r->ops.arg, box_address(box), box->incarnation, bytes) < 0)
+    struct letter *letter, *next;
+    DL_FOREACH_SAFE(box->queue, letter, next)
+    {
+        struct span bytes = {letter->bytes, letter->len};
+        if (next_waits(box, letter))
+            continue;
+        if (box->state != BOX_LIVE ||
+            r->ops.deliver(r->ops.arg, box_address(box), box->incarnation, bytes) < 0)
             return; /* until it is writable, or another incarnation is live */
         box->sent++;
-        drop(box, first);
+        drop(box, letter);
     }
+}
+
+/* What was put into a queue was read before. */
+static struct envelope envelope_of(struct span bytes)
+{
+    struct envelope e = {0};
+    (void)envelope_read(bytes, &e);
+    return e;
+}
+
+static uint32_t generation_of(const struct box *box, struct span bytes)
+{
+    if (box->key.kind != KIND_VM && box->key.kind != KIND_GUEST)
+        return 0;
+    struct envelope e = envelope_of(bytes);
+    return next_generation_of(box, &e);
 }
 
 static bool is_full(const struct box *box, size_t more)
@@ -68,7 +88,8 @@ int box_put(struct route *r, struct box *box, uint8_t class, struct span bytes)
 
 int box_put_owed(struct route *r, struct box *box, uint8_t class, struct span bytes)
 {
-    if (box->queue == NULL && box->state == BOX_LIVE &&
+    uint32_t generation = generation_of(box, bytes);
+    if (box->queue == NULL && box->state == BOX_LIVE && generation <= box->generation &&
         r->ops.deliver(r->ops.arg, box_address(box), box->incarnation, bytes) == 0) {
         box->sent++;
         return 0;
@@ -78,10 +99,13 @@ int box_put_owed(struct route *r, struct box *box, uint8_t class, struct span by
         return -ERR_NOMEM;
     letter->len = bytes.len;
     letter->class = class;
+    letter->generation = generation;
     memcpy(letter->bytes, bytes.at, bytes.len);
     DL_APPEND(box->queue, letter);
     box->waiting++;
     box->waiting_bytes += bytes.len;
+    if (box->next != 0)
+        box_flush(r, box); /* what it stands behind may not be for this incarnation */
     return 0;
 }
 
@@ -92,19 +116,16 @@ static bool is_of_no_use(const struct box *box, const struct letter *letter)
            (letter->class == CLASS_EVENT && box->key.kind == KIND_API);
 }
 
-/* What was put into a queue was read before. */
-static struct envelope envelope_of(const struct letter *letter)
+static struct envelope read_letter(const struct letter *letter)
 {
-    struct envelope e = {0};
-    (void)envelope_read((struct span){letter->bytes, letter->len}, &e);
-    return e;
+    return envelope_of((struct span){letter->bytes, letter->len});
 }
 
 /* A question that was not delivered at all stays open for the next incarnation; of one that was
  * cut in the middle the rest is of no use. */
 static bool is_whole_question(struct route *r, const struct letter *letter)
 {
-    struct envelope e = envelope_of(letter);
+    struct envelope e = read_letter(letter);
     struct pending *p = pending_of(r, envelope_source(&e), e.correlation);
     if (p == NULL)
         return false;
@@ -128,7 +149,7 @@ void box_withdraw(struct box *box, struct address asker, uint64_t correlation)
     struct letter *letter, *next;
     DL_FOREACH_SAFE(box->queue, letter, next)
     {
-        struct envelope e = envelope_of(letter);
+        struct envelope e = read_letter(letter);
         if ((letter->class == CLASS_REQUEST || letter->class == CLASS_CANCEL) &&
             e.correlation == correlation && address_equal(envelope_source(&e), asker))
             drop(box, letter);
@@ -140,7 +161,7 @@ void box_forget_strangers(struct route *r, struct box *box)
     struct letter *letter, *next;
     DL_FOREACH_SAFE(box->queue, letter, next)
     {
-        struct envelope e = envelope_of(letter);
+        struct envelope e = read_letter(letter);
         if (letter->class != CLASS_REPLY && letter->class != CLASS_PROGRESS && !tenant_fits(r, &e))
             drop(box, letter);
     }

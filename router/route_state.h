@@ -18,6 +18,7 @@ struct letter {
     struct letter *prev, *next;
     size_t len;
     uint8_t class;
+    uint32_t generation; /* of the VM whose process it is for; 0: of any */
     char bytes[];
 };
 
@@ -29,8 +30,9 @@ struct box {
     struct box_key key;
     enum box_state state;
     bool quarantined, woken;
-    bool accused; /* nothing more is heard from this incarnation */
-    uint32_t generation;
+    bool accused;        /* nothing more is heard from this incarnation */
+    uint32_t generation; /* of the VM that it serves or is woken for */
+    uint32_t next; /* that VM is gone and a process of the next one's generation was asked for; 0: not */
     uint64_t incarnation;
     struct letter *queue;
     uint32_t waiting;
@@ -130,6 +132,19 @@ void wake_in_turn(struct route *r, struct box *source, struct box *box, uint32_t
 void wake_forget(struct route *r, struct box *box);
 /* Wakes those whose turn it is. When the next is; 0: nobody waits. */
 uint64_t wakes_due(struct route *r);
+
+/* route_next.c: a VM's number goes to the next one while the process of the one before is there. What is for
+ * the next one's process waits for that. */
+/* Whose process this is for, of VMs of the box's number; 0: of any. */
+uint32_t next_generation_of(const struct box *box, const struct envelope *e);
+bool next_is_meant(const struct box *box, const struct envelope *e);
+bool next_waits(const struct box *box, const struct letter *letter);
+bool next_all_wait(const struct box *box);
+/* Its incarnation is of another generation than what waits: that is asked for again, as after a restart of
+ * those who knew. */
+void next_remember(struct route *r, struct box *box);
+/* The present incarnation has ended; the next one's was asked for. */
+void next_begins(struct box *box);
 
 /* route_pending.c */
 int pending_add(struct route *r, struct box *asker, const struct envelope *e);

@@ -44,8 +44,8 @@ void wake_forget(struct route *r, struct box *box)
 void wake_now(struct route *r, struct box *box)
 {
     wake_forget(r, box);
-    box->woken = true;
-    r->ops.wake(r->ops.arg, box_address(box), box->generation);
+    box->woken = box->woken || box->next == 0; /* else another one is there, and told to end */
+    r->ops.wake(r->ops.arg, box_address(box), box->next != 0 ? box->next : box->generation);
 }
 
 void wake_in_turn(struct route *r, struct box *source, struct box *box, uint32_t caller)

@@ -64,6 +64,9 @@ struct actor {
     void (*timer)(void *self, struct out *out, uint64_t timer);
     /* The supervisor asks it to finish: what must be done last, then out_leave. NULL: nothing. */
     void (*stop)(void *self, struct out *out);
+    /* Whom it serves is no more, and another one has its number: it finishes what it has begun, then
+     * out_retire. NULL: it ends at once. */
+    void (*bygone)(void *self, struct out *out);
     /* Releases what the state holds. */
     void (*end)(void *self);
     /* On the worker thread: does one task with the doors, may block. */

@@ -134,6 +134,9 @@ static void take_control(struct shell *s, const struct control *c, struct contro
         else
             stop(s);
         break;
+    case CONTROL_BYGONE:
+        s->bygone = true; /* not from inside the core's own call */
+        break;
     default:
         if (s->told != NULL)
             s->told(s->core, s, c);
@@ -272,6 +275,8 @@ static int patience(struct shell *s)
     uint64_t tell = s->heard != s->heard_told ? s->heard_told_at + HEARD_EVERY : 0;
     uint64_t next = earlier(earlier(timers_next(&s->timers), overdue), tell);
     next = earlier(next, earlier(s->dial_at, s->trim_at));
+    if (s->bygone)
+        return 0;
     if (next == 0)
         return -1;
     uint64_t now = clock_now();
@@ -315,6 +320,15 @@ static void retire(struct shell *s)
     s->retire_sent = out_send(&s->out, &e) == 0;
 }
 
+static void be_bygone(struct shell *s)
+{
+    s->bygone = false;
+    if (s->actor->bygone != NULL)
+        s->actor->bygone(s->core, &s->out);
+    else
+        stop(s);
+}
+
 int shell_serve(struct shell *s)
 {
     struct epoll_event events[32];
@@ -338,6 +352,8 @@ int shell_serve(struct shell *s)
         for (int i = 0; i < count && !s->ending; i++)
             hear_event(s, &events[i]);
         due(s);
+        if (s->bygone && !s->ending)
+            be_bygone(s);
         if (s->retire_wanted && !s->ending)
             retire(s);
     }

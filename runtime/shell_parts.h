@@ -64,7 +64,7 @@ struct shell {
 
     uint64_t heard, heard_told, heard_told_at, layers, epoch;
     uint64_t trim_at; /* when the memory that the start took is given back; 0: it was */
-    bool is_ready, begun, ending, stopping, serving, note_wanted, retire_wanted, retire_sent;
+    bool is_ready, begun, ending, stopping, bygone, serving, note_wanted, retire_wanted, retire_sent;
     char note[CONTROL_TEXT];
     size_t note_len;
 };

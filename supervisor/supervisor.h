@@ -58,6 +58,7 @@ struct child {
     struct child_key key;
     enum life_state state;
     uint32_t generation, uid;
+    uint32_t next; /* the generation that has its number now; 0: its own. Set, it is to end */
     uint64_t incarnation, restarts;
     pid_t pid;
     int pidfd, control; /* -1: none */
@@ -66,7 +67,7 @@ struct child {
     bool starved;     /* ended by us, because it had no processor for too long */
     uint32_t ends;    /* in a row, without a calm time in between: how long the next waits */
     uint32_t crashes; /* those of them for which it is to blame */
-    uint64_t started_at, ready_at, due_at, awaits_since;
+    uint64_t started_at, ready_at, due_at, awaits_since, bygone_at;
     uint64_t sent, waiting; /* as the router counts */
     uint64_t heard, heard_at;
     struct silence silence; /* since heard_at */
@@ -124,6 +125,11 @@ int settings_read(struct settings *s, int argc, char **argv);
 /* supervisor_child.c */
 struct child *child_find(struct supervisor *s, struct address who);
 struct child *child_make(struct supervisor *s, struct address who, uint32_t generation, struct fault *why);
+/* Its number is of this generation from now on: a process of an earlier one is told to end, and the next
+ * launch is of this one. */
+void child_becomes(struct supervisor *s, struct child *c, uint32_t generation);
+/* The same for one whose generations nobody else counts: another thing has its number now. */
+void child_renew(struct supervisor *s, struct child *c);
 struct address child_address(const struct child *c);
 /* Starts its process with all it is told. */
 int child_start(struct supervisor *s, struct child *c, struct fault *why);

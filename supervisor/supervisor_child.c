@@ -48,8 +48,34 @@ struct child *child_make(struct supervisor *s, struct address who, uint32_t gene
         c->slot = HASH_COUNT(s->children);
         HASH_ADD(hh, s->children, key, sizeof c->key, c);
     }
-    c->generation = generation;
+    if (who.kind == KIND_VM || who.kind == KIND_GUEST)
+        child_becomes(s, c, generation);
     return c;
+}
+
+void child_becomes(struct supervisor *s, struct child *c, uint32_t generation)
+{
+    uint32_t newest = c->next != 0 ? c->next : c->generation;
+    if (c->state == LIFE_ABSENT)
+        c->generation = generation;
+    if (c->state == LIFE_ABSENT || generation <= newest)
+        return; /* what is older was said before what is known now */
+    bool told = c->next != 0;
+    c->next = generation;
+    if (told || c->control < 0)
+        return;
+    c->bygone_at = s->now;
+    (void)control_send(c->control, &(struct control){.what = CONTROL_BYGONE}, NULL);
+}
+
+void child_renew(struct supervisor *s, struct child *c)
+{
+    child_becomes(s, c, (c->next != 0 ? c->next : c->generation) + 1);
+    if (c->state != LIFE_QUARANTINED)
+        return;
+    c->state = LIFE_ABSENT; /* its crashes were the other one's */
+    router_tell(s, CONTROL_ENDED, c, 0, 1);
+    status_show(s, c);
 }
 
 /* What the new process needs between clone and exec; it shares our memory until then. */

@@ -28,6 +28,11 @@ static void launch(struct supervisor *s, struct child *c)
 {
     struct fault why;
     char name[ADDRESS_TEXT];
+    if (c->next != 0) {
+        c->generation = c->next;
+        c->next = 0;
+        c->ends = c->crashes = 0; /* those were another VM's */
+    }
     if (pools_await(s, c)) {
         c->state = LIFE_PAUSING;
         c->due_at = s->now + 20 * MS;
@@ -52,6 +57,13 @@ static void remember(struct supervisor *s, struct child *c)
 {
     (void)s;
     c->wanted_again = true;
+}
+
+/* What holds it back is of the VM that had its number before. */
+static void follow(struct supervisor *s, struct child *c)
+{
+    if (c->next != 0)
+        launch(s, c);
 }
 
 static void rest(struct supervisor *s, struct child *c)
@@ -89,6 +101,8 @@ static void restart(struct supervisor *s, struct child *c)
 {
     c->restarts++;
     count_end(s, c);
+    if (c->next != 0)
+        c->ends = c->crashes = 0;
     if (c->crashes >= CRASHES_MOST && child_crashed(c) && !kind_is_single(c->key.kind) &&
         c->key.kind != KIND_API) {
         quarantine(s, c);
@@ -132,9 +146,9 @@ static step *const life[LIFE_STATES][LIFE_EVENTS] = {
     [LIFE_SERVING] =
         {[LIFE_WANTED] = remember, [LIFE_READY] = ignore, [LIFE_DIED] = judge, [LIFE_DUE] = ignore},
     [LIFE_PAUSING] =
-        {[LIFE_WANTED] = ignore, [LIFE_READY] = ignore, [LIFE_DIED] = ignore, [LIFE_DUE] = launch},
+        {[LIFE_WANTED] = follow, [LIFE_READY] = ignore, [LIFE_DIED] = ignore, [LIFE_DUE] = launch},
     [LIFE_QUARANTINED] =
-        {[LIFE_WANTED] = ignore, [LIFE_READY] = ignore, [LIFE_DIED] = ignore, [LIFE_DUE] = ignore},
+        {[LIFE_WANTED] = follow, [LIFE_READY] = ignore, [LIFE_DIED] = ignore, [LIFE_DUE] = ignore},
 };
 
 void life_event(struct supervisor *s, struct child *c, enum life_event event)

@@ -55,6 +55,10 @@ void pools_hear(struct supervisor *s, const struct child *asker, const struct co
         log_line(LOG_ERROR, "pool %s cannot be served: too many pools, or no plain path", text);
         return;
     }
+    struct child *c = child_find(s, (struct address){KIND_STORAGE, (uint32_t)r->number});
+    bool same = p->used && strcmp(p->text, text) == 0 && p->reads == (r->value == 1);
+    if (c != NULL && !same && (p->used || c->pid > 0))
+        child_renew(s, c); /* its jail and its note are of what was there before */
     p->number = (uint32_t)r->number;
     p->used = text[0] != '\0';
     p->reads = r->value == 1;

@@ -13,6 +13,8 @@
 static const struct bounds serving = {.most = 3 * SEC, .used = 1 * SEC, .hard = 30 * SEC};
 /* A child that does not say READY within this is stuck in its start. */
 static const struct bounds starting = {.most = 15 * SEC, .used = 5 * SEC, .hard = 60 * SEC};
+/* What a process of a VM that is no more may take for its last work: the next one's start waits for it. */
+#define BYGONE_MOST (30 * SEC)
 /* From so long a silence on it is looked at in every turn. */
 #define LOOK_AFTER SEC
 #define PING_EVERY SEC
@@ -109,6 +111,8 @@ static void check(struct supervisor *s, struct child *c)
             router_restarted(s);
     } else if (c->pid > 0 && c->ended_by_us) {
         child_kill(c); /* again: it may have been stopped in a way that takes long to end */
+    } else if (c->pid > 0 && c->next != 0 && s->now - c->bygone_at > BYGONE_MOST) {
+        end(c, "it does not end, and its number is another one's");
     } else if (is_unheard(c)) {
         child_says(s, c); /* its word may have come and not been read in this turn */
         if (is_unheard(c))

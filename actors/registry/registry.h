@@ -48,6 +48,8 @@ struct pending_operation {
     bool alone;                /* was in a commit that failed: the next try is by itself */
     unsigned asked;            /* preparers that have not answered yet */
     bool prepared;             /* all agreed: commit the next plan */
+    bool rest_unheard;         /* a process that was asked whether it rests has ended instead */
+    unsigned rest_tries;       /* how often they were asked */
     bool announced;            /* its early events were told when they were asked */
     int refused;               /* a preparer's error, with why */
     uint64_t version;          /* FINISHING: of its commit */
@@ -270,6 +272,13 @@ int batch_add(struct registry *r, const struct known *known, const struct pendin
 void batch_give(struct registry *r, struct out *out); /* to the disk, if that is free */
 void batch_drop(struct registry *r);                  /* all that is not at the disk */
 void batch_forget_ahead(struct registry *r);          /* gives its memory back; made anew when needed */
+
+/* registry_rest.c: whether VMs are asked if they rest before this operation removes them; and that. How many
+ * were asked; each answer comes to operate_prepared. Again: when one ended without an answer. */
+bool rest_is_owed(const struct pending_operation *o);
+bool plan_ends_some(const struct plan *p);
+unsigned rest_ask(struct registry *r, struct out *out, const struct pending_operation *o);
+bool rest_ask_again(struct registry *r, struct out *out, struct pending_operation *o);
 
 /* registry_netvm.c: living VMs do what follows from a committed change of their netvm. How many were asked;
  * each answer comes to operate_prepared. */

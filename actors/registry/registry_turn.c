@@ -109,38 +109,18 @@ static unsigned ask_preparers(struct registry *r, struct out *out, struct pendin
     return asked;
 }
 
-/* Whoever is removed must rest. Its claim says so, but a registry that has just begun may not have heard of
- * it yet: if it has a process, that knows. One whose life is just ending has said it. */
-static bool must_rest(const struct pending_operation *o)
-{
-    bool removes = o->operation == OPERATION_vm_remove || o->operation == OPERATION_disposable_end;
-    return removes && o->asked_by != ASKED_BY_END_OF_LIFE && (o->plan.prepare & PREPARE_UNDEFINE) != 0;
-}
-
-static unsigned ask_whether_it_rests(struct registry *r, struct out *out, const struct pending_operation *o)
-{
-    struct context c = told_of(o);
-    const struct vm *vm = model_vm(r->model, o->target);
-    if (vm == NULL)
-        return 0; /* not committed yet: it never had one */
-    c.subject = (struct subject){KIND_VM, o->target, vm_generation(vm)};
-    c.deadline = out->now + PREPARE_MOST;
-    return ASK(out, vm_remove, ((struct address){KIND_VM, o->target}), &c, o->number,
-               NO_MESSAGE(vm_remove)) == 0;
-}
-
 static bool asks_vms(const struct pending_operation *o)
 {
-    return !o->prepared && (must_rest(o) || (o->plan.prepare & PREPARE_NETVM) != 0);
+    return !o->prepared && (rest_is_owed(o) || (o->plan.prepare & PREPARE_NETVM) != 0);
 }
 
 static bool prepares(struct registry *r, struct out *out, struct pending_operation *o)
 {
-    o->asked = must_rest(o) ? ask_whether_it_rests(r, out, o) : ask_preparers(r, out, o);
+    o->asked = rest_is_owed(o) ? rest_ask(r, out, o) : ask_preparers(r, out, o);
     if (o->asked == 0)
         return false;
     struct context c = told_of(o);
-    o->announced = !must_rest(o);
+    o->announced = !rest_is_owed(o);
     if (o->announced)
         publish_early(r, out, &c, &o->plan, o->plan.commit_at);
     claims_let_go(r, o); /* it is planned anew when they have agreed */
@@ -174,7 +154,7 @@ static bool begin(struct registry *r, struct out *out, struct pending_operation 
     if (turn != STORAGE_NOTHING)
         return turn == STORAGE_TAKES_IT;
     if (!refused && asks_vms(o)) {
-        if (!must_rest(o) && !batch_is_empty(r)) {
+        if (!rest_is_owed(o) && !batch_is_empty(r)) {
             claims_let_go(r, o);
             return false;
         }
@@ -260,13 +240,15 @@ void operate_prepared(struct registry *r, struct out *out, const struct answer *
     if (o == NULL || (o->step != STEP_PREPARING && o->step != STEP_FINISHING) || a->progress)
         return;
     bool resizes = o->step == STEP_FINISHING && o->operation == OPERATION_volume_resize;
+    if (a->r == -ERR_GONE && o->step == STEP_PREPARING)
+        o->rest_unheard = rest_is_owed(o);
     if (a->r < 0 && (a->r != -ERR_GONE || resizes)) {
         o->refused = a->r;
         o->why = a->why;
     }
     if (o->refused < 0 && resizes)
         resize_failed(o);
-    if (--o->asked > 0)
+    if (--o->asked > 0 || rest_ask_again(r, out, o))
         return;
     if (o->step == STEP_FINISHING) {
         finished(r, out, o);
@@ -289,14 +271,6 @@ static int apply(struct registry *r, const struct plan *p)
     return 0;
 }
 
-static bool ends_some(const struct plan *p)
-{
-    for (size_t i = 0; i < p->changes; i++)
-        if (p->change[i].kind == CHANGE_VM && p->change[i].gone)
-            return true;
-    return false;
-}
-
 /* The next VM of such a qid has told nothing yet. */
 static void forget_claims(struct registry *r, const struct plan *p)
 {
@@ -314,7 +288,7 @@ static void take_over(struct registry *r, struct out *out, struct pending_operat
                       const struct store_write *w)
 {
     struct context c = told_of(o);
-    bool ends = ends_some(&o->plan);
+    bool ends = plan_ends_some(&o->plan);
     r->version = w->version;
     if (ends) {
         publish_roster(r, out, &o->plan);

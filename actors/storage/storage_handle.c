@@ -241,8 +241,10 @@ static void on_pool_config(struct storage *s, struct out *out, const struct enve
     if (strcmp(s->name, m->pool) != 0 || s->name[0] == '\0')
         return;
     if (m->lines.len == 0) {
+        s->note[0] = '\0';
         out_note(out, (struct span){NULL, 0});
-        out_leave(out); /* the next pool of this number begins in a jail of its own */
+        fails(s, out, -ERR_GONE, &(struct fault){ERR_GONE, "this pool was removed"});
+        out_retire(out); /* the next pool of this number begins in a jail of its own */
     } else {
         learn(s, out, m->pool, m->lines);
     }

@@ -86,7 +86,15 @@ enum { VM_MARGIN_SECONDS = 20 };
 /* A netvm is asked to start by all of its clients that start at once; what waits costs memory only when it
  * does. */
 enum { VM_QUEUE = 256, VM_WAITERS = 16 };
-enum vm_timer { TIMER_REST = 1, TIMER_AGAIN, TIMER_WAITERS, TIMER_DEVICE, TIMER_TELL, TIMER_MEMORY };
+enum vm_timer {
+    TIMER_REST = 1,
+    TIMER_AGAIN,
+    TIMER_WAITERS,
+    TIMER_DEVICE,
+    TIMER_TELL,
+    TIMER_MEMORY,
+    TIMER_NET
+};
 
 /* What becomes of a question to the memory balancer. NONE: this host has none. */
 enum vm_memory_word { VM_MEMORY_NONE, VM_MEMORY_GRANTED, VM_MEMORY_REFUSED, VM_MEMORY_DEAD, VM_MEMORY_LATE };
@@ -110,6 +118,7 @@ struct vm {
     uint32_t qid, generation;
     bool greeted, is_ready, has_view;
     bool paused_said; /* subscribers believe that it is paused */
+    bool net_awaits;  /* its interface went for a change of the netvm whose end it has not heard of */
     bool bygone;      /* this generation of the VM was removed: nothing is left to do but to end */
 
     enum vm_life life;
@@ -182,6 +191,9 @@ uint64_t vm_ask_tag(struct vm *vm);
 void vm_answer(struct vm *vm, struct out *out, struct vm_request *job, int r, const struct fault *why);
 /* Puts an answer off: at least `seconds` more. */
 void vm_progress(struct vm *vm, struct out *out, struct vm_request *job, unsigned seconds);
+/* The answer to vm_claim_again, which comes under this tag: no errand waits for it. */
+void vm_claimed_again(struct vm *vm, struct out *out, const struct answer *a);
+enum { VM_TAG_AGAIN = 1 };
 int vm_take_view(struct vm *vm, struct out *out, const struct vm_view *view);
 /* `job` NULL: nobody asked for it. */
 void vm_errand_begin(struct vm *vm, struct out *out, enum vm_errand errand, const struct vm_request *job);
@@ -312,19 +324,6 @@ struct vm_plug *vm_plug_of_lose(const struct vm_lose *m);
 
 /* While nothing is known for certain: whether the note speaks of a life that may go on or begin. */
 bool vm_may_live(const struct vm *vm);
-
-/* ---- vm_net.c: its network interface while it runs ---- */
-bool vm_has_netvm(const struct vm *vm, struct view_peer *netvm);
-/* Asks the guest of the netvm to write what an interface of ours needs. */
-void vm_net_serve(struct vm *vm, struct out *out, const struct view_peer *netvm);
-/* Its clients are told that it has started, or ended. */
-void vm_net_tell(struct vm *vm, struct out *out, bool up);
-/* Registry is told as which domain it lives, and whether it is paused, as far as subscribers know. */
-void vm_net_lives(struct vm *vm, struct out *out);
-/* A process before this one may have ended between detaching and attaching: the interface is looked at. */
-void vm_net_heal(struct vm *vm);
-/* Registry is told when a change that was put off can be made. */
-void vm_net_due(struct vm *vm, struct out *out);
 
 /* ---- vm_stop.c ---- */
 /* The domain is gone. With `pair` subscribers hear it; then all is cleaned up. */

@@ -3,6 +3,7 @@
 #include "actors/vm/vm.h"
 
 #include "actors/vm/vm_actor.h"
+#include "actors/vm/vm_net.h"
 #include "base/log.h"
 
 /* How long libvirtd may take to finish or drop what a killed process has asked of it. */
@@ -43,23 +44,18 @@ static void core_hello(void *self, struct out *out, uint64_t epoch, uint64_t las
     vm_next(vm, out);
 }
 
-/* The router lets none pass but those about the VM that has this qid now: ours was removed. */
-static bool is_of_another_generation(const struct vm *vm, const struct envelope *e)
+/* It came before the VM was removed: what is for the next one of this qid waits at the router. */
+static void hear_bygone(struct out *out, const struct envelope *e)
 {
-    return e->subject_kind == KIND_VM && e->subject_instance == vm->qid &&
-           e->subject_generation != vm->generation;
+    struct request request = request_of(e);
+    if (e->class == CLASS_REQUEST)
+        reply_error(out, &request, -ERR_GONE, NULL);
 }
 
-/* Asked again, it reaches the next VM's own process: so it is answered when this one is about to end, and
- * not while it is still cleaning up. */
-static void hear_bygone(struct vm *vm, struct out *out, const struct envelope *e)
+static void core_bygone(void *self, struct out *out)
 {
-    struct vm_request job = {.request = request_of(e), .owed = true, .deadline = e->deadline};
+    struct vm *vm = self;
     vm->bygone = true;
-    if (e->class == CLASS_REQUEST && vm->errand != ERRAND_NONE && vm->queued < VM_QUEUE)
-        vm->queue[vm->queued++] = job;
-    else if (e->class == CLASS_REQUEST)
-        reply_error(out, &job.request, -ERR_GONE, NULL);
     vm_next(vm, out);
 }
 
@@ -68,8 +64,8 @@ static void core_hear(void *self, struct out *out, const struct envelope *e)
     struct vm *vm = self;
     if (e->class == CLASS_CANCEL)
         return; /* what has begun is finished: its caller is gone, not its sense */
-    if (vm->bygone || is_of_another_generation(vm, e))
-        hear_bygone(vm, out, e);
+    if (vm->bygone)
+        hear_bygone(out, e);
     else
         vm_dispatch(vm, out, e);
     vm_next(vm, out); /* whatever was heard put off its rest: the router kept it for that */
@@ -83,6 +79,8 @@ static void core_answered(void *self, struct out *out, const struct answer *a)
         vm_progress(vm, out, &vm->job, (unsigned)((a->e->deadline - out->now) / SECONDS));
     if (a->tag == VM_STUBDOM_TAG && !a->progress)
         vm_stubdom_said(vm, out, a);
+    if (a->tag == VM_TAG_AGAIN)
+        vm_claimed_again(vm, out, a);
     if (a->progress || a->tag == 0 || a->tag != vm->asked) {
         vm_next(vm, out); /* it may have come when this process was about to rest */
         return;
@@ -130,6 +128,8 @@ static void core_timer(void *self, struct out *out, uint64_t timer)
     struct vm *vm = self;
     if (timer == TIMER_WAITERS)
         vm_waiters_late(vm, out);
+    if (timer == TIMER_NET)
+        vm_net_lost(vm, out);
     if (timer == TIMER_MEMORY)
         vm_memory_said(vm, out, VM_MEMORY_LATE);
     if (timer == TIMER_DEVICE)
@@ -164,6 +164,7 @@ const struct actor vm_actor = {
     .answered = core_answered,
     .done = core_done,
     .timer = core_timer,
+    .bygone = core_bygone,
     .end = core_end,
     .perform = vm_perform,
 };

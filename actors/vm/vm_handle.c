@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "actors/vm/vm_net.h"
 #include "base/log.h"
 
 static void queue(struct vm *vm, struct out *out, const struct envelope *e, struct vm_request job)
@@ -179,11 +180,13 @@ static void net(struct vm *vm, struct out *out, const struct envelope *e, struct
 
 static void on_prepare(struct vm *vm, struct out *out, const struct envelope *e, const struct prepare *m)
 {
+    vm_net_begun(vm, out, vm->life == VM_LIVING && m->paused == 0);
     net(vm, out, e, (struct vm_request){.detach = true, .put_off = m->paused != 0});
 }
 
 static void on_finish(struct vm *vm, struct out *out, const struct envelope *e, const struct finish *m)
 {
+    vm_net_begun(vm, out, false);
     net(vm, out, e,
         (struct vm_request){.fill = true, .attach = m->becomes[0] != '\0', .deferred = m->deferred != 0});
 }
@@ -215,9 +218,20 @@ void vm_claim_again(struct vm *vm, struct out *out)
     vm_hang_tell(vm, out);
     if (vm->life == VM_LIVING || vm->life == VM_STARTING || vm->unwanted ||
         (vm->life == VM_UNKNOWN && vm_may_live(vm)))
-        ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+        ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, VM_TAG_AGAIN,
+            (&(struct claim){.purpose = 0}));
     else if (vm->life == VM_HALTED)
         vm_release_again(vm, out);
+}
+
+/* What registry committed and had no time to tell is in that view. */
+void vm_claimed_again(struct vm *vm, struct out *out, const struct answer *a)
+{
+    struct claim_reply m;
+    if (a->progress || a->r < 0 || claim_reply_decode(&m, a->e->body) < 0)
+        return;
+    if (vm->life == VM_LIVING && m.view.version >= vm->view.version && vm_take_view(vm, out, &m.view) == 0)
+        vm_net_lost(vm, out);
 }
 
 static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_tell *m)

@@ -2,11 +2,15 @@
  * The network of a VM that runs: its interface goes and comes when its netvm changes, starts or ends. The
  * order is: detach before a change is committed, where a refusal stops it; afterwards the guest's QubesDB,
  * the netvm's, and then the interface. Spec: net 3, 4. */
-#include "actors/vm/vm.h"
+#include "actors/vm/vm_net.h"
+
 #include "base/log.h"
 
 enum { NET_BEGIN, NET_DETACH, NET_FILL, NET_SERVE, NET_ATTACH, NET_UPLINK };
 enum { FILL_SECONDS = 30, UPLINK_SECONDS = 10 };
+/* After its preparation a change is committed and finished, or lost, within so long; and how often one that
+ * was lost is looked at while the VM is paused. */
+enum { AWAITED_SECONDS = 75, AGAIN_SECONDS = 5 };
 
 static const struct vm_call wait_for_uplink = {"qubes.WaitForNetworkUplink", "root", UPLINK_SECONDS, 0};
 
@@ -54,6 +58,27 @@ void vm_net_heal(struct vm *vm)
     bool has = vm_has_netvm(vm, &netvm) && vm->seen.state != VIRT_PAUSED && !vm->view.netvm_put_off;
     if (has && vm->queued < VM_QUEUE)
         vm->queue[vm->queued++] = (struct vm_request){.errand = ERRAND_NET, .attach = true};
+}
+
+void vm_net_begun(struct vm *vm, struct out *out, bool begun)
+{
+    vm->net_awaits = begun;
+    out_timer(out, TIMER_NET, begun ? out->now + AWAITED_SECONDS * SECONDS : 0);
+}
+
+void vm_net_lost(struct vm *vm, struct out *out)
+{
+    bool now = vm->queued < VM_QUEUE && vm->seen.state != VIRT_PAUSED;
+    if (!vm->net_awaits)
+        return;
+    vm->net_awaits = vm->life == VM_LIVING && !now;
+    out_timer(out, TIMER_NET, vm->net_awaits ? out->now + AGAIN_SECONDS * SECONDS : 0);
+    if (vm->life != VM_LIVING || !now)
+        return;
+    log_line(LOG_NOTE,
+             "a change of %s's netvm was begun and not ended: its interface follows what is known now",
+             vm->view.name);
+    vm->queue[vm->queued++] = (struct vm_request){.errand = ERRAND_NET, .fill = true, .attach = true};
 }
 
 void vm_net_due(struct vm *vm, struct out *out)

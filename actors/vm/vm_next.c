@@ -109,8 +109,7 @@ static bool do_one(struct vm *vm, struct out *out)
     return true;
 }
 
-/* Whatever waits here is for a VM that is no more, or for the next one of this qid, whose process begins
- * when this one has ended. */
+/* Whatever waits here is for a VM that is no more. */
 static void end_bygone(struct vm *vm, struct out *out)
 {
     vm_all_fail(vm, out, -ERR_GONE, NULL);

@@ -2,6 +2,8 @@
  * Pause and unpause (spec lifecycle 5), and what it means when a VM that lives is seen otherwise than it was.
  * The events follow levels: subscribers believe it paused or not, and hear when that changes. */
 #include "actors/vm/vm.h"
+
+#include "actors/vm/vm_net.h"
 #include "base/log.h"
 
 /* How long after our own resume an older look may still say `paused`, and the other way round. */
@@ -107,7 +109,7 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
         return;
     }
     if (m->state == VIRT_PAUSED && is_stale(vm, out)) {
-        out_timer(out, TIMER_AGAIN, vm->resumed_until);
+        vm->look_wanted = true; /* an old look, or somebody has paused it again: ours decides */
         return;
     }
     if (m->state != VIRT_PAUSED && vm->seen.state == VIRT_PAUSED && out->now < vm->paused_until) {

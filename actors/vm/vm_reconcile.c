@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "actors/vm/vm_net.h"
+
 /* How long a call that an earlier incarnation left hanging may still make its domain. */
 enum { UNWANTED_SECONDS = 60, CLAIM_SECONDS = 5 };
 

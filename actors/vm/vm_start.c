@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "actors/vm/vm_net.h"
+
 enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120 };
 /* `vetoed` of a view (proto/record.def). */
 enum { VETO_BEGUN = 1, VETO_UNTOLD = 2 };

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "actors/vm/vm_net.h"
 #include "runtime/effects/programs.h"
 
 enum { GUEST_SECONDS = 10, FILL_SECONDS = 30, DAEMON_SECONDS = 40 };

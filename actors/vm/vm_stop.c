@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "actors/vm/vm_net.h"
 #include "base/log.h"
 
 enum { CLEAN_SAY, CLEAN_STORAGE, CLEAN_RELEASE, CLEAN_CLOSE, CLEAN_UNDEFINE, CLEAN_LAST };

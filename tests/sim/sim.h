@@ -57,11 +57,12 @@ enum proc_state { PROC_ABSENT, PROC_STARTING, PROC_SERVING, PROC_PAUSING, PROC_Q
 struct proc {
     struct sim *sim;
     struct address who;
-    uint32_t generation;
+    uint32_t generation, next; /* of the VM that has its number now; 0: its own */
     uint64_t incarnation;
     enum proc_state state;
     bool wanted_again;
     unsigned ends, crashes;
+    uint32_t note_of; /* the generation that wrote the note */
     uint64_t ready_at;
     char note[CONTROL_TEXT];
     size_t note_len;

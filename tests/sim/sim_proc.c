@@ -134,6 +134,7 @@ static void op_note(void *shell, struct span note)
     if (!speaks(p))
         return;
     p->note_len = note.len < sizeof p->note ? note.len : sizeof p->note;
+    p->note_of = p->generation;
     if (p->note_len > 0)
         memcpy(p->note, note.at, p->note_len);
     sim_say(p->sim, p->who, "notes %.*s", (int)p->note_len, p->note);

@@ -36,6 +36,11 @@ static void launch(struct proc *p)
         wait_before(p, 20 * MILLISECONDS); /* it would find nobody to dial */
         return;
     }
+    if (p->next != 0)
+        p->generation = p->next;
+    p->next = 0;
+    if (p->note_of != p->generation)
+        p->note_len = 0; /* it is of a VM that is no more */
     p->state = PROC_STARTING;
     p->incarnation = ++s->last_incarnation;
     p->wanted_again = false;
@@ -54,10 +59,53 @@ void supervisor_ready(struct proc *p)
     p->ready_at = p->sim->now;
 }
 
+static void tell_bygone(struct proc *p);
+
+static void bygone(struct sim *s, struct sim_event *e)
+{
+    struct proc *p = proc_find(s, e->who);
+    if (p->incarnation != e->incarnation)
+        return;
+    if (!p->running) {
+        if (p->state == PROC_STARTING)
+            tell_bygone(p); /* it hears that when it has begun */
+        return;
+    }
+    p->out.now = s->now;
+    if (p->actor->bygone != NULL) {
+        p->actor->bygone(p->core, &p->out);
+    } else {
+        p->ending = true;
+        p->status = EXIT_RETIRED;
+    }
+    proc_after(p);
+}
+
+static void tell_bygone(struct proc *p)
+{
+    struct sim_event *e = sim_at(p->sim, p->sim->now + sim_between(p->sim, 1, 20) * MILLISECONDS, bygone);
+    e->who = p->who;
+    e->incarnation = p->incarnation;
+}
+
+/* Its number is the next VM's. */
+static void becomes(struct proc *p, uint32_t generation)
+{
+    if (generation <= (p->next != 0 ? p->next : p->generation))
+        return;
+    bool told = p->next != 0;
+    p->next = generation;
+    if (!told)
+        tell_bygone(p);
+}
+
 void supervisor_wanted(struct sim *s, struct address who, uint32_t generation)
 {
     struct proc *p = proc_make(s, who);
-    p->generation = generation;
+    if (p->state == PROC_ABSENT)
+        p->generation = generation;
+    else if (who.kind == KIND_VM || who.kind == KIND_GUEST)
+        becomes(p, generation);
     if (p->state == PROC_ABSENT)
         launch(p);
     else if (p->state != PROC_PAUSING)

@@ -7,19 +7,127 @@ static void vm_exists(struct fake *f, uint16_t type, uint32_t qid, uint32_t gene
     say(f, registry, about(message(type, CLASS_EVENT, (struct address){KIND_ROUTER, 0}), qid, generation));
 }
 
+static void number_passes_on(struct fake *f)
+{
+    vm_exists(f, MESSAGE_removed, 7, 1);
+    vm_exists(f, MESSAGE_exists, 7, 2);
+}
+
 static void the_generation_of_a_removed_vm_is_refused(void **state)
 {
     struct fake *f = *state;
     vm_exists(f, MESSAGE_exists, 7, 1);
     live(f, vm7);
-    vm_exists(f, MESSAGE_removed, 7, 1);
-    vm_exists(f, MESSAGE_exists, 7, 2);
+    number_passes_on(f);
     say(f, api, question(MESSAGE_vm_start, vm7, 5));
     assert_int_equal(answers(f, api, ERR_REFUSED), 1);
     assert_int_equal(heard(f, vm7, MESSAGE_vm_start), 0);
-    struct envelope fresh = about(question(MESSAGE_vm_start, vm7, 6), 7, 2);
-    say(f, api, fresh);
+    assert_int_equal(f->woken.count, 0);
+}
+
+/* A question to the next VM of the number, while the process of the one before is there. */
+static struct envelope ask_next(struct fake *f, struct address who, uint64_t number)
+{
+    number_passes_on(f);
+    struct envelope q = about(question(MESSAGE_vm_start, who, number), 7, 2);
+    say(f, api, q);
+    assert_int_equal(all_answers(f, api), 0);
+    assert_int_equal(heard(f, who, MESSAGE_vm_start), 0);
+    assert_int_equal(f->woken.count, 1);
+    assert_int_equal(f->woken.list[0].generation, 2);
+    return q;
+}
+
+static void next_answers(struct fake *f, struct envelope q)
+{
+    fake_live(f, vm7, 2, 50);
     assert_int_equal(heard(f, vm7, MESSAGE_vm_start), 1);
+    assert_int_equal(last(f)->incarnation, 50);
+    struct envelope a = answer_to(&q, api, CLASS_REPLY);
+    fake_say_as(f, vm7, 50, &a);
+    assert_int_equal(answers(f, api, ERR_NONE), 1);
+    assert_int_equal(all_answers(f, api), 1);
+}
+
+static void what_is_for_the_next_vm_waits_until_the_process_of_the_one_before_has_rested(void **state)
+{
+    struct fake *f = *state;
+    vm_exists(f, MESSAGE_exists, 7, 1);
+    live(f, vm7);
+    struct envelope q = ask_next(f, vm7, 6);
+    struct envelope bye = message(MESSAGE_retire, CLASS_EVENT, (struct address){KIND_ROUTER, 0});
+    bye.number = 1; /* its hello */
+    say(f, vm7, bye);
+    assert_int_equal(f->closed.count, 1); /* nothing that waits is for it */
+    route_ended(f->route, vm7, vm7.kind, ENDING_RESTS, f->now);
+    assert_int_equal(f->woken.count, 1);
+    next_answers(f, q);
+}
+
+static void nor_is_it_lost_when_that_is_killed_or_crash_loops(void **state)
+{
+    static const enum ending endings[] = {ENDING_RESTS, ENDING_RESTARTS, ENDING_QUARANTINED};
+    for (size_t i = 0; i < COUNT(endings); i++) {
+        struct fake *f = *state;
+        vm_exists(f, MESSAGE_exists, 7, 1);
+        live(f, vm7);
+        struct envelope q = ask_next(f, vm7, 6);
+        route_ended(f->route, vm7, vm7.kind, endings[i], f->now);
+        next_answers(f, q);
+        end(state);
+        begin(state);
+    }
+}
+
+static void a_process_that_held_back_is_no_obstacle_for_the_next_vm(void **state)
+{
+    struct fake *f = *state;
+    vm_exists(f, MESSAGE_exists, 7, 1);
+    live(f, vm7);
+    route_ended(f->route, vm7, vm7.kind, ENDING_QUARANTINED, f->now);
+    next_answers(f, ask_next(f, vm7, 6));
+}
+
+/* The supervisor was about to start the process of the VM before when its number went on. */
+static void an_incarnation_of_the_vm_before_gets_nothing_of_the_next_one(void **state)
+{
+    struct fake *f = *state;
+    vm_exists(f, MESSAGE_exists, 7, 1);
+    route_expect(f->route, vm7, 1, vm7.kind);
+    struct envelope q = ask_next(f, vm7, 6);
+    route_live(f->route, vm7, vm7.kind, f->now);
+    assert_int_equal(heard(f, vm7, MESSAGE_vm_start), 0);
+    route_ended(f->route, vm7, vm7.kind, ENDING_RESTARTS, f->now);
+    next_answers(f, q);
+}
+
+static void the_old_process_hears_its_answers_past_what_waits(void **state)
+{
+    struct fake *f = *state;
+    vm_exists(f, MESSAGE_exists, 7, 1);
+    live(f, vm7);
+    struct envelope own = about(question(MESSAGE_claim, registry, 9), 7, 1);
+    say(f, vm7, own);
+    (void)ask_next(f, vm7, 6);
+    say(f, registry, answer_to(&own, vm7, CLASS_REPLY));
+    assert_int_equal(answers(f, vm7, ERR_NONE), 1);
+}
+
+static void a_guest_process_is_held_to_its_generation_as_well(void **state)
+{
+    struct fake *f = *state;
+    vm_exists(f, MESSAGE_exists, 7, 1);
+    live(f, guest7);
+    number_passes_on(f);
+    fake_live(f, vm7, 2, 60);
+    struct envelope q = about(question(MESSAGE_guest_open, guest7, 3), 7, 2);
+    fake_say_as(f, vm7, 60, &q);
+    assert_int_equal(heard(f, guest7, MESSAGE_guest_open), 0);
+    assert_int_equal(f->woken.count, 1);
+    route_ended(f->route, guest7, guest7.kind, ENDING_RESTS, f->now);
+    fake_live(f, guest7, 2, 61);
+    assert_int_equal(heard(f, guest7, MESSAGE_guest_open), 1);
+    assert_int_equal(last(f)->incarnation, 61);
 }
 
 static void an_unknown_vm_is_refused_once_registry_has_named_all(void **state)
@@ -190,6 +298,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_ROUTER(the_generation_of_a_removed_vm_is_refused),
+        WITH_ROUTER(what_is_for_the_next_vm_waits_until_the_process_of_the_one_before_has_rested),
+        WITH_ROUTER(nor_is_it_lost_when_that_is_killed_or_crash_loops),
+        WITH_ROUTER(a_process_that_held_back_is_no_obstacle_for_the_next_vm),
+        WITH_ROUTER(an_incarnation_of_the_vm_before_gets_nothing_of_the_next_one),
+        WITH_ROUTER(the_old_process_hears_its_answers_past_what_waits),
+        WITH_ROUTER(a_guest_process_is_held_to_its_generation_as_well),
         WITH_ROUTER(an_unknown_vm_is_refused_once_registry_has_named_all),
         WITH_ROUTER(what_waits_for_a_removed_vm_never_reaches_the_next_with_its_qid),
         WITH_ROUTER(the_last_answer_of_a_vm_that_is_removed_arrives),

@@ -187,7 +187,7 @@ static void a_pool_that_is_gone_leaves_no_note(void **state)
                          .body = text_span(&body)};
     storage_actor.hear(b.core, &b.out, &e);
     assert_string_equal(b.note, "");
-    assert_true(b.leaves);
+    assert_true(b.retires);
     down(&b);
 }
 

@@ -301,8 +301,11 @@ static void a_pool_that_is_gone_ends_its_process(void **state)
     struct bench b;
     (void)state;
     up(&b);
+    change(&b, 1, "resize", LINES);
     tell_config(&b, "");
-    assert_true(b.leaves);
+    assert_true(b.retires);
+    assert_false(
+        b.leaves); /* that would be a crash, and the next one's process would begin as its successor */
     down(&b);
 }
 

@@ -97,9 +97,35 @@ static void a_pool_that_nobody_names_is_served_all_the_same_after_a_while(void *
     close_house(h);
 }
 
+static uint32_t generation_after(struct supervisor *s, const struct child *c, const char *text)
+{
+    struct child registry = {.key = {KIND_REGISTRY, 0}, .control = -1};
+    struct control r = control_text(CONTROL_POOL, span_of(text));
+    r.number = POOL;
+    pools_hear(s, &registry, &r);
+    return c->generation;
+}
+
+static void a_place_that_becomes_another_ones_renews_its_process_and_no_other_word_does(void **state)
+{
+    struct supervisor *s = calloc(1, sizeof *s);
+    struct child c = {.key = {KIND_STORAGE, POOL}, .control = -1};
+    (void)state;
+    assert_non_null(s);
+    HASH_ADD(hh, s->children, key, sizeof c.key, &c);
+    assert_int_equal(generation_after(s, &c, "file-reflink /a"), 0); /* it was started for no other */
+    assert_int_equal(generation_after(s, &c, "file-reflink /a"), 0); /* from a registry that begins anew */
+    assert_int_equal(generation_after(s, &c, ""), 1);
+    assert_int_equal(generation_after(s, &c, "file-reflink /a"), 1); /* nobody was started since */
+    assert_int_equal(generation_after(s, &c, "file-reflink /b"), 2);
+    HASH_DEL(s->children, &c);
+    free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_place_that_becomes_another_ones_renews_its_process_and_no_other_word_does),
         cmocka_unit_test(a_pools_process_begins_when_registry_has_said_where_its_pool_lies),
         cmocka_unit_test(a_pool_that_is_known_is_not_waited_for),
         cmocka_unit_test(a_pool_that_nobody_names_is_served_all_the_same_after_a_while),

@@ -104,6 +104,61 @@ static void what_is_there_is_not_attached_again_and_what_is_wrong_is_replaced(vo
     bench_end(&b);
 }
 
+static void registry_is_back(struct bench *b)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    vm_tell_encode(&body, NO_MESSAGE(vm_tell));
+    bench_hear_from(b, registry, MESSAGE_vm_tell, &body);
+    bench_run(b);
+}
+
+/* Killed between its commit and the end of the change, it knows nothing of that when it is back. */
+static void a_change_that_registry_did_not_end_is_ended_when_it_is_back(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    b.world.live_xml = LIVE("old");
+    assert_int_equal(prepare(&b, false), 0);
+    b.world.live_xml = bare;
+    registry_is_back(&b);
+    assert_int_equal(b.fills, 1);
+    assert_int_equal(b.serves, 1);
+    assert_non_null(strstr(b.world.interface, "<backenddomain name=\"net\"/>"));
+    registry_is_back(&b);
+    assert_int_equal(b.fills, 1); /* once */
+    bench_end(&b);
+}
+
+static void nor_does_it_stay_away_when_nobody_says_what_became_of_the_change(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    b.world.live_xml = LIVE("net");
+    assert_int_equal(prepare(&b, false), 0);
+    b.world.live_xml = bare;
+    assert_true(b.timer[TIMER_NET] != 0);
+    bench_timer_fires(&b, TIMER_NET);
+    bench_run(&b);
+    assert_non_null(strstr(b.world.interface, "<backenddomain name=\"net\"/>"));
+    assert_int_equal(b.timer[TIMER_NET], 0);
+    bench_end(&b);
+}
+
+static void a_change_that_was_ended_is_not_ended_again(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    assert_int_equal(prepare(&b, false), 0);
+    assert_int_equal(finish(&b, "net"), 0);
+    assert_int_equal(b.timer[TIMER_NET], 0);
+    registry_is_back(&b);
+    assert_int_equal(b.fills, 1);
+    bench_end(&b);
+}
+
 static void while_it_is_paused_nothing_is_touched(void **state)
 {
     struct bench b;
@@ -199,6 +254,9 @@ int main(void)
         cmocka_unit_test(an_interface_that_stays_refuses_the_change),
         cmocka_unit_test(after_a_change_guest_and_netvm_are_told_and_then_it_comes),
         cmocka_unit_test(what_is_there_is_not_attached_again_and_what_is_wrong_is_replaced),
+        cmocka_unit_test(a_change_that_registry_did_not_end_is_ended_when_it_is_back),
+        cmocka_unit_test(nor_does_it_stay_away_when_nobody_says_what_became_of_the_change),
+        cmocka_unit_test(a_change_that_was_ended_is_not_ended_again),
         cmocka_unit_test(while_it_is_paused_nothing_is_touched),
         cmocka_unit_test(only_its_netvm_says_that_the_netvm_has_started),
         cmocka_unit_test(a_process_that_comes_after_a_crash_looks_after_the_interface),

@@ -131,6 +131,27 @@ static void a_resume_by_others_soon_after_our_pause_is_told(void **state)
     bench_end(&b);
 }
 
+static void a_pause_by_others_soon_after_our_resume_is_told_at_once(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    BENCH_HEAR(&b, vm_pause, 0);
+    bench_run(&b);
+    BENCH_HEAR(&b, vm_unpause, 0);
+    bench_run(&b);
+    unsigned before = b.events;
+    b.world.paused = true;
+    bench_observe(&b, VIRT_EVENT_SUSPENDED);
+    bench_run(&b);
+    assert_int_equal(b.events, before + 1);
+    assert_string_equal(b.event[before], "domain-paused");
+    bench_observe(&b, VIRT_EVENT_SUSPENDED);
+    bench_run(&b);
+    assert_int_equal(b.events, before + 1); /* once */
+    bench_end(&b);
+}
+
 static void a_pause_of_the_start_itself_is_not_told(void **state)
 {
     struct bench b;
@@ -204,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_word_of_the_host_that_comes_too_late_pauses_nothing),
         cmocka_unit_test(a_word_of_the_host_that_comes_too_late_resumes_nothing),
         cmocka_unit_test(a_resume_by_others_soon_after_our_pause_is_told),
+        cmocka_unit_test(a_pause_by_others_soon_after_our_resume_is_told_at_once),
         cmocka_unit_test(a_pause_of_the_start_itself_is_not_told),
         cmocka_unit_test(what_others_pause_and_resume_is_told),
         cmocka_unit_test(a_pause_that_fails_changes_nothing),
