@@ -4,6 +4,7 @@
 #include "doors/xenstore.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TRIES_MAX = 5, NAMES_MAX = 1 << 20, PATH_ROOM = 160 };
@@ -60,22 +61,51 @@ static int keep(struct gathering *g, const struct xenstore_pci *row)
     return 0;
 }
 
+/* What a key of the slot says about its device N; 0 when it does not. */
+static int read_of_device(struct gathering *g, uint32_t domid, uint32_t slot, const char *key, unsigned i,
+                          char text[24])
+{
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, "backend/pci/%u/%u/%s-%u", (unsigned)domid, (unsigned)slot, key, i);
+    text[0] = '\0';
+    return read_word(g, path, text, 24);
+}
+
+/* vdevfn-N, of an HVM guest: where its device model shows the function, in hexadecimal, the slot above three
+ * bits of function. */
+static bool is_devfn(const char *text, char guest[8])
+{
+    char *end = NULL;
+    unsigned long devfn = strtoul(text, &end, 16);
+    bool fits = text[0] >= '0' && text[0] <= 'f' && *end == '\0' && devfn <= 0xff;
+    if (fits)
+        snprintf(guest, 8, "00:%02x.%x", (unsigned)devfn >> 3 & 0x1f, (unsigned)devfn & 7);
+    return fits;
+}
+
 /* vdev-N is "0000:00:05.00": segment, bus, slot and function as pcifront has them, the function in two
  * digits. */
-static int read_guest_address(struct gathering *g, uint32_t domid, uint32_t slot, unsigned i, char guest[8])
+static void read_front(char text[24], char guest[8])
 {
-    char path[PATH_ROOM], text[24] = "";
-    snprintf(path, sizeof path, "backend/pci/%u/%u/vdev-%u", (unsigned)domid, (unsigned)slot, i);
-    int r = read_word(g, path, text, sizeof text);
-    bool fits = r > 0 && strlen(text) == 13 && text[11] == '0' && text[12] >= '0' && text[12] <= '7';
-    guest[0] = '\0';
-    if (!fits)
-        return r < 0 ? r : 0;
+    if (strlen(text) != 13 || text[11] != '0' || text[12] < '0' || text[12] > '7')
+        return;
     text[11] = text[12];
     text[12] = '\0';
     if (is_sbdf(text))
         memcpy(guest, text + 5, 8);
-    return 0;
+}
+
+/* An HVM guest's rows have both, and only its device model's is true there. */
+static int read_guest_address(struct gathering *g, uint32_t domid, uint32_t slot, unsigned i, char guest[8])
+{
+    char text[24];
+    guest[0] = '\0';
+    int r = read_of_device(g, domid, slot, "vdevfn", i, text);
+    if (r > 0 && is_devfn(text, guest))
+        return 0;
+    if (r >= 0 && (r = read_of_device(g, domid, slot, "vdev", i, text)) > 0)
+        read_front(text, guest);
+    return r < 0 ? r : 0;
 }
 
 /* One slot of one domain: its devices are numbered, and a number may have been given up. */

@@ -168,6 +168,29 @@ static void any_domain_may_have_any_number_of_devices(void **state)
                         "3 sys-net 0000:00:19.0\n3 sys-net 0001:c6:00.1\n12 sys-usb 0000:00:14.0\n");
 }
 
+/* Seen on Xen 4.17: an HVM guest's rows carry both, and vdev-N is 0000:00:00.00 whatever the guest sees. */
+static void a_guest_sees_a_device_where_its_device_model_or_else_pcifront_shows_it(void **state)
+{
+    static const struct {
+        const char *vdevfn, *vdev, *guest;
+    } row[] = {{"18", "0000:00:00.00", "00:03.0"},  {"0x2d", "", "00:05.5"}, {"", "0000:00:05.00", "00:05.0"},
+               {"100", "0000:00:06.07", "00:06.7"}, {"1g", "", ""},          {"", "0000:00:05.10", ""}};
+    struct bench *b = *state;
+    live(b, 3, 3);
+    xsd_put(b->daemon, "backend/pci/3/0/domain", "sys-net");
+    xsd_put(b->daemon, "backend/pci/3/0/num_devs", "1");
+    xsd_put(b->daemon, "backend/pci/3/0/dev-0", "0000:00:19.0");
+    for (size_t i = 0; i < COUNT(row); i++) {
+        AUTO_MEMORY struct xenstore_pci *rows = NULL;
+        size_t count = 0;
+        xsd_put(b->daemon, "backend/pci/3/0/vdevfn-0", row[i].vdevfn);
+        xsd_put(b->daemon, "backend/pci/3/0/vdev-0", row[i].vdev);
+        assert_int_equal(xenstore_pci_read(b->x, &rows, &count, &b->why), 0);
+        assert_int_equal(count, 1);
+        assert_string_equal(rows[0].guest, row[i].guest);
+    }
+}
+
 static void what_is_half_written_or_nonsense_is_left_out(void **state)
 {
     static const char *const items[][2] = {{"backend/pci/3/0/domain", "sys-net"},
@@ -229,6 +252,7 @@ int main(void)
         BENCH_TEST(a_daemon_that_answers_wrongly_is_an_error_and_not_a_crash),
         cmocka_unit_test(nobody_at_the_socket_is_no_connection),
         BENCH_TEST(any_domain_may_have_any_number_of_devices),
+        BENCH_TEST(a_guest_sees_a_device_where_its_device_model_or_else_pcifront_shows_it),
         BENCH_TEST(a_domain_that_is_no_more_has_nothing),
         BENCH_TEST(what_is_half_written_or_nonsense_is_left_out),
         BENCH_TEST(a_transaction_that_meets_another_is_done_again_a_few_times),
