@@ -67,10 +67,11 @@ static int is_marked(const struct zfs *p, const struct pool_hand *h, bool *ret)
 static int zfs_do_setup(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
                         struct pool_outcome *ret)
 {
+    static const char ON[] = FLAG "=true";
     const struct zfs *p = (const struct zfs *)pool;
-    const char *make[] = {"zfs", "create",     "-o", "mountpoint=none", "-o", "volmode=dev",
-                          "-o",  FLAG "=true", "-p", p->container,      NULL};
-    const char *mark[] = {"zfs", "set", FLAG "=true", p->container, NULL};
+    const char *make[] = {"zfs", "create", "-o", "mountpoint=none", "-o", "volmode=dev",
+                          "-o",  ON,       "-p", p->container,      NULL};
+    const char *mark[] = {"zfs", "set", ON, p->container, NULL};
     bool marked = false;
     uint64_t size;
     (void)e, (void)ret;

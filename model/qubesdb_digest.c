@@ -6,12 +6,12 @@
 #include "model/qubesdb_inside.h"
 
 #define APP_DISPVM "service.app-dispvm."
+#define DIGITS     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 enum { DIGEST = 32, PATH_SIZE = 64 };
 
 void base64(const unsigned char *bytes, size_t len, enum base64 form, char *to)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    const char *last = form == BASE64_URL ? "-_" : "+/";
+    const char *letters = form == BASE64_URL ? DIGITS "-_" : DIGITS "+/";
     for (size_t i = 0; i < len; i += 3) {
         unsigned left = len - i < 3 ? (unsigned)(len - i) : 3;
         unsigned long word = (unsigned long)bytes[i] << 16 |
@@ -20,7 +20,7 @@ void base64(const unsigned char *bytes, size_t len, enum base64 form, char *to)
         for (unsigned j = 0; j < 4; j++) {
             unsigned digit = word >> (18 - 6 * j) & 63;
             if (j <= left)
-                *to++ = digit < 62 ? letters[digit] : last[digit - 62];
+                *to++ = letters[digit];
             else if (form == BASE64_PADDED)
                 *to++ = '=';
         }

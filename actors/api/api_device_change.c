@@ -191,7 +191,7 @@ static int ask_its_process(struct api *self, struct out *out, const struct asked
 int api_ask_attach(struct api *self, struct out *out, const struct asked *q, const struct device *device,
                    const struct text *name, struct span options, struct call *like)
 {
-    AUTO_TEXT shown = TEXT_WITH_LIMIT(REQUEST_MAX), body = TEXT_WITH_LIMIT(2 * BODY_PART_MAX);
+    AUTO_TEXT shown = TEXT_WITH_LIMIT(REQUEST_MAX), body = TEXT_WITH_LIMIT((size_t)2 * BODY_PART_MAX);
     const struct vm *backend = model_named(self->model, device->backend);
     struct vm_attach m = {.permissive = is_given(options, "permissive"),
                           .no_strict_reset = is_given(options, "no-strict-reset")};

@@ -200,8 +200,12 @@ void usb_unplug(struct devbus_usb *self, struct out *out, const struct envelope 
 /* What a guest's service has said: people read it, and clients of the API format it. */
 static void add_words(struct text *to, struct span from)
 {
-    for (size_t i = 0; i < from.len && i < SHOWN; i++)
-        text_byte(to, from.at[i] >= ' ' && from.at[i] < 0x7f && from.at[i] != '%' ? from.at[i] : '_');
+    for (size_t i = 0; i < from.len && i < SHOWN; i++) {
+        char c = from.at[i];
+        if (c < ' ' || c >= 0x7f || c == '%')
+            c = '_';
+        text_byte(to, c);
+    }
 }
 
 static int judge(const struct usb_run *run, const struct answer *a, struct fault *why)

@@ -2,6 +2,7 @@
  * See guest_usb.h: in guest's worker. */
 #include "actors/guest/guest_usb.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -33,6 +34,7 @@ static bool is_letter(char c)
 /* One character of escaped text: \xNN is that byte, another escape the character behind it. */
 static char take_char(struct span *rest)
 {
+    assert(rest->len > 0 && rest->at != NULL);
     const char *at = rest->at;
     size_t used = 1;
     char c = at[0];
@@ -205,7 +207,7 @@ int guest_usb_take(struct guest_usb_list *list, struct span name, struct span va
 static void add_serial(struct text *id, const char *serial)
 {
     for (const char *c = serial; *c != '\0' && strcmp(serial, UNKNOWN) != 0; c++)
-        text_byte(id, strchr("'\"\\% ", *c) != NULL ? '_' : *c);
+        text_byte(id, (char)(strchr("'\"\\% ", *c) != NULL ? '_' : *c));
 }
 
 bool guest_usb_item(const struct guest_usb *d, struct device_item *item)

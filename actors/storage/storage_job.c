@@ -190,9 +190,11 @@ void jobs_cancel(struct storage *s, struct out *out, const struct envelope *e)
 static void tell(const struct storage *s, struct out *out, struct volume_job *job)
 {
     const struct volume_job *first = s->jobs;
-    const struct volume_job *mover = job->state == JOB_WORKS          ? job
-                                     : first->verb == STORAGE_RECOVER ? first
-                                                                      : NULL;
+    const struct volume_job *mover = NULL;
+    if (job->state == JOB_WORKS)
+        mover = job;
+    else if (first != NULL && first->verb == STORAGE_RECOVER)
+        mover = first;
     uint64_t bytes = mover != NULL ? atomic_load(&mover->watch->done) : job->bytes;
     if (job->request.type == 0 || out->now - job->told_at < TELL_EVERY || bytes == job->bytes)
         return;

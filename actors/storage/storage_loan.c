@@ -12,7 +12,7 @@
 #include "doors/pool_call.h"
 
 /* Who borrowed it has ended, or registry forgot it. */
-#define LENT_MOST (6 * 3600 * SECONDS)
+#define LENT_MOST (UINT64_C(6) * 3600 * SECONDS)
 
 static struct storage_loan *find(struct storage *s, uint32_t number)
 {

@@ -140,7 +140,7 @@ static void found(void *self, const struct pool_found *f)
         return;
     text_format(t, "%.*s\t%s\t", (int)f->vid.len, f->vid.at, cure_name(f));
     for (; *why != '\0'; why++)
-        text_byte(t, *why == '\n' || *why == '\t' ? ' ' : *why);
+        text_byte(t, (char)(*why == '\n' || *why == '\t' ? ' ' : *why));
     text_byte(t, '\n');
 }
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import traceback
 
 os.environ.setdefault('BULKHEAD_BUILD', '/opt/bulkhead')
@@ -88,8 +89,17 @@ class Bed(Guests):
         rows = [line.split(None, 2) for line in self.do('list', '--all').splitlines() if line.strip()]
         return {row[1]: row[2].strip() for row in rows}
 
+    def asks(self, method: str, name: str, payload: str = ''):
+        """Asks again what libvirt was silent about: on Xen it is while it builds another part's domain."""
+        for _ in range(5):
+            answer = self.call(method, name, payload, PATIENCE)
+            if 'libvirt has not answered' not in (answer.text or ''):
+                break
+            time.sleep(3)
+        return answer
+
     def start(self, name: str):
-        return self.call('admin.vm.Start', name, timeout=PATIENCE)
+        return self.asks('admin.vm.Start', name)
 
     def kill_vm(self, name: str) -> None:
         self.must('admin.vm.Kill', name, timeout=PATIENCE)

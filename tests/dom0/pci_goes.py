@@ -35,7 +35,7 @@ def seized() -> int:
 
 
 def call(bed: Bed, verb: str, name: str, port: str, payload: str = ''):
-    return bed.call(f'{METHOD}{verb}+dom0+{port}', name, payload, PATIENCE)
+    return bed.asks(f'{METHOD}{verb}+dom0+{port}', name, payload)
 
 
 def assign(bed: Bed, name: str, port: str, mode: str) -> None:

@@ -8,7 +8,7 @@
 
 static const struct sim_domain *runs(struct sim *s)
 {
-    size_t most = s->options.vms * 2, first = sim_random(s, most);
+    size_t most = (size_t)s->options.vms * 2, first = sim_random(s, most);
     for (size_t i = 0; i < most; i++) {
         const struct sim_domain *d = &s->hypervisor->domains[(first + i) % most];
         if (d->xml != NULL && d->domid != VIRT_NO_DOMID)

@@ -114,8 +114,9 @@ static void an_import_blocks_the_start_and_is_found_by_its_path(void **state)
     write_pattern(zf_at(o.path), 'i', SIZE);
     zf.made = 0;
     MUST(import_end, &own, .success = true);
+    static const char put_aside[] = "rename -p " OWN " tank/qubes/.tmp/";
     ARE("snapshot tank/qubes/.importing/tank_qubes_v-m_private/", /* its revision and that it is whole */
-        "snapshot tank/qubes/.importing/tank_qubes_v-m_private/", "rename -p " OWN " tank/qubes/.tmp/",
+        "snapshot tank/qubes/.importing/tank_qubes_v-m_private/", put_aside,
         "rename -p tank/qubes/.importing/tank_qubes_v-m_private/", "destroy -r tank/qubes/.tmp/");
     assert_int_equal(committed(&own), 'i');
     assert_int_equal(look(&own).size, SIZE);
@@ -292,7 +293,7 @@ static const struct zfs_trial {
 
 static char live(void)
 {
-    return zf_find(OWN) != NULL ? read_pattern(zf_file(zf_find(OWN)), NULL) : '-';
+    return (char)(zf_find(OWN) != NULL ? read_pattern(zf_file(zf_find(OWN)), NULL) : '-');
 }
 
 static void prepare(const struct zfs_trial *t)

@@ -34,7 +34,7 @@ static void assigned(struct bench *b, uint32_t qid, const char *key, const char 
 /* The one VM that is offered something, with it; 0: nobody is. */
 static uint32_t offered(struct bench *b, struct view_device *device)
 {
-    struct vm_offer m;
+    struct vm_offer m = {0};
     int at = bench_find(b, MESSAGE_vm_offer, 0);
     if (at < 0)
         return 0;
@@ -56,7 +56,7 @@ static void open_house(struct bench *b)
 static void a_device_goes_to_the_living_vm_that_has_it_assigned_with_its_options(void **state)
 {
     struct bench b;
-    struct view_device d;
+    struct view_device d = {0};
     (void)state;
     open_house(&b);
     assigned(&b, FRONT, "block back * :None", "mode=auto-attach\noption:read-only=yes");
@@ -75,7 +75,7 @@ static void a_device_goes_to_the_living_vm_that_has_it_assigned_with_its_options
 static void where_a_person_would_be_asked_nobody_gets_it(void **state)
 {
     struct bench b;
-    struct view_device d;
+    struct view_device d = {0};
     (void)state;
     open_house(&b);
     assigned(&b, FRONT, "block back sda *", "mode=ask-to-attach");

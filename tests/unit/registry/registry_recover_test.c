@@ -71,7 +71,7 @@ static const char *pool_of(const struct bench *b)
     while (at != NULL && strcmp(at->key, "linux-kernel") == 0)
         at = at->next;
     assert_non_null(at);
-    strcpy(name, at->key);
+    snprintf(name, sizeof name, "%s", at != NULL ? at->key : "");
     return name;
 }
 

@@ -101,7 +101,7 @@ static void what_is_lent_for_ever_holds_nobody_up(void **state)
     ask(&b, 1, "export", 77);
     exported(&b);
     storage_handed(b.core, &b.out, 77, -1);
-    b.out.now += 7 * 3600 * SECONDS;
+    b.out.now += UINT64_C(7) * 3600 * SECONDS;
     storage_actor.timer(b.core, &b.out, STORAGE_TIMER_REST);
     assert_true(b.retires);
     down(&b);

@@ -96,7 +96,7 @@ static void behind_the_letters_come_pairs_of_letters(void **state)
     struct fault why;
     (void)state;
     live = (struct vm_block_list){.count = 0};
-    for (char c = 'i'; c <= 'z'; c++)
+    for (int c = 'i'; c <= 'z'; c++)
         snprintf(live.used[live.targets++], 16, "xvd%c", c);
     choose(&b, "xvdaa");
     strcpy(live.used[live.targets++], "xvdaa");
