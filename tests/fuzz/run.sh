@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # timeout: 1500
-# Builds the harnesses and runs each on its seeds and then on its own inventions, for FUZZ_SECONDS (20), one per
+# Builds the harnesses and runs each on its seeds and then on its own inventions, for FUZZ_SECONDS (12), one per
 # processor: a test per harness. New inputs worth keeping are left in build/fuzz/corpus/NAME, a finding in build/fuzz/found.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../tap.sh"
@@ -20,7 +20,7 @@ mkdir -p build/fuzz/found build/fuzz/log
 # shellcheck disable=SC2016 # for the inner shell
 one='name=$(basename "$1")
 mkdir -p "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
-"$1" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+"$1" -max_total_time="${FUZZ_SECONDS:-12}" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
     -artifact_prefix="build/fuzz/found/$name-" "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" \
     >"build/fuzz/log/$name" 2>&1
 echo $? >"build/fuzz/log/$name.status"'
