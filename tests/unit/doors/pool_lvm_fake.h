@@ -89,8 +89,8 @@ static inline int fake_create(const char *const *argv, const char *last, struct 
     if (!fake_sized(value_of(argv, "--virtualsize="), out))
         return 0;
     for (const char *const *at = argv; source != -2 && *at != NULL; at++)
-        if (strncmp(*at, "--type", 6) == 0)
-            return complain(out, "Command does not accept option: --snapshot", last);
+        if (strcmp(*at, "--snapshot") == 0)
+            return complain(out, "snapshot: Required device-mapper target(s) not detected", last);
     if (fake_find(name) >= 0)
         return complain(out, "Logical Volume already exists", name);
     if (source == -1)

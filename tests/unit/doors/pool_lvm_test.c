@@ -99,7 +99,7 @@ static void commands_are_those_of_the_worked_sequences(void **state)
         "-- vg/pool",
         "lvrename -- vg/vm-t-root-half vg/vm-t-root", NULL});
     must(POOL_start, &root);
-    commands_are((const char *[]){"lvcreate --setactivationskip=n --activate=y --snapshot "
+    commands_are((const char *[]){"lvcreate --setactivationskip=n --activate=y --type=thin "
                                   "--name=vg/vm-t-root-half -- vg/vm-t-root",
                                   "lvrename -- vg/vm-t-root-half vg/vm-t-root-snap", NULL});
     must(POOL_start, &root);
@@ -108,7 +108,7 @@ static void commands_are_those_of_the_worked_sequences(void **state)
     commands_are((const char *[]){"lvrename -- vg/vm-t-root vg/vm-t-root-1521065905-back",
                                   "lvrename -- vg/vm-t-root-snap vg/vm-t-root", NULL});
     must(POOL_start, &app);
-    commands_are((const char *[]){"lvcreate --setactivationskip=n --activate=y --snapshot "
+    commands_are((const char *[]){"lvcreate --setactivationskip=n --activate=y --type=thin "
                                   "--name=vg/vm-a-root-snap -- vg/vm-t-root",
                                   NULL});
     must(POOL_stop, &app);

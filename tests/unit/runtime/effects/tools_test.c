@@ -35,7 +35,7 @@ static void commands_fit_their_rows(void **state)
           "--virtualsize=4096B", "--", "vg-1/pool"},
          .of_thin = true},
         {PROGRAM_LVCLONE,
-         {"lvm", "lvcreate", "--setactivationskip=n", "--activate=y", "--snapshot",
+         {"lvm", "lvcreate", "--setactivationskip=n", "--activate=y", "--type=thin",
           "--name=vg-1/vm-a-root-snap", "--", "vg-1/vm-a-root"},
          .of_thin = true},
         {PROGRAM_LVRENAME, {"/usr/sbin/lvm", "lvrename", "--", "vg-1/a", "vg-1/b"}, .of_thin = true},
