@@ -95,9 +95,8 @@ static void on_bus_tell(struct devbus_block *self, struct out *out, const struct
 static void on_bus_return(struct devbus_block *self, struct out *out, const struct envelope *e,
                           const struct bus_return *m)
 {
-    struct request request = request_of(e);
     (void)self, (void)m;
-    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+    devbus_refuse(out, e);
 }
 
 static void on_bus_exposed(struct devbus_block *self, struct out *out, const struct envelope *e,
@@ -110,17 +109,15 @@ static void on_bus_exposed(struct devbus_block *self, struct out *out, const str
 static void on_bus_plug(struct devbus_block *self, struct out *out, const struct envelope *e,
                         const struct bus_plug *m)
 {
-    struct request request = request_of(e);
     (void)self, (void)m;
-    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+    devbus_refuse(out, e);
 }
 
 static void on_bus_unplug(struct devbus_block *self, struct out *out, const struct envelope *e,
                           const struct bus_unplug *m)
 {
-    struct request request = request_of(e);
     (void)self, (void)m;
-    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+    devbus_refuse(out, e);
 }
 
 static void on_bus_over(struct devbus_block *self, struct out *out, const struct envelope *e,

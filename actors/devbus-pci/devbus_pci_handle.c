@@ -185,17 +185,15 @@ static void on_bus_exposed(struct devbus_pci *self, struct out *out, const struc
 static void on_bus_plug(struct devbus_pci *self, struct out *out, const struct envelope *e,
                         const struct bus_plug *m)
 {
-    struct request request = request_of(e);
     (void)self, (void)m;
-    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+    devbus_refuse(out, e);
 }
 
 static void on_bus_unplug(struct devbus_pci *self, struct out *out, const struct envelope *e,
                           const struct bus_unplug *m)
 {
-    struct request request = request_of(e);
     (void)self, (void)m;
-    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+    devbus_refuse(out, e);
 }
 
 static void on_bus_over(struct devbus_pci *self, struct out *out, const struct envelope *e,

@@ -115,31 +115,25 @@ static void on_bus_unplug(struct devbus_usb *self, struct out *out, const struct
 }
 
 /* libvirt has no part in it. */
-static void refuse(struct out *out, const struct envelope *e)
-{
-    struct request request = request_of(e);
-    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
-}
-
 static void on_bus_confirm(struct devbus_usb *self, struct out *out, const struct envelope *e,
                            const struct bus_confirm *m)
 {
     (void)self, (void)m;
-    refuse(out, e);
+    devbus_refuse(out, e);
 }
 
 static void on_bus_part(struct devbus_usb *self, struct out *out, const struct envelope *e,
                         const struct bus_part *m)
 {
     (void)self, (void)m;
-    refuse(out, e);
+    devbus_refuse(out, e);
 }
 
 static void on_bus_return(struct devbus_usb *self, struct out *out, const struct envelope *e,
                           const struct bus_return *m)
 {
     (void)self, (void)m;
-    refuse(out, e);
+    devbus_refuse(out, e);
 }
 
 /* The hypervisor knows nothing of them. */

@@ -223,3 +223,9 @@ void devbus_sees(struct devbus_table *t, struct out *out, struct subject vm, boo
     }
     devbus_tell(t, out, vm.instance, vm.generation);
 }
+
+void devbus_refuse(struct out *out, const struct envelope *e)
+{
+    struct request request = request_of(e);
+    reply_error(out, &request, -ERR_UNSUPPORTED, NULL);
+}

@@ -55,6 +55,8 @@ void devbus_sees(struct devbus_table *t, struct out *out, struct subject vm, boo
 bool devbus_must_return(const struct devbus_device *d, uint64_t now);
 /* It could not be: true when it is tried again later, at a ring of the same timer. */
 bool devbus_returns_later(struct devbus_table *t, struct out *out, struct devbus_device *d);
+/* The answer to what this bus never does. */
+void devbus_refuse(struct out *out, const struct envelope *e);
 /* Gives up what has been held too long; sets the timer for the next. */
 void devbus_holds_end(struct devbus_table *t, struct out *out);
 
