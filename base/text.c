@@ -26,6 +26,18 @@ bool span_starts(struct span s, const char *prefix)
     return s.len >= len && (len == 0 || memcmp(s.at, prefix, len) == 0);
 }
 
+bool span_equal(struct span a, struct span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+int span_order(struct span a, struct span b)
+{
+    size_t least = a.len < b.len ? a.len : b.len;
+    int order = least > 0 ? memcmp(a.at, b.at, least) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 struct span span_split(struct span s, char sep, struct span *rest)
 {
     const char *found = s.len > 0 ? memchr(s.at, sep, s.len) : NULL;

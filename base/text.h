@@ -18,6 +18,9 @@ struct span {
 struct span span_of(const char *text);
 bool span_is(struct span s, const char *text);
 bool span_starts(struct span s, const char *prefix);
+bool span_equal(struct span a, struct span b);
+/* Below, at or above 0 as strcmp: by bytes, the shorter before what it begins. */
+int span_order(struct span a, struct span b);
 /* The part before the first `sep`; *rest is what follows it (empty, at NULL, when there is none). */
 struct span span_split(struct span s, char sep, struct span *rest);
 struct span span_trim(struct span s); /* without ASCII white space at both ends */

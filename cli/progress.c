@@ -39,7 +39,7 @@ bool progress_line(const struct span *f, size_t count, const char *dest, struct 
         else if (span_is(f[i], "total") && text_number(f[i + 1], 0, UINT64_MAX, &total) < 0)
             return false;
     }
-    if (of.len != volume.len || memcmp(of.at, volume.at, of.len) != 0)
+    if (!span_equal(of, volume))
         return false;
     text_clear(line);
     text_format(line, "%.*s: %" PRIu64, (int)work.len, work.at, done / MIB);

@@ -125,7 +125,7 @@ static void print_items(FILE *out, struct span before, struct span after)
                (after.len == 0 || memchr(after.at, '\n', after.len) == NULL);
     if (before.len + after.len == 0)
         return;
-    if (!one || key.len != key_after.len || memcmp(key.at, key_after.at, key.len) != 0) {
+    if (!one || !span_equal(key, key_after)) {
         print_lines(out, '-', before);
         print_lines(out, '+', after);
         return;

@@ -45,11 +45,6 @@ struct db_sim {
     struct db_disk *disk;
 };
 
-static bool same(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
 static struct span put(char **at, struct span from)
 {
     char *start = *at;
@@ -72,8 +67,8 @@ static size_t bucket_of(struct span kind, uint32_t qid, struct span key)
 static struct entry **find_entry(struct db_disk *disk, const struct db_item *item)
 {
     struct entry **at = &disk->bucket[bucket_of(item->kind, item->qid, item->key)];
-    while (*at != NULL &&
-           !((*at)->qid == item->qid && same((*at)->kind, item->kind) && same((*at)->key, item->key)))
+    while (*at != NULL && !((*at)->qid == item->qid && span_equal((*at)->kind, item->kind) &&
+                            span_equal((*at)->key, item->key)))
         at = &(*at)->chain;
     return at;
 }
@@ -174,7 +169,7 @@ static struct record *record_new(const struct db_history *row)
 static const struct record *find_record(const struct db_disk *disk, struct span op)
 {
     const struct record *r = disk->oldest;
-    while (r != NULL && !same(r->row.op, op))
+    while (r != NULL && !span_equal(r->row.op, op))
         r = r->after;
     return r;
 }
@@ -268,7 +263,7 @@ static const struct db_history *row_of(const struct db_disk *disk, const struct 
                                        struct span op)
 {
     for (size_t i = 0; i < made; i++)
-        if (same(ready[i].record->row.op, op))
+        if (span_equal(ready[i].record->row.op, op))
             return &ready[i].record->row;
     const struct record *r = find_record(disk, op);
     return r != NULL ? &r->row : NULL;
@@ -354,7 +349,7 @@ static bool has_line_about(struct span text, struct span about)
 {
     while (text.len > about.len) {
         struct span rest, line = span_split(text, '\n', &rest);
-        if (line.len > about.len && same((struct span){line.at, about.len}, about) &&
+        if (line.len > about.len && span_equal((struct span){line.at, about.len}, about) &&
             line.at[about.len] == ' ')
             return true;
         text = rest;
@@ -365,8 +360,8 @@ static bool has_line_about(struct span text, struct span about)
 static bool is_wanted(const struct db_history *row, const struct db_wanted *w)
 {
     return row->version >= w->from && row->version < w->below && row->time_ms >= w->since_ms &&
-           (w->about.len == 0 || same(row->subject, w->about) || has_line_about(row->before, w->about) ||
-            has_line_about(row->after, w->about));
+           (w->about.len == 0 || span_equal(row->subject, w->about) ||
+            has_line_about(row->before, w->about) || has_line_about(row->after, w->about));
 }
 
 /* The newest wanted row below this version. */
@@ -414,7 +409,7 @@ static int sim_trim(struct db *db, const struct db_keep *keep, struct fault *why
 static struct setting **find_setting(struct db_disk *disk, struct span key)
 {
     struct setting **at = &disk->settings;
-    while (*at != NULL && !same((*at)->key, key))
+    while (*at != NULL && !span_equal((*at)->key, key))
         at = &(*at)->after;
     return at;
 }

@@ -104,26 +104,19 @@ bool device_matches(const struct device *pattern, const struct device *real)
            (device_is_any(pattern->id) || span_equal(pattern->id, real->id));
 }
 
-static int compare(struct span a, struct span b)
-{
-    size_t least = a.len < b.len ? a.len : b.len;
-    int order = least > 0 ? memcmp(a.at, b.at, least) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Any ("*") comes last, whatever the others are. */
 static int descending(struct span a, struct span b)
 {
     if (device_is_any(a) || device_is_any(b))
         return device_is_any(a) - device_is_any(b);
-    return compare(b, a);
+    return span_order(b, a);
 }
 
 int device_tried_order(const struct device *a, const struct device *b)
 {
     int order = descending(a->backend, b->backend);
     if (order == 0 && a->class != b->class)
-        order = compare(span_of(device_class_name(b->class)), span_of(device_class_name(a->class)));
+        order = span_order(span_of(device_class_name(b->class)), span_of(device_class_name(a->class)));
     if (order == 0)
         order = descending(a->port, b->port);
     return order != 0 ? order : descending(a->id, b->id);

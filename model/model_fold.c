@@ -44,7 +44,7 @@ static void item_drop(struct item_list *list, struct span key)
 {
     struct item *before = NULL;
     for (struct item *at = list->first; at != NULL; before = at, at = at->next) {
-        if (at->key_len != key.len || memcmp(at->key, key.at, key.len) != 0)
+        if (!span_equal((struct span){at->key, at->key_len}, key))
             continue;
         *(before != NULL ? &before->next : &list->first) = at->next;
         if (list->last == at)

@@ -4,20 +4,13 @@
 
 #include <string.h>
 
-static int compare(const char *text, struct span key)
-{
-    size_t len = strlen(text);
-    int r = memcmp(text, key.at, len < key.len ? len : key.len);
-    return r != 0 ? r : (len > key.len) - (len < key.len);
-}
-
 /* Where `key` is, or would have to go. */
 static size_t place(const struct index *x, struct span key)
 {
     size_t lo = 0, hi = x->count;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (compare(x->key(x->at[mid]), key) < 0)
+        if (span_order(span_of(x->key(x->at[mid])), key) < 0)
             lo = mid + 1;
         else
             hi = mid;
@@ -30,7 +23,7 @@ struct vm *index_find(const struct index *x, struct span key)
     if (key.len == 0)
         return NULL;
     size_t i = place(x, key);
-    return i < x->count && compare(x->key(x->at[i]), key) == 0 ? x->at[i] : NULL;
+    return i < x->count && span_order(span_of(x->key(x->at[i])), key) == 0 ? x->at[i] : NULL;
 }
 
 int index_reserve(struct index *x)

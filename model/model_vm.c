@@ -2,8 +2,6 @@
  * Finding VMs and what they hold; the memory of a model. */
 #include "model/model.h"
 
-#include <string.h>
-
 #include "model/model_inside.h"
 
 static const struct class_row {
@@ -191,7 +189,7 @@ const struct item *model_items(const struct model *m, uint32_t qid, enum change_
 struct item *item_find(const struct item_list *list, struct span key)
 {
     for (struct item *at = list->first; at != NULL; at = at->next)
-        if (at->key_len == key.len && (key.len == 0 || memcmp(at->key, key.at, key.len) == 0))
+        if (span_equal((struct span){at->key, at->key_len}, key))
             return at;
     return NULL;
 }

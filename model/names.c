@@ -23,11 +23,6 @@ static bool all_plain(struct span s, const char *more)
     return true;
 }
 
-bool span_equal(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
 bool span_is_ascii(struct span s)
 {
     for (size_t i = 0; i < s.len; i++)

@@ -30,7 +30,6 @@ int uuid_canonical(struct span text, char out[37], struct fault *why); /* -ERR_V
 /* What a guest may say of itself: a key of letters, digits and ._:/-, a value of letters, digits, blank and
  * .,_=- (admin-api-methods 12). -ERR_PROTOCOL */
 int guest_word_check(struct span key, struct span value, struct fault *why);
-bool span_equal(struct span a, struct span b);
 bool span_is_ascii(struct span s);
 
 /* Faults may quote what a client sent: makes the text printable and free of format characters,

@@ -131,8 +131,7 @@ static uint32_t hash(enum change_kind kind, uint32_t qid, struct span key)
 
 static bool is_about(const struct change *c, enum change_kind kind, uint32_t qid, struct span key)
 {
-    return c->kind == kind && c->qid == qid && c->key.len == key.len &&
-           (key.len == 0 || memcmp(c->key.at, key.at, key.len) == 0);
+    return c->kind == kind && c->qid == qid && span_equal(c->key, key);
 }
 
 /* The slot of an item: holding its last change + 1, or 0. `slots` is a power of two, never full. */

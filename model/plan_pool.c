@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Plans of pools, and of volumes that belong to no VM; see plan_storage.h. */
 #include <stdio.h>
-#include <string.h>
 
 #include "model/ask.h"
 #include "model/model_inside.h"
 #include "model/plan_storage_inside.h"
 
 enum { DIRECTORY_MOST = 230 };
-
-bool storage_same(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
 
 static void say(struct doing *d, const char *event, struct span name)
 {
@@ -189,8 +183,8 @@ bool leftover_is(const struct known *k, const struct plan_job *job)
 bool leftover_key_is(const struct plan_job *job, struct span key)
 {
     struct span vid, pool = span_split(key, ' ', &vid);
-    return is_kept(job) && storage_same(pool, job->pool) &&
-           storage_same(vid, storage_attribute(job->lines, "vid"));
+    return is_kept(job) && span_equal(pool, job->pool) &&
+           span_equal(vid, storage_attribute(job->lines, "vid"));
 }
 
 int plan_leftover_remove(const struct known *k, struct span key, struct plan *p, struct fault *why)

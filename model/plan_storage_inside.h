@@ -8,7 +8,6 @@
 
 struct span storage_attribute(struct span lines, const char *key);
 bool storage_is(struct span lines, const char *key); /* "True" */
-bool storage_same(struct span a, struct span b);
 /* As admin-api-methods 6 writes numbers and truth values; -ERR_PROTOCOL. */
 int storage_number(struct span s, uint64_t *number, struct fault *why);
 int storage_revisions(struct span s, int64_t *number, struct fault *why);

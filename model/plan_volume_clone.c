@@ -54,7 +54,7 @@ static int take_from(struct doing *d, uint32_t from_qid, const struct volume_kno
         return fault_set(d->why, ERR_STORAGE, "Volume %.*s must be stopped before importing its data",
                          (int)storage_attribute(from->lines, "vid").len,
                          storage_attribute(from->lines, "vid").at);
-    if (!storage_same(from->pool, job->pool))
+    if (!span_equal(from->pool, job->pool))
         return clone_between_pools(d, from_qid, from, name, job);
     job->source = from->lines;
     return 0;

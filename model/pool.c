@@ -34,11 +34,6 @@ int pool_at(const struct known *k, uint32_t instance, struct span *name, struct 
     return 0;
 }
 
-static bool same(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
 static struct span attribute(struct span lines, const char *key)
 {
     struct span value = {NULL, 0};
@@ -102,7 +97,7 @@ static bool source_in_place(const struct known *k, uint32_t qid, struct span nam
 {
     struct span lines;
     for (const struct vm *t = ask_template(k, qid); t != NULL; t = ask_template(k, t->qid))
-        if (known_item(k, CHANGE_VOLUME, t->qid, name, &lines) && same(attribute(lines, "vid"), source))
+        if (known_item(k, CHANGE_VOLUME, t->qid, name, &lines) && span_equal(attribute(lines, "vid"), source))
             return used_in_place(lines);
     return false;
 }
@@ -127,7 +122,7 @@ const struct vm *pool_user(const struct known *k, struct span pool)
     for (size_t i = 0; i < model_vm_count(k->model); i++) {
         const struct vm *vm = model_vm_at(k->model, i);
         for (const struct item *at = model_items(k->model, vm->qid, CHANGE_VOLUME); at != NULL; at = at->next)
-            if (same(attribute((struct span){at->value, at->value_len}, "pool"), pool))
+            if (span_equal(attribute((struct span){at->value, at->value_len}, "pool"), pool))
                 return vm;
     }
     return NULL;
@@ -141,7 +136,7 @@ const char *pool_default_for(const struct known *k, struct span pool)
     struct property_value value;
     for (size_t i = 0; i < COUNT(defaults); i++) {
         property_get(k, QID_GLOBAL, defaults[i], &value);
-        if (value.is_set && same(value.text, pool))
+        if (value.is_set && span_equal(value.text, pool))
             return property_name(defaults[i]);
     }
     return NULL;

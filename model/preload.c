@@ -47,15 +47,10 @@ size_t preload_count(struct span list)
     return count;
 }
 
-static bool same(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
 bool preload_has(struct span list, struct span name)
 {
     while (list.len > 0)
-        if (same(span_split(list, ' ', &list), name))
+        if (span_equal(span_split(list, ' ', &list), name))
             return true;
     return false;
 }
@@ -144,10 +139,10 @@ bool preload_is_outdated(const struct known *k, uint32_t qid)
             continue;
         property_get(k, vm->qid, p, &here);
         property_get(k, template->qid, p, &there);
-        if (here.is_none != there.is_none || !same(here.text, there.text))
+        if (here.is_none != there.is_none || !span_equal(here.text, there.text))
             return true;
     }
-    return !same(size_of(k, qid), size_of(k, template->qid));
+    return !span_equal(size_of(k, qid), size_of(k, template->qid));
 }
 
 bool preload_is_complete(const struct known *k, uint32_t qid)

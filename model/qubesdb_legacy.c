@@ -74,7 +74,7 @@ static void add_line(struct text *table, const struct line *l)
     if (l->ports.at != NULL) {
         struct span last, first = span_split(l->ports, '-', &last);
         text_format(table, " --dport %.*s", (int)first.len, first.at);
-        if (last.len > 0 && !(first.len == last.len && memcmp(first.at, last.at, last.len) == 0))
+        if (last.len > 0 && !span_equal(first, last))
             text_format(table, ":%.*s", (int)last.len, last.at);
     }
     text_format(table, " -j %s\n", l->action);

@@ -35,13 +35,6 @@ __attribute__((constructor)) static void sort_rows(void)
     qsort(by_name, COUNT(by_name), sizeof by_name[0], compare);
 }
 
-static int compare_span(struct span s, const char *name)
-{
-    size_t len = strlen(name), least = s.len < len ? s.len : len;
-    int order = least > 0 ? memcmp(s.at, name, least) : 0;
-    return order != 0 ? order : (s.len > len) - (s.len < len);
-}
-
 int api_method_find(struct span name, enum client_socket socket, const struct api_method **ret,
                     struct fault *why)
 {
@@ -49,7 +42,7 @@ int api_method_find(struct span name, enum client_socket socket, const struct ap
     while (lo < hi) {
         size_t middle = (lo + hi) / 2;
         const struct api_method *m = &methods[by_name[middle]];
-        int order = compare_span(name, m->name);
+        int order = span_order(name, span_of(m->name));
         if (order == 0 && (m->sockets & 1u << socket) != 0) {
             *ret = m;
             return 0;

@@ -83,9 +83,7 @@ struct lines {
 static int by_bytes(const void *a, const void *b)
 {
     const struct span *x = a, *y = b;
-    size_t least = x->len < y->len ? x->len : y->len;
-    int order = memcmp(x->at, y->at, least);
-    return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
+    return span_order(*x, *y);
 }
 
 static void add_lines(struct lines *l, struct span text)
@@ -200,7 +198,7 @@ static void list_configured(const struct api *self, struct span pool, struct tex
             struct span lines = {at->value, at->value_len}, of = {"", 0}, vid = {"", 0};
             ask_attribute(lines, "pool", &of);
             ask_attribute(lines, "vid", &vid);
-            if (of.len == pool.len && memcmp(of.at, pool.at, of.len) == 0)
+            if (span_equal(of, pool))
                 text_format(reply, "%.*s\n", (int)vid.len, vid.at);
         }
     }
@@ -244,7 +242,7 @@ static bool has_word(const char *words, struct span word)
 {
     for (struct span one, rest = span_of(words); rest.len > 0;) {
         one = span_split(rest, ' ', &rest);
-        if (one.len == word.len && memcmp(one.at, word.at, one.len) == 0)
+        if (span_equal(one, word))
             return true;
     }
     return false;
@@ -271,7 +269,7 @@ static int take_line(struct pool_wish *w, struct span line, struct fault *why)
         return fault_set(why, ERR_PROTOCOL, "a pool is described by lines key=value");
     bool twice = span_is(key, "name") && w->name.at != NULL;
     for (size_t i = 0; i < w->count; i++)
-        twice = twice || (w->key[i].len == key.len && memcmp(w->key[i].at, key.at, key.len) == 0);
+        twice = twice || span_equal(w->key[i], key);
     if (twice)
         return fault_set(why, ERR_PROTOCOL, "a key is given twice");
     if (span_is(key, "name")) {
@@ -307,7 +305,7 @@ static int read_wish(struct span payload, struct pool_wish *w, struct fault *why
 static const struct span *given(const struct pool_wish *w, struct span key)
 {
     for (size_t i = 0; i < w->count; i++)
-        if (w->key[i].len == key.len && memcmp(w->key[i].at, key.at, key.len) == 0)
+        if (span_equal(w->key[i], key))
             return &w->value[i];
     return NULL;
 }

@@ -60,13 +60,6 @@ struct export
     struct fault *why;
 };
 
-static int span_order(struct span a, struct span b)
-{
-    size_t least = a.len < b.len ? a.len : b.len;
-    int order = least > 0 ? memcmp(a.at, b.at, least) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int order_by_qid(const void *a, const void *b)
 {
     const struct holder *x = a, *y = b;

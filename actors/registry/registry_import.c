@@ -72,18 +72,6 @@ void *import_grow(struct import *im, void *array, size_t count, size_t size)
     return grown;
 }
 
-int import_span_order(struct span a, struct span b)
-{
-    size_t least = a.len < b.len ? a.len : b.len;
-    int order = least > 0 ? memcmp(a.at, b.at, least) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-bool import_same(struct span a, struct span b)
-{
-    return a.len == b.len && import_span_order(a, b) == 0;
-}
-
 int import_bool(struct span word)
 {
     static const char *const words[2][4] = {{"0", "no", "false", "off"}, {"1", "yes", "true", "on"}};

@@ -121,7 +121,7 @@ static bool add_options(struct assignment *a)
 static bool has_key(struct span key, const struct text *keys)
 {
     for (struct span rest = text_span(keys); rest.len > 0;)
-        if (import_same(span_split(rest, '\n', &rest), key))
+        if (span_equal(span_split(rest, '\n', &rest), key))
             return true;
     return false;
 }

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define ADMIN_UUID "00000000-0000-0000-0000-000000000000"
 
@@ -106,7 +105,7 @@ static void give_qids(struct import *im)
 static int order_by_name(const void *a, const void *b)
 {
     const struct import_vm *x = *(struct import_vm *const *)a, *y = *(struct import_vm *const *)b;
-    int order = import_span_order(x->name, y->name);
+    int order = span_order(x->name, y->name);
     return order != 0 ? order : (x > y) - (x < y);
 }
 
@@ -115,7 +114,7 @@ const struct import_vm *import_find_vm(const struct import *im, struct span name
     size_t lo = 0, hi = im->vm_count;
     while (lo < hi) {
         size_t middle = (lo + hi) / 2;
-        int order = import_span_order(im->by_name[middle]->name, name);
+        int order = span_order(im->by_name[middle]->name, name);
         if (order == 0)
             return im->by_name[middle];
         *(order < 0 ? &lo : &hi) = order < 0 ? middle + 1 : middle;
@@ -159,7 +158,7 @@ static struct span uuid_of(const struct import_vm *vm)
 static int order_by_uuid(const void *a, const void *b)
 {
     const struct import_vm *x = *(struct import_vm *const *)a, *y = *(struct import_vm *const *)b;
-    int order = import_span_order(uuid_of(x), uuid_of(y));
+    int order = span_order(uuid_of(x), uuid_of(y));
     return order != 0 ? order : (x > y) - (x < y);
 }
 
@@ -171,7 +170,7 @@ static void settle_uuids(struct import *im)
     qsort(im->by_name, im->vm_count, sizeof *im->by_name, order_by_uuid);
     for (size_t i = 1; i < im->vm_count; i++) {
         struct import_vm *vm = im->by_name[i];
-        if (uuid_of(vm).len == 0 || !import_same(uuid_of(vm), uuid_of(im->by_name[i - 1])))
+        if (uuid_of(vm).len == 0 || !span_equal(uuid_of(vm), uuid_of(im->by_name[i - 1])))
             continue;
         vm->no_uuid = true;
         import_tell(im, IMPORT_DISABLES, vm->at, vm, "its uuid is another's");
@@ -198,7 +197,7 @@ static void settle_names(struct import *im)
     settle_uuids(im);
     sort_by_name(im);
     for (size_t i = im->vm_count; i-- > 1;)
-        if (import_same(im->by_name[i]->name, im->by_name[i - 1]->name))
+        if (span_equal(im->by_name[i]->name, im->by_name[i - 1]->name))
             rename_vm(im, im->by_name[i], "another has it");
     for (size_t i = 1; i < im->vm_count; i++) {
         struct import_vm *vm = &im->vms[i];
@@ -215,8 +214,8 @@ static void settle_names(struct import *im)
 static int order_of_volumes(const void *a, const void *b)
 {
     const struct import_volume *x = a, *y = b;
-    int order = import_span_order(x->pool, y->pool);
-    return order != 0 ? order : import_span_order(x->vid, y->vid);
+    int order = span_order(x->pool, y->pool);
+    return order != 0 ? order : span_order(x->vid, y->vid);
 }
 
 bool import_has_volume(const struct import *im, struct span pool, struct span vid)
@@ -247,7 +246,7 @@ static void find_firewall_netvm(struct import *im)
 {
     struct span name = property_text(im->root, "default_fw_netvm");
     if (name.len > 0 && import_find_vm(im, name) != NULL &&
-        !import_same(name, property_text(im->root, "default_netvm")))
+        !span_equal(name, property_text(im->root, "default_netvm")))
         im->firewall_netvm = name;
 }
 

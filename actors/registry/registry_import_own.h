@@ -57,8 +57,6 @@ void import_tell(struct import *im, enum import_severity severity, const struct 
 /* Room for one more in a growing array; NULL and result set without memory. */
 void *import_grow(struct import *im, void *array, size_t count, size_t size);
 
-int import_span_order(struct span a, struct span b);
-bool import_same(struct span a, struct span b);
 /* 1 or 0 for a bool word of any case, else -ERR_BAD. */
 int import_bool(struct span word);
 /* May stand in a 'key=value' line. */

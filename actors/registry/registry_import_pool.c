@@ -24,7 +24,7 @@ static bool is_colour(struct span s)
 bool import_has_label(const struct import *im, struct span name, uint64_t index)
 {
     for (size_t i = 0; i < im->label_count; i++)
-        if (im->labels[i].index == index || import_same(im->labels[i].name, name))
+        if (im->labels[i].index == index || span_equal(im->labels[i].name, name))
             return true;
     return false;
 }
@@ -71,7 +71,7 @@ void import_labels(struct import *im)
 const struct import_pool *import_find_pool(const struct import *im, struct span name)
 {
     for (size_t i = 0; i < im->pool_count; i++)
-        if (import_same(im->pools[i].name, name))
+        if (span_equal(im->pools[i].name, name))
             return &im->pools[i];
     return NULL;
 }
@@ -87,7 +87,7 @@ static const struct driver *find_driver(struct span name)
 static bool is_word_of(struct span word, const char *words)
 {
     for (struct span rest = span_of(words); rest.len > 0;)
-        if (import_same(span_split(rest, ' ', &rest), word))
+        if (span_equal(span_split(rest, ' ', &rest), word))
             return true;
     return false;
 }

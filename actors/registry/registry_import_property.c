@@ -3,8 +3,6 @@
  * tests. */
 #include "actors/registry/registry_import_own.h"
 
-#include <string.h>
-
 /* One property on its way: what the file says becomes what is kept. `refusal` is NULL while it is fine. */
 struct passage {
     struct import *im;
@@ -96,7 +94,7 @@ static void pass_label(struct passage *p)
     struct span number = p->value;
     uint64_t index = 0;
     for (size_t i = 0; i < p->im->label_count; i++)
-        if (import_same(p->im->labels[i].name, p->value))
+        if (span_equal(p->im->labels[i].name, p->value))
             return;
     if (span_starts(number, "label-"))
         number = (struct span){number.at + 6, number.len - 6};
@@ -196,7 +194,7 @@ static void give_firewall_netvm(struct import *im, struct import_vm *vm)
     struct span netvm = SPAN_LITERAL("netvm");
     if (im->firewall_netvm.len == 0 || !vm->provides_network || import_find_property(vm->at, "netvm") != NULL)
         return;
-    if (import_same(vm->name, im->firewall_netvm) ||
+    if (span_equal(vm->name, im->firewall_netvm) ||
         im->rules->type(im->rules->self, vm->class_name, netvm) == IMPORT_UNKNOWN)
         return;
     import_emit(im, CHANGE_PROPERTY, vm->qid, netvm, im->firewall_netvm);

@@ -2,7 +2,6 @@
  * What a pool that begins to serve is told of its volumes, so that it can find what a crash left; in
  * registry. Who lives is as registry knows it when the question arrives: the pool has put what comes after
  * behind it. */
-#include <string.h>
 
 #include "actors/registry/registry.h"
 #include "model/plan_storage.h"
@@ -35,8 +34,7 @@ static void add_of_vm(struct page *page, uint32_t qid)
         AUTO_TEXT made = TEXT_WITH_LIMIT(4096);
         struct volume_known v;
         struct span name = {at->key, at->key_len};
-        if (volume_known(&r->known, qid, name, &made, &v) == 1 && v.pool.len == page->pool.len &&
-            memcmp(v.pool.at, page->pool.at, v.pool.len) == 0)
+        if (volume_known(&r->known, qid, name, &made, &v) == 1 && span_equal(v.pool, page->pool))
             add(page, name, v.lines, v.in_place, living ? LIVING : AT_REST);
     }
 }
@@ -49,7 +47,7 @@ static void add_leftovers(struct page *page)
         struct span key = {at->key, at->key_len}, vid, pool = span_split(key, ' ', &vid), lines, name;
         struct span first = span_split((struct span){at->value, at->value_len}, '\n', &lines);
         span_split(first, '=', &name);
-        if (pool.len == page->pool.len && memcmp(pool.at, page->pool.at, pool.len) == 0)
+        if (span_equal(pool, page->pool))
             add(page, name, lines, false, storage_is_at(page->r, key) ? LIVING : HALF_MADE);
     }
 }

@@ -85,9 +85,8 @@ static bool concern_the_same(const struct plan_job *a, const struct plan_job *b)
     ask_attribute(b->lines, "vid", &other);
     if (only_reads(a) || only_reads(b))
         return false;
-    return a->volume.len > 0 && b->volume.len > 0 && a->pool.len == b->pool.len && one.len == other.len &&
-           one.len > 0 && memcmp(a->pool.at, b->pool.at, a->pool.len) == 0 &&
-           memcmp(one.at, other.at, one.len) == 0;
+    return a->volume.len > 0 && b->volume.len > 0 && one.len > 0 && span_equal(a->pool, b->pool) &&
+           span_equal(one, other);
 }
 
 /* Another operation is at one of its volumes: it waits for that, and nothing else waits for it. */
@@ -127,8 +126,7 @@ static int work_new(struct registry *r, struct pending_operation *o)
 static bool are_same(const struct plan_job *a, const struct plan_job *b)
 {
     for (; a != NULL && b != NULL; a = a->next, b = b->next)
-        if (a->pool.len != b->pool.len || memcmp(a->pool.at, b->pool.at, a->pool.len) != 0 ||
-            a->lines.len != b->lines.len || memcmp(a->lines.at, b->lines.at, a->lines.len) != 0)
+        if (!span_equal(a->pool, b->pool) || !span_equal(a->lines, b->lines))
             return false;
     return a == NULL && b == NULL;
 }

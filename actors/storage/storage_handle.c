@@ -156,8 +156,7 @@ static int read_volume(struct volume_job *job, struct volume *v, const char *nam
  * else. */
 static bool is_of_another(const struct storage *s, const struct volume_change *m)
 {
-    return m->volume[0] == '\0' && s->lines.len > 0 &&
-           (m->lines.len != s->lines.len || memcmp(m->lines.at, s->lines.at, m->lines.len) != 0);
+    return m->volume[0] == '\0' && s->lines.len > 0 && !span_equal(m->lines, text_span(&s->lines));
 }
 
 static void on_volume_change(struct storage *s, struct out *out, const struct envelope *e,

@@ -130,7 +130,7 @@ static void operate(struct driver *d, struct span *f)
         operation++;
     int r = operation_plan(&d->known, operation, number(&f[2]), number(&f[3]), f[4], f[5], &plan, &why);
     show_raw(d->model, &after);
-    if (before.len != after.len || memcmp(before.at, after.at, after.len) != 0)
+    if (!span_equal(text_span(&before), text_span(&after)))
         printf("moved\tplanning changed the model\n");
     if (r < 0) {
         printf("fault\t%s", err_api_class(why.code));
@@ -198,7 +198,7 @@ static void reload(struct driver *d, struct span *f)
     struct model *m = load(d);
     show_raw(d->model, &live);
     show_raw(m, &kept);
-    if (live.len != kept.len || memcmp(live.at, kept.at, live.len) != 0) {
+    if (!span_equal(text_span(&live), text_span(&kept))) {
         printf("differs");
         show_field(text_span(&live));
         show_field(text_span(&kept));

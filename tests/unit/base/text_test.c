@@ -46,12 +46,27 @@ static void a_split_gives_the_part_before_and_what_follows(void **state)
     assert_null(rest.at);
 }
 
+static void spans_are_ordered_by_bytes_and_the_shorter_comes_first(void **state)
+{
+    (void)state;
+    static const char *const rising[] = {"", "a", "ab", "b", "\xff"};
+    for (size_t i = 0; i < COUNT(rising); i++)
+        for (size_t j = 0; j < COUNT(rising); j++) {
+            int order = span_order(span_of(rising[i]), span_of(rising[j]));
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+            assert_int_equal(span_equal(span_of(rising[i]), span_of(rising[j])), i == j);
+        }
+    assert_true(span_equal((struct span){NULL, 0}, span_of("")));
+    assert_int_equal(span_order((struct span){NULL, 0}, span_of("")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_number_is_digits_within_its_bounds),
         cmocka_unit_test(a_text_never_exceeds_its_limit_and_remembers_that_it_tried),
         cmocka_unit_test(a_split_gives_the_part_before_and_what_follows),
+        cmocka_unit_test(spans_are_ordered_by_bytes_and_the_shorter_comes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,7 @@ static inline int round_trip(struct span xml, struct fault *why)
     r = round_once(text_span(&first), &second, why);
     if (r == 1)
         return fault_set(why, ERR_STATE, "what was exported cannot be imported");
-    if (r == 0 && (first.len != second.len || memcmp(first.at, second.at, first.len) != 0))
+    if (r == 0 && !span_equal(text_span(&first), text_span(&second)))
         return fault_set(why, ERR_STATE, "what was exported comes back as something else");
     return r;
 }
