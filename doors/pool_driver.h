@@ -40,6 +40,9 @@ struct pool {
     extern const struct pool_driver pool_##symbol;
 #include "doors/pool_driver.def"
 
+/* A verb that this driver has nothing to do for: 0. */
+pool_do_verb pool_nothing;
+
 /* A parameter's text into `to`, which is `size` bytes: 0, or -ERR_QUBES when it is missing or too long. */
 int pool_parameter(struct span lines, const char *key, char *to, size_t size, struct fault *why);
 /* Whether the watch lets it go on: 0, or -ERR_CANCELLED. */

@@ -37,13 +37,6 @@ static int file_of(const struct pool *pool, const struct pool_hand *h, const cha
     return 0;
 }
 
-static int do_nothing(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                      struct pool_outcome *ret)
-{
-    (void)p, (void)h, (void)e, (void)ret;
-    return 0;
-}
-
 static int do_create(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
                      struct pool_outcome *ret)
 {
@@ -112,20 +105,20 @@ const struct pool_driver pool_kernel = {
     .free = kernel_free,
     .verb =
         {
-            [POOL_setup] = do_nothing,
-            [POOL_destroy] = do_nothing,
-            [POOL_usage] = do_nothing,
+            [POOL_setup] = pool_nothing,
+            [POOL_destroy] = pool_nothing,
+            [POOL_usage] = pool_nothing,
             [POOL_list] = do_list,
             [POOL_create] = do_create,
-            [POOL_remove] = do_nothing,
+            [POOL_remove] = pool_nothing,
             [POOL_verify] = do_verify,
-            [POOL_start] = do_nothing,
-            [POOL_stop] = do_nothing,
+            [POOL_start] = pool_nothing,
+            [POOL_stop] = pool_nothing,
             [POOL_look] = do_look,
-            [POOL_revisions] = do_nothing,
+            [POOL_revisions] = pool_nothing,
             [POOL_export] = do_export,
-            [POOL_export_end] = do_nothing,
-            [POOL_clone] = do_nothing,
-            [POOL_tidy] = do_nothing,
+            [POOL_export_end] = pool_nothing,
+            [POOL_clone] = pool_nothing,
+            [POOL_tidy] = pool_nothing,
         },
 };

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The driver lvm_thin: a volume is thin logical volumes. In storage. Spec: storage 7. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
-#include "doors/pool_disk.h"
 #include "doors/pool_lvm_inside.h"
-
-#define WORK(w, p, h, v)                                                                                     \
-    AUTO_WORK w;                                                                                             \
-    int r = lvm_begin(&w, (const struct lvm *)(p), h, v);                                                    \
-    if (r < 0)                                                                                               \
-    return r
 
 static struct pool *lvm_open(struct span lines, const struct pool_calls *calls, struct fault *why)
 {
@@ -40,11 +31,11 @@ static void lvm_free(struct pool *p)
 
 /* ---- the pool ---- */
 
-static int do_setup(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
+static int lvm_do_setup(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                        struct pool_outcome *ret)
 {
     const struct lvm *p = (const struct lvm *)pool;
-    WORK(w, pool, h, NULL);
+    LVM_WORK(w, pool, h, NULL);
     (void)e, (void)ret;
     const struct lv *thin = lvm_find(&w, p->thin);
     if (thin == NULL)
@@ -54,17 +45,10 @@ static int do_setup(struct pool *pool, const struct pool_hand *h, const struct p
     return 0;
 }
 
-static int do_destroy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                      struct pool_outcome *ret)
+static int lvm_do_usage(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                        struct pool_outcome *ret)
 {
-    (void)p, (void)h, (void)e, (void)ret; /* the thin pool was there before us */
-    return 0;
-}
-
-static int do_usage(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
-{
-    WORK(w, pool, h, NULL);
+    LVM_WORK(w, pool, h, NULL);
     (void)e;
     const struct lv *thin = lvm_find(&w, w.p->thin);
     ret->known = true;
@@ -86,10 +70,10 @@ static bool ends(const char *name, const char *tail)
     return len > least && strcmp(name + len - least, tail) == 0;
 }
 
-static int do_list(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
-                   struct pool_outcome *ret)
+static int lvm_do_list(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                       struct pool_outcome *ret)
 {
-    WORK(w, pool, h, NULL);
+    LVM_WORK(w, pool, h, NULL);
     (void)e;
     ret->list = TEXT_WITH_LIMIT((size_t)LVS_MOST * 300);
     for (size_t i = 0; i < w.count; i++)
@@ -101,24 +85,10 @@ static int do_list(struct pool *pool, const struct pool_hand *h, const struct po
 
 /* ---- life ---- */
 
-static int refuse_import(const struct lvm_work *w)
+static int lvm_do_create(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                         struct pool_outcome *ret)
 {
-    if (lvm_find(w, w->import) == NULL)
-        return 0;
-    return fault_set(w->h->why, ERR_STORAGE, "Import operation in progress on %s", w->v->vid);
-}
-
-static int refuse_dirty(const struct lvm_work *w)
-{
-    if (!w->v->save_on_stop || lvm_find(w, w->snap) == NULL)
-        return 0;
-    return fault_set(w->h->why, ERR_STORAGE, "Volume %s is dirty: it is not cleanly stopped", w->v->vid);
-}
-
-static int do_create(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
-{
-    WORK(w, p, h, e->volume);
+    LVM_WORK(w, p, h, e->volume);
     (void)ret;
     if (!w.v->save_on_stop)
         return 0;
@@ -133,10 +103,10 @@ static int do_create(struct pool *p, const struct pool_hand *h, const struct poo
     return r;
 }
 
-static int do_remove(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
+static int lvm_do_remove(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                         struct pool_outcome *ret)
 {
-    WORK(w, p, h, e->volume);
+    LVM_WORK(w, p, h, e->volume);
     (void)ret;
     if ((r = lvm_remove(&w, w.snap)) < 0 || (r = lvm_remove(&w, w.import)) < 0 ||
         (r = lvm_remove(&w, w.half)) < 0 || (r = lvm_prune(&w, 0)) < 0)
@@ -144,10 +114,10 @@ static int do_remove(struct pool *p, const struct pool_hand *h, const struct poo
     return lvm_drop(&w, w.main);
 }
 
-static int do_verify(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
+static int lvm_do_verify(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                         struct pool_outcome *ret)
 {
-    WORK(w, p, h, e->volume);
+    LVM_WORK(w, p, h, e->volume);
     (void)ret;
     const char *base = w.v->snap_on_start ? w.source : w.main;
     if (volume_kind(w.v) == VOLUME_VOLATILE || lvm_find(&w, lvm_current(&w, base)) != NULL)
@@ -171,12 +141,12 @@ static int start_copy(struct lvm_work *w)
     return w->v->save_on_stop ? lvm_make(w, w->snap, base, 0) : lvm_clone(w, base, w->snap);
 }
 
-static int do_start(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
+static int lvm_do_start(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                        struct pool_outcome *ret)
 {
-    WORK(w, p, h, e->volume);
+    LVM_WORK(w, p, h, e->volume);
     (void)ret;
-    if ((r = refuse_import(&w)) < 0)
+    if ((r = lvm_refuse_import(&w)) < 0)
         return r;
     if (volume_in_place(w.v))
         return (r = lvm_repair(&w)) < 0 || (r = lvm_prune(&w, 0)) < 0 ? r : activate_if_not(&w, w.main);
@@ -187,10 +157,10 @@ static int do_start(struct pool *p, const struct pool_hand *h, const struct pool
     return (r = lvm_remove(&w, w.main)) < 0 ? r : lvm_create(&w, w.main, w.v->size);
 }
 
-static int do_stop(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                   struct pool_outcome *ret)
+static int lvm_do_stop(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                       struct pool_outcome *ret)
 {
-    WORK(w, p, h, e->volume);
+    LVM_WORK(w, p, h, e->volume);
     (void)ret;
     if (!w.v->save_on_stop)
         return lvm_remove(&w, w.v->snap_on_start ? w.snap : w.main);
@@ -198,22 +168,22 @@ static int do_stop(struct pool *p, const struct pool_hand *h, const struct pool_
     return r < 0 ? r : lvm_repair(&w);
 }
 
-static int do_tidy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                   struct pool_outcome *ret)
+static int lvm_do_tidy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                       struct pool_outcome *ret)
 {
-    WORK(w, p, h, e->volume);
+    LVM_WORK(w, p, h, e->volume);
     (void)ret;
     return (r = lvm_remove(&w, w.half)) < 0 ? r : lvm_remove(&w, w.import);
 }
 
 /* ---- what is there ---- */
 
-static int do_look(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                   struct pool_outcome *ret)
+static int lvm_do_look(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                       struct pool_outcome *ret)
 {
     char mapped[2 * (2 * LV_NAME_MAX + 2)], vid[2 * LV_NAME_MAX + 2];
     uint64_t seconds = 0;
-    WORK(w, p, h, e->volume);
+    LVM_WORK(w, p, h, e->volume);
     bool main = lvm_find(&w, w.main) != NULL,
          copied = volume_kind(w.v) != VOLUME_VOLATILE && !volume_in_place(w.v);
     const struct lv *snap = lvm_find(&w, w.snap), *current = lvm_find(&w, lvm_current(&w, w.main));
@@ -241,12 +211,12 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int do_revisions(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                        struct pool_outcome *ret)
+static int lvm_do_revisions(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                            struct pool_outcome *ret)
 {
     char time[NAMES_TIME];
     size_t count = 0;
-    WORK(w, p, h, e->volume);
+    LVM_WORK(w, p, h, e->volume);
     AUTO_MEMORY uint64_t *all = calloc(w.count + 1, sizeof *all);
     if (all == NULL)
         return fault_set(h->why, ERR_NOMEM, "no memory to list revisions");
@@ -260,208 +230,16 @@ static int do_revisions(struct pool *p, const struct pool_hand *h, const struct 
     return 0;
 }
 
-/* ---- contents ---- */
-
-/* The old state stays the newest revision until the new one has the name: an interruption leaves one of the
- * two. */
-static int do_revert(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
-{
-    char name[LV_NAME_MAX + 1], aside[LV_NAME_MAX + 1] = "";
-    uint64_t seconds = 0;
-    WORK(w, p, h, e->volume);
-    (void)ret;
-    if ((r = refuse_dirty(&w)) < 0 || (r = refuse_import(&w)) < 0)
-        return r;
-    const struct lv *revision = lvm_newest(&w, w.main, &seconds);
-    if (e->revision.at != NULL) {
-        snprintf(name, sizeof name, "%.*s-%.*s", LV_NAME_MAX - 24, w.main, (int)(e->revision.len & 0xff),
-                 e->revision.at);
-        revision = names_lv_revision(w.main, name, &seconds) ? lvm_find(&w, name) : NULL;
-    }
-    if (revision == NULL)
-        return fault_set(h->why, ERR_REVISION_NOT_FOUND, "volume %s has no such revision", w.v->vid);
-    memcpy(name, revision->name, sizeof name);
-    r = lvm_make(&w, w.half, name, 0);
-    if (r >= 0 && lvm_find(&w, w.main) != NULL)
-        r = lvm_keep_aside(&w, aside);
-    if (r >= 0)
-        r = lvm_rename(&w, w.half, w.main);
-    if (r < 0 || (r = lvm_settle(&w, w.main)) < 0)
-        return lvm_give_up(&w, r);
-    return aside[0] != '\0' ? lvm_drop(&w, aside) : 0;
-}
-
-static int do_resize(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
-{
-    WORK(w, p, h, e->volume);
-    const struct lv *lv = lvm_find(&w, w.snap);
-    if (!w.v->rw)
-        return fault_set(h->why, ERR_STORAGE, "Cannot resize: %s is read-only", w.v->vid);
-    if (lv == NULL)
-        lv = lvm_find(&w, w.import);
-    if (lv == NULL)
-        lv = lvm_find(&w, lvm_current(&w, w.main));
-    ret->size = e->size;
-    if (lv == NULL)
-        return 0; /* the next start makes it of that size */
-    char name[LV_NAME_MAX + 1];
-    memcpy(name, lv->name, sizeof name);
-    return lvm_resize(&w, name, e->size);
-}
-
-static int needs_saved(const struct lvm_work *w, const char *what)
-{
-    if (w->v->save_on_stop)
-        return 0;
-    return fault_set(w->h->why, ERR_NOT_IMPLEMENTED, "volume %s is not saved: it has nothing to %s",
-                     w->v->vid, what);
-}
-
-static int do_export(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
-{
-    char name[LV_NAME_MAX + 1];
-    WORK(w, p, h, e->volume);
-    snprintf(name, sizeof name, "%s", lvm_current(&w, w.main));
-    const struct lv *lv = lvm_find(&w, name);
-    if ((r = needs_saved(&w, "export")) < 0)
-        return r;
-    if (lv == NULL)
-        return fault_set(h->why, ERR_STORAGE, "volume %s missing", w.v->vid);
-    ret->size = lv->size;
-    snprintf(ret->path, sizeof ret->path, "/dev/%s/%s", w.p->group, name);
-    return lvm_activate(&w, name);
-}
-
-static int do_export_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                         struct pool_outcome *ret)
-{
-    (void)p, (void)h, (void)e, (void)ret;
-    return 0;
-}
-
-static int import_begin(struct lvm_work *w, uint64_t size)
-{
-    int r;
-    if ((r = needs_saved(w, "import into")) < 0 || (r = refuse_dirty(w)) < 0 || (r = refuse_import(w)) < 0)
-        return r;
-    return lvm_create(w, w->import, size);
-}
-
-static void import_path(const struct lvm_work *w, char path[POOL_PATH_MAX + 1])
-{
-    snprintf(path, POOL_PATH_MAX + 1, "/dev/%s/%s", w->p->group, w->import);
-}
-
-static int do_import_begin(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                           struct pool_outcome *ret)
-{
-    WORK(w, p, h, e->volume);
-    ret->size = e->size;
-    import_path(&w, ret->path);
-    return import_begin(&w, e->size);
-}
-
-static int no_import(const struct lvm_work *w)
-{
-    return fault_set(w->h->why, ERR_STORAGE, "No import operation in progress on %s", w->v->vid);
-}
-
-static int do_import_data(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                          struct pool_outcome *ret)
-{
-    char path[POOL_PATH_MAX + 1];
-    WORK(w, p, h, e->volume);
-    (void)ret;
-    const struct lv *lv = lvm_find(&w, w.import);
-    if (lv == NULL)
-        return no_import(&w);
-    if (e->offset > lv->size || e->data.len > lv->size - e->offset)
-        return fault_set(h->why, ERR_STORAGE, "too much data (expected %" PRIu64 " bytes)", lv->size);
-    import_path(&w, path);
-    int fd = h->call->open(path, O_WRONLY, 0);
-    if (fd < 0)
-        return pool_broken(h, "open", path);
-    r = disk_write(h, fd, e->data, e->offset, path);
-    h->call->close(fd);
-    return r;
-}
-
-static int commit_import(struct lvm_work *w)
-{
-    char path[POOL_PATH_MAX + 1];
-    import_path(w, path);
-    int r = disk_sync_file(w->h, path);
-    return r < 0 ? r : lvm_commit(w, w->import, false);
-}
-
-static int do_import_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                         struct pool_outcome *ret)
-{
-    WORK(w, p, h, e->volume);
-    (void)ret;
-    if (lvm_find(&w, w.import) == NULL)
-        return no_import(&w);
-    return e->success ? commit_import(&w) : lvm_remove(&w, w.import);
-}
-
-static int pour(struct lvm_work *w, const struct pool_errand *e)
-{
-    char path[POOL_PATH_MAX + 1];
-    import_path(w, path);
-    int fd = w->h->call->open(path, O_WRONLY, 0);
-    if (fd < 0)
-        return pool_broken(w->h, "open", path);
-    int r = disk_pour_fd(w->h, e->fd, fd, e->size);
-    w->h->call->close(fd);
-    return r;
-}
-
-static int do_import_fd(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                        struct pool_outcome *ret)
-{
-    WORK(w, p, h, e->volume);
-    (void)ret;
-    if (!w.v->save_on_stop)
-        return 0; /* nothing of it would be kept */
-    if ((r = import_begin(&w, e->size)) < 0)
-        return r;
-    if ((r = pour(&w, e)) >= 0)
-        r = commit_import(&w);
-    return lvm_give_up(&w, r);
-}
-
-static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
-{
-    char from[LV_NAME_MAX + 1];
-    WORK(w, p, h, e->volume);
-    struct lvm_work of_source = {.p = w.p, .h = h, .v = e->source};
-    (void)ret;
-    if (!w.v->save_on_stop)
-        return 0;
-    if (!e->source->save_on_stop)
-        return needs_saved(&of_source, "clone");
-    if ((r = refuse_dirty(&w)) < 0 || (r = refuse_import(&w)) < 0)
-        return r;
-    size_t group = strlen(w.p->group);
-    bool ours = strncmp(e->source->vid, w.p->group, group) == 0 && e->source->vid[group] == '/';
-    snprintf(from, sizeof from, "%.*s", LV_NAME_MAX, ours ? lvm_current(&w, e->source->vid + group + 1) : "");
-    if (lvm_find(&w, from) == NULL)
-        return fault_set(h->why, ERR_STORAGE, "volume %s missing", e->source->vid);
-    return lvm_give_up(&w, lvm_commit(&w, from, true));
-}
-
-#define do_wake NULL
+#define lvm_do_destroy    pool_nothing /* the thin pool was there before us */
+#define lvm_do_wake       NULL
+#define lvm_do_export_end pool_nothing
 
 const struct pool_driver pool_lvm = {
     .open = lvm_open,
     .free = lvm_free,
     .verb =
         {
-#define POOL_VERB(name, flags, help) [POOL_##name] = do_##name,
+#define POOL_VERB(name, flags, help) [POOL_##name] = lvm_do_##name,
 #include "doors/pool_verb.def"
         },
 };

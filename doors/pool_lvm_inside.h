@@ -31,7 +31,7 @@ struct lvm_work {
     char half[LV_NAME_MAX + 1]; /* on its way to one of these, or out of the pool */
 };
 void lvm_work_free(struct lvm_work *w);
-#define AUTO_WORK __attribute__((cleanup(lvm_work_free))) struct lvm_work
+#define AUTO_LVM __attribute__((cleanup(lvm_work_free))) struct lvm_work
 
 /* What `lvs --reportformat=json` printed; rows of other groups and without name or size are left out. *ret is
  * the caller's to free. -ERR_STORAGE when it is not what lvs prints. */
@@ -69,7 +69,20 @@ int lvm_keep_aside(struct lvm_work *w, char aside[LV_NAME_MAX + 1]);
 int lvm_prune(struct lvm_work *w, uint64_t keep);
 /* After an interrupted commit whose new state is gone: the old one gets its name back. */
 int lvm_repair(struct lvm_work *w);
+int lvm_refuse_import(const struct lvm_work *w);
+int lvm_refuse_dirty(const struct lvm_work *w);
 /* If r is an error, the volume becomes what it was before the verb; r is passed on. */
 int lvm_give_up(struct lvm_work *w, int r);
+
+/* ---- the verbs: pool_lvm.c, and these of pool_lvm_contents.c ---- */
+
+#define LVM_WORK(w, p, h, v)                                                                                 \
+    AUTO_LVM w;                                                                                              \
+    int r = lvm_begin(&w, (const struct lvm *)(p), h, v);                                                    \
+    if (r < 0)                                                                                               \
+    return r
+
+pool_do_verb lvm_do_revert, lvm_do_resize, lvm_do_export, lvm_do_import_begin, lvm_do_import_data,
+    lvm_do_import_end, lvm_do_import_fd, lvm_do_clone;
 
 #endif

@@ -350,3 +350,17 @@ int lvm_give_up(struct lvm_work *w, int r)
     *w->h->why = first;
     return r;
 }
+
+int lvm_refuse_import(const struct lvm_work *w)
+{
+    if (lvm_find(w, w->import) == NULL)
+        return 0;
+    return fault_set(w->h->why, ERR_STORAGE, "Import operation in progress on %s", w->v->vid);
+}
+
+int lvm_refuse_dirty(const struct lvm_work *w)
+{
+    if (!w->v->save_on_stop || lvm_find(w, w->snap) == NULL)
+        return 0;
+    return fault_set(w->h->why, ERR_STORAGE, "Volume %s is dirty: it is not cleanly stopped", w->v->vid);
+}

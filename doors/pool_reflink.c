@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The driver file-reflink: a volume is files whose blocks are shared. In storage. Spec: storage 6. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/own.h"
 #include "doors/pool_reflink_inside.h"
-
-#define FILES(f, p, h, e)                                                                                    \
-    struct reflink_files f;                                                                                  \
-    int r = reflink_files(&f, (const struct reflink *)(p), h, (e)->volume);                                  \
-    if (r < 0)                                                                                               \
-    return r
 
 struct pool *reflink_open(struct span lines, const struct pool_calls *calls, struct fault *why)
 {
@@ -94,8 +87,8 @@ static int no_reflinks(const struct pool_hand *h, const struct reflink *p, bool 
         p->dir);
 }
 
-int reflink_setup(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
-                  struct pool_outcome *ret)
+int reflink_do_setup(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                     struct pool_outcome *ret)
 {
     const struct reflink *p = (const struct reflink *)pool;
     char path[POOL_PATH_MAX + 1];
@@ -114,15 +107,8 @@ int reflink_setup(struct pool *pool, const struct pool_hand *h, const struct poo
     return r < 0 ? r : 0;
 }
 
-int reflink_destroy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
-{
-    (void)p, (void)h, (void)e, (void)ret; /* the directory may hold what is not ours */
-    return 0;
-}
-
-int reflink_usage(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
-                  struct pool_outcome *ret)
+int reflink_do_usage(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                     struct pool_outcome *ret)
 {
     const struct reflink *p = (const struct reflink *)pool;
     struct statvfs fs;
@@ -148,10 +134,10 @@ static int take_away(const struct reflink_files *f)
     return disk_remove(f->h, f->clean);
 }
 
-static int do_create(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
+static int reflink_do_create(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                             struct pool_outcome *ret)
 {
-    FILES(f, p, h, e);
+    REFLINK_FILES(f, p, h, e);
     (void)ret;
     if ((r = take_away(&f)) < 0 || volume_kind(f.v) != VOLUME_ORIGIN)
         return r;
@@ -160,10 +146,10 @@ static int do_create(struct pool *p, const struct pool_hand *h, const struct poo
     return r;
 }
 
-static int do_remove(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
+static int reflink_do_remove(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                             struct pool_outcome *ret)
 {
-    FILES(f, p, h, e);
+    REFLINK_FILES(f, p, h, e);
     (void)ret;
     if ((r = take_away(&f)) < 0)
         return r;
@@ -171,10 +157,10 @@ static int do_remove(struct pool *p, const struct pool_hand *h, const struct poo
     return disk_remove_directory(h, f.base);
 }
 
-static int do_verify(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
+static int reflink_do_verify(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                             struct pool_outcome *ret)
 {
-    FILES(f, p, h, e);
+    REFLINK_FILES(f, p, h, e);
     (void)ret;
     const char *needed = f.v->snap_on_start ? f.source : f.v->save_on_stop ? f.clean : NULL;
     r = needed != NULL ? disk_stat(h, needed, NULL) : 1;
@@ -185,32 +171,32 @@ static int do_verify(struct pool *p, const struct pool_hand *h, const struct poo
     return r < 0 ? r : 0;
 }
 
-static int do_start(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
+static int reflink_do_start(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                            struct pool_outcome *ret)
 {
     struct reflink_seen seen;
-    FILES(f, p, h, e);
+    REFLINK_FILES(f, p, h, e);
     (void)ret;
     if ((r = reflink_drop_incomplete(&f)) < 0 || (r = reflink_see(&f, &seen)) < 0)
         return r;
     return reflink_perform(&f, reflink_plan_start(f.v, &seen));
 }
 
-static int do_stop(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                   struct pool_outcome *ret)
+static int reflink_do_stop(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                           struct pool_outcome *ret)
 {
     struct reflink_seen seen;
-    FILES(f, p, h, e);
+    REFLINK_FILES(f, p, h, e);
     (void)ret;
     if ((r = reflink_see(&f, &seen)) < 0)
         return r;
     return reflink_perform(&f, reflink_plan_stop(f.v, &seen));
 }
 
-static int do_tidy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                   struct pool_outcome *ret)
+static int reflink_do_tidy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                           struct pool_outcome *ret)
 {
-    FILES(f, p, h, e);
+    REFLINK_FILES(f, p, h, e);
     (void)ret;
     return reflink_drop_incomplete(&f);
 }
@@ -230,12 +216,12 @@ static int outdated(const struct reflink_files *f, bool *ret)
     return 0;
 }
 
-static int do_look(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                   struct pool_outcome *ret)
+static int reflink_do_look(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                           struct pool_outcome *ret)
 {
     struct reflink_seen seen;
     struct stat st;
-    FILES(f, p, h, e);
+    REFLINK_FILES(f, p, h, e);
     if ((r = reflink_see(&f, &seen)) < 0 || (r = outdated(&f, &ret->outdated)) < 0 ||
         (r = reflink_find_incomplete(&f, &ret->remains.temporary)) < 0 ||
         (r = disk_stat(h, f.import, NULL)) < 0)
@@ -256,11 +242,11 @@ static int do_look(struct pool *p, const struct pool_hand *h, const struct pool_
     return 0;
 }
 
-static int do_revisions(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                        struct pool_outcome *ret)
+static int reflink_do_revisions(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
+                                struct pool_outcome *ret)
 {
     struct reflink_revisions all = {0};
-    FILES(f, p, h, e);
+    REFLINK_FILES(f, p, h, e);
     r = reflink_revisions(&f, &all);
     ret->list = TEXT_WITH_LIMIT(1 << 20);
     for (size_t i = 0; r >= 0 && i < all.count; i++)
@@ -269,207 +255,16 @@ static int do_revisions(struct pool *p, const struct pool_hand *h, const struct 
     return r;
 }
 
-/* ---- contents ---- */
-
-static int find_revision(const struct reflink_files *f, struct span wanted, struct reflink_revision *ret)
-{
-    struct reflink_revisions all = {0};
-    uint64_t number = 0;
-    int r = reflink_revisions(f, &all);
-    bool found = r >= 0 && all.count > 0 && wanted.at == NULL;
-    if (found)
-        *ret = all.at[all.count - 1];
-    else if (wanted.at != NULL && text_number(wanted, 0, UINT64_MAX, &number) == 0)
-        for (size_t i = 0; i < all.count && !found; i++)
-            if ((found = all.at[i].number == number))
-                *ret = all.at[i];
-    free(all.at);
-    if (r >= 0 && !found)
-        return fault_set(f->h->why, ERR_REVISION_NOT_FOUND, "volume %s has no such revision", f->v->vid);
-    return r;
-}
-
-static int do_revert(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
-{
-    struct reflink_revision revision = {0};
-    char path[POOL_PATH_MAX + 1];
-    FILES(f, p, h, e);
-    (void)ret;
-    if ((r = f.v->save_on_stop ? disk_stat(h, f.dirty, NULL) : 0) < 0)
-        return r;
-    if (r == 1)
-        return fault_set(h->why, ERR_STORAGE, "Cannot revert: %s is not cleanly stopped", f.v->vid);
-    if ((r = find_revision(&f, e->revision, &revision)) < 0)
-        return r;
-    if (!reflink_revision_path(path, f.base, &revision))
-        return fault_set(h->why, ERR_STORAGE, "the path of a revision of %s is too long", f.v->vid);
-    if ((r = reflink_add_revision(&f)) < 0 || (r = disk_remove(h, f.precache)) < 0 ||
-        (r = disk_rename(h, path, f.clean)) < 0)
-        return r;
-    reflink_make_precache(&f);
-    return 0;
-}
-
-static int do_resize(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
-{
-    struct reflink_seen seen;
-    FILES(f, p, h, e);
-    if (!f.v->rw)
-        return fault_set(h->why, ERR_STORAGE, "Cannot resize: %s is read-only", f.v->vid);
-    if ((r = reflink_see(&f, &seen)) < 0)
-        return r;
-    ret->size = e->size;
-    if (seen.dirty) {
-        r = disk_resize(h, f.dirty, e->size);
-        return r < 0 ? r : reflink_resize_loops(h, f.dirty);
-    }
-    if (volume_kind(f.v) != VOLUME_ORIGIN)
-        return 0; /* the next start makes it of that size */
-    if ((r = disk_remove(h, f.precache)) < 0 ||
-        (r = disk_copy(h, f.clean, f.clean, (struct disk_copy){.resize = true, .size = e->size})) < 0)
-        return r;
-    reflink_make_precache(&f);
-    return 0;
-}
-
-static int needs_saved(const struct reflink_files *f, const char *what)
-{
-    if (f->v->save_on_stop)
-        return 0;
-    return fault_set(f->h->why, ERR_NOT_IMPLEMENTED, "volume %s is not saved: it has nothing to %s",
-                     f->v->vid, what);
-}
-
-static int do_export(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                     struct pool_outcome *ret)
-{
-    struct stat st;
-    FILES(f, p, h, e);
-    if ((r = needs_saved(&f, "export")) < 0 || (r = disk_stat(h, f.clean, &st)) < 0)
-        return r;
-    if (r == 0 && volume_in_place(f.v))
-        return fault_set(h->why, ERR_STORAGE, "Volume %s must be stopped before importing its data",
-                         f.v->vid);
-    if (r == 0)
-        return fault_set(h->why, ERR_STORAGE, "Missing image file '%s' for volume %s", f.clean, f.v->vid);
-    ret->size = (uint64_t)st.st_size;
-    return text_copy(ret->path, sizeof ret->path, span_of(f.clean));
-}
-
-int reflink_export_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                       struct pool_outcome *ret)
-{
-    (void)p, (void)h, (void)e, (void)ret;
-    return 0;
-}
-
-int reflink_import_begin(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                         struct pool_outcome *ret)
-{
-    FILES(f, p, h, e);
-    if ((r = needs_saved(&f, "import into")) < 0 || (r = disk_create(h, f.import, e->size, 0600)) < 0)
-        return r;
-    ret->size = e->size;
-    return text_copy(ret->path, sizeof ret->path, span_of(f.import));
-}
-
-static int open_import(const struct reflink_files *f)
-{
-    int fd = f->h->call->open(f->import, O_WRONLY | O_NOFOLLOW, 0);
-    if (fd < 0 && errno == ENOENT)
-        return fault_set(f->h->why, ERR_STORAGE, "No import operation in progress on %s", f->v->vid);
-    return fd < 0 ? pool_broken(f->h, "open", f->import) : fd;
-}
-
-int reflink_import_data(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                        struct pool_outcome *ret)
-{
-    struct stat st;
-    FILES(f, p, h, e);
-    (void)ret;
-    int fd = open_import(&f);
-    if (fd < 0)
-        return fd;
-    if (h->call->fstat(fd, &st) < 0)
-        r = pool_broken(h, "look at", f.import);
-    else if (e->offset > (uint64_t)st.st_size || e->data.len > (uint64_t)st.st_size - e->offset)
-        r = fault_set(h->why, ERR_STORAGE, "too much data (expected %" PRIu64 " bytes)",
-                      (uint64_t)st.st_size);
-    else
-        r = disk_write(h, fd, e->data, e->offset, f.import);
-    h->call->close(fd);
-    return r;
-}
-
-static int do_import_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                         struct pool_outcome *ret)
-{
-    FILES(f, p, h, e);
-    (void)ret;
-    if (!e->success)
-        return disk_remove(h, f.import);
-    if ((r = disk_stat(h, f.import, NULL)) == 0)
-        return fault_set(h->why, ERR_STORAGE, "No import operation in progress on %s", f.v->vid);
-    return r < 0 ? r : reflink_commit(&f, f.import);
-}
-
-/* How filling the import file went decides whether it is committed. */
-static int end_import(const struct reflink_files *f, int r)
-{
-    if (r >= 0)
-        r = reflink_commit(f, f->import);
-    if (r < 0) {
-        struct fault first = *f->h->why;
-        disk_remove(f->h, f->import);
-        *f->h->why = first;
-    }
-    return r;
-}
-
-static int do_import_fd(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                        struct pool_outcome *ret)
-{
-    FILES(f, p, h, e);
-    (void)ret;
-    if (!f.v->save_on_stop)
-        return 0;                              /* nothing of it would be kept */
-    if ((r = reflink_drop_incomplete(&f)) < 0) /* of an import whose process was killed */
-        return r;
-    return end_import(&f, disk_copy_fd(h, e->fd, f.import, e->size));
-}
-
-static int do_clone(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                    struct pool_outcome *ret)
-{
-    struct pool_errand of_source = {.volume = e->source};
-    struct pool_outcome source = {0};
-    FILES(f, p, h, e);
-    (void)ret;
-    if (!f.v->save_on_stop)
-        return 0;
-    if ((r = do_export(p, h, &of_source, &source)) < 0 || (r = reflink_drop_incomplete(&f)) < 0)
-        return r;
-    return end_import(&f, disk_copy(h, source.path, f.import, (struct disk_copy){0}));
-}
-
-#define do_NAME         NULL
-#define do_setup        reflink_setup
-#define do_destroy      reflink_destroy
-#define do_usage        reflink_usage
-#define do_list         reflink_list
-#define do_wake         NULL
-#define do_export_end   reflink_export_end
-#define do_import_begin reflink_import_begin
-#define do_import_data  reflink_import_data
+#define reflink_do_destroy    pool_nothing /* the directory may hold what is not ours */
+#define reflink_do_wake       NULL
+#define reflink_do_export_end pool_nothing
 
 const struct pool_driver pool_reflink = {
     .open = reflink_open,
     .free = reflink_free,
     .verb =
         {
-#define POOL_VERB(name, flags, help) [POOL_##name] = do_##name,
+#define POOL_VERB(name, flags, help) [POOL_##name] = reflink_do_##name,
 #include "doors/pool_verb.def"
         },
 };

@@ -63,10 +63,21 @@ int reflink_perform(const struct reflink_files *f, const enum reflink_step *step
 /* Loop devices on the file learn its new size. */
 int reflink_resize_loops(const struct pool_hand *h, const char *path);
 
+/* ---- the verbs: pool_reflink.c, and these of pool_reflink_contents.c and pool_reflink_list.c ---- */
+
+#define REFLINK_FILES(f, p, h, e)                                                                            \
+    struct reflink_files f;                                                                                  \
+    int r = reflink_files(&f, (const struct reflink *)(p), h, (e)->volume);                                  \
+    if (r < 0)                                                                                               \
+    return r
+
+pool_do_verb reflink_do_list, reflink_do_revert, reflink_do_resize, reflink_do_export,
+    reflink_do_import_begin, reflink_do_import_data, reflink_do_import_end, reflink_do_import_fd,
+    reflink_do_clone;
+
 /* Also the file driver's: a pool of the same shape. */
 struct pool *reflink_open(struct span lines, const struct pool_calls *calls, struct fault *why);
 void reflink_free(struct pool *p);
-pool_do_verb reflink_setup, reflink_destroy, reflink_usage, reflink_list, reflink_export_end,
-    reflink_import_begin, reflink_import_data;
+pool_do_verb reflink_do_setup, reflink_do_usage;
 
 #endif

@@ -92,8 +92,8 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int reflink_list(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
-                 struct pool_outcome *ret)
+int reflink_do_list(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
+                    struct pool_outcome *ret)
 {
     struct walk w = {.h = h, .p = (const struct reflink *)pool};
     (void)e;

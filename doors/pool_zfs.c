@@ -81,13 +81,6 @@ static int zfs_do_setup(struct pool *pool, const struct pool_hand *h, const stru
     return tool_run(h, r == 0 ? make : mark, NULL, NULL);
 }
 
-static int zfs_do_destroy(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
-                          struct pool_outcome *ret)
-{
-    (void)p, (void)h, (void)e, (void)ret; /* what else lies in the container nobody here knows */
-    return 0;
-}
-
 static int zfs_do_usage(struct pool *pool, const struct pool_hand *h, const struct pool_errand *e,
                         struct pool_outcome *ret)
 {
@@ -291,7 +284,8 @@ static int zfs_do_revisions(struct pool *p, const struct pool_hand *h, const str
     return 0;
 }
 
-#define zfs_do_wake NULL /* nothing to wake */
+#define zfs_do_destroy pool_nothing /* what else lies in the container nobody here knows */
+#define zfs_do_wake    NULL
 
 const struct pool_driver pool_zfs = {
     .open = zfs_open,
