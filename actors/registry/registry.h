@@ -202,9 +202,9 @@ void transfer_told(struct registry *r, struct out *out, const struct store_task 
 void transfer_end(struct registry *r);
 /* registry_claim.c: who lives, and who must not begin to. */
 const char *claims_power_state(struct registry *r, uint32_t qid);
-/* Whatever that operation counted on may change again; claims_go_on answers who waited for it. */
 /* Keeps that VM from beginning to live while the operation is under way. */
 void claims_hold(struct registry *r, struct pending_operation *o, uint32_t qid);
+/* Whatever that operation counted on may change again; claims_go_on answers who waited for it. */
 void claims_let_go(struct registry *r, struct pending_operation *o);
 /* The VM that it is about, in that generation; NULL: none, or the store is not read yet. */
 const struct vm *claims_subject(const struct registry *r, const struct context *c);
