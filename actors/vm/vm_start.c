@@ -87,6 +87,7 @@ static void store(struct vm *vm, struct out *out)
 {
     struct fault why;
     vm->step = START_STORAGE;
+    vm->has_stored = true;
     if (vm_storage_next(vm, out, "start"))
         return;
     int r = vm_storage_show(vm, out, &why);
@@ -131,12 +132,14 @@ static void ask_netvm(struct vm *vm, struct out *out)
         NO_MESSAGE(vm_start));
 }
 
-/* What could not start is found before anything is done for it. */
+/* What could not start is found before anything is done for it, and before anybody hears that it was. */
 static void verify(struct vm *vm, struct out *out)
 {
     vm->step = START_VERIFY;
-    if (!vm_storage_next(vm, out, "verify"))
-        ask_netvm(vm, out);
+    if (vm_storage_next(vm, out, "verify"))
+        return;
+    (void)VM_SAY(vm, out, {.name = "domain-verify-files"});
+    ask_netvm(vm, out);
 }
 
 static void say_begun(struct vm *vm, struct out *out)
@@ -188,8 +191,6 @@ static void claimed(struct vm *vm, struct out *out, const struct vm_result *resu
 
 void vm_start_with_devices(struct vm *vm, struct out *out)
 {
-    (void)VM_SAY(vm, out, {.name = "domain-verify-files"});
-    vm->has_stored = true;
     vm_storage_begin(vm);
     verify(vm, out);
 }
