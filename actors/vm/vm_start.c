@@ -258,16 +258,32 @@ static void resumed(struct vm *vm, struct out *out, const struct vm_result *resu
     vm_start_agents(vm, out);
 }
 
+/* Of a domain that Xen did not build libvirt says little: the log of its driver says more, and a device that
+ * cannot be given away is the likeliest reason. */
+static void say_where_to_look(const struct vm *vm, const struct vm_result *result, struct fault *why)
+{
+    bool of_domain = vm->step == START_DEFINE || vm->step == START_CREATE || vm->step == START_RESUME;
+    bool pci = vm->step == START_CREATE && strcmp(vm->view.virt_mode, "hvm") == 0 && vm->devices.boots > 0;
+    *why = result->why;
+    if (vm->is_xen && of_domain && result->r == -ERR_HYPERVISOR)
+        fault_set(why, ERR_HYPERVISOR, "%.300s; see /var/log/libvirt/libxl/libxl-driver.log%s",
+                  result->why.text,
+                  pci ? ", and whether the machine's IOMMU (VT-d, AMD-Vi) is switched on: PCI devices need it"
+                      : "");
+}
+
 static void failed(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     bool uncertain = vm->step == START_CREATE && vm_is_uncertain(result->r);
+    struct fault why;
     if (vm->step ==
         START_CLAIM) { /* nothing was done and nothing said: it does not exist, or is being removed */
         give_up(vm, result->r, &result->why);
         vm_gone(vm, out, false);
         return;
     }
-    vm_start_fails(vm, out, result->r, &result->why, uncertain);
+    say_where_to_look(vm, result, &why);
+    vm_start_fails(vm, out, result->r, &why, uncertain);
 }
 
 static void verified(struct vm *vm, struct out *out, const struct vm_result *result)
