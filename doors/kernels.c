@@ -106,15 +106,18 @@ static void look(struct kernels *k, uint64_t now)
     k->changed = changed;
 }
 
-static char *read_trimmed(const char *path)
+/* Without the ends of lines behind it, and nothing else: options are put behind the blank that ends such a
+ * text. */
+static char *read_text(const char *path)
 {
     char bytes[FILE_MOST];
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     ssize_t len = fd >= 0 ? read(fd, bytes, sizeof bytes) : -1;
     if (len < 0)
         return NULL;
-    struct span s = span_trim((struct span){bytes, (size_t)len});
-    return strndup(s.at, s.len);
+    while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
+        len--;
+    return strndup(bytes, (size_t)len);
 }
 
 static enum kernel_found state_of(const struct kernels *k, const char *kernel)
@@ -148,7 +151,7 @@ static struct known_kernel *learn(struct kernels *k, const char *kernel, const c
     if (file[0] == '\0')
         fresh->state = state_of(k, kernel);
     else if (path_of(k, kernel, file, path))
-        fresh->text = read_trimmed(path);
+        fresh->text = read_text(path);
     DL_APPEND(k->known, fresh);
     k->count++;
     return fresh;

@@ -16,7 +16,7 @@ enum kernel_found { KERNEL_IS_ABSENT, KERNEL_IS_BROKEN, KERNEL_IS_INSTALLED };
 struct kernels *kernels_new(const char *directory);
 void kernels_free(struct kernels *k);
 
-/* `now` is the shell's. `k` may be NULL. */
+/* `now` is the shell's. `k` may be NULL. A file's text comes without the ends of lines behind it. */
 enum kernel_found kernels_state(struct kernels *k, uint64_t now, const char *name);
 const char *kernels_file(struct kernels *k, uint64_t now, const char *kernel, const char *file);
 

@@ -126,11 +126,21 @@ static void make_plain(char *text)
             *text = '?';
 }
 
+/* libvirt names nothing but the type of guest that it does not find here. */
+static bool lacks_hvm(const virError *error)
+{
+    return error->code == VIR_ERR_OS_TYPE && error->str2 != NULL && strcmp(error->str2, "hvm") == 0;
+}
+
 int virt_fault(struct fault *why, const char *what)
 {
     const virError *error = virGetLastError();
     if (error == NULL)
         return fault_set(why, ERR_HYPERVISOR, "%s: libvirt failed without a reason", what);
+    if (lacks_hvm(error))
+        return fault_set(why, ERR_VM,
+                         "%s: this machine cannot run HVM guests: switch VT-x or AMD-V on in its firmware",
+                         what);
     int r = fault_set(why, meaning_of(error), "%s: %s", what,
                       error->message == NULL ? "no reason given" : error->message);
     if (why != NULL)

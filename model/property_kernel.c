@@ -86,11 +86,11 @@ void dflt_kernelopts(struct asking *a)
         return;
     const char *content = world_kernel_file(
         a->k->world, name, pci ? "default-kernelopts-pci.txt" : "default-kernelopts-nopci.txt");
-    if (!pci)
-        say_text(a, content != NULL ? content : "swiotlb=2048");
+    struct span own = span_trim(span_of(content != NULL ? content : pci ? "" : "swiotlb=2048"));
+    if (pci && ask_feature_true(a->k, 0, CHAIN_OWN, "suspend-s0ix"))
+        say_format(a, "%.*s qubes_exp_pm_use_suspend=1", (int)own.len, own.at);
     else
-        say_format(a, "%s%s", content != NULL ? content : "",
-                   ask_feature_true(a->k, 0, CHAIN_OWN, "suspend-s0ix") ? " qubes_exp_pm_use_suspend=1" : "");
+        say_span(a, own);
 }
 
 /* Does some VM up the template chain say which options this boot mode means? */

@@ -47,20 +47,33 @@ static void add_common(struct registry *r, uint32_t qid, const char *kernel, str
     add_words(line, span_of(file != NULL ? file : builtin), !chain_true(r, qid, "no-nomodeset"));
 }
 
+/* The options of a boot mode; false: it has none, or nobody knows it any more. */
+static bool add_mode(struct registry *r, uint32_t qid, const struct property_value *mode, struct text *line)
+{
+    struct span options;
+    AUTO_TEXT feature = TEXT_WITH_LIMIT(512);
+    if (!mode->is_set)
+        return false;
+    text_format(&feature, "boot-mode.kernelopts.%.*s", (int)mode->text.len, mode->text.at);
+    if (ask_feature(&r->known, qid, CHAIN_TEMPLATE, text_span(&feature), &options) != 1)
+        return false;
+    text_byte(line, ' ');
+    text_append(line, options);
+    return true;
+}
+
+/* Where the mode that was chosen has gone with an update, the VM boots as if none had been. */
 static void add_boot_mode(struct registry *r, uint32_t qid, struct text *line)
 {
     struct property_value mode;
-    char name[256];
-    struct span options;
-    AUTO_TEXT feature = TEXT_WITH_LIMIT(512);
     property_get(&r->known, qid, PROPERTY_bootmode, &mode);
-    if (!mode.is_set || text_copy(name, sizeof name, mode.text) < 0 || strcmp(name, "default") == 0)
+    if (mode.is_set && span_is(mode.text, "default"))
         return;
-    text_format(&feature, "boot-mode.kernelopts.%s", name);
-    if (ask_feature(&r->known, qid, CHAIN_TEMPLATE, text_span(&feature), &options) != 1)
+    if (add_mode(r, qid, &mode, line))
         return;
-    text_byte(line, ' ');
-    text_append(line, options);
+    property_default(&r->known, qid, PROPERTY_bootmode, &mode);
+    if (mode.is_set && !span_is(mode.text, "default"))
+        (void)add_mode(r, qid, &mode, line);
 }
 
 void view_cmdline(struct registry *r, uint32_t qid, struct text *line)

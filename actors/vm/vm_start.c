@@ -87,6 +87,7 @@ static void store(struct vm *vm, struct out *out)
 {
     struct fault why;
     vm->step = START_STORAGE;
+    vm->has_stored = true;
     if (vm_storage_next(vm, out, "start"))
         return;
     int r = vm_storage_show(vm, out, &why);
@@ -131,12 +132,14 @@ static void ask_netvm(struct vm *vm, struct out *out)
         NO_MESSAGE(vm_start));
 }
 
-/* What could not start is found before anything is done for it. */
+/* What could not start is found before anything is done for it, and before anybody hears that it was. */
 static void verify(struct vm *vm, struct out *out)
 {
     vm->step = START_VERIFY;
-    if (!vm_storage_next(vm, out, "verify"))
-        ask_netvm(vm, out);
+    if (vm_storage_next(vm, out, "verify"))
+        return;
+    (void)VM_SAY(vm, out, {.name = "domain-verify-files"});
+    ask_netvm(vm, out);
 }
 
 static void say_begun(struct vm *vm, struct out *out)
@@ -188,8 +191,6 @@ static void claimed(struct vm *vm, struct out *out, const struct vm_result *resu
 
 void vm_start_with_devices(struct vm *vm, struct out *out)
 {
-    (void)VM_SAY(vm, out, {.name = "domain-verify-files"});
-    vm->has_stored = true;
     vm_storage_begin(vm);
     verify(vm, out);
 }
@@ -257,16 +258,32 @@ static void resumed(struct vm *vm, struct out *out, const struct vm_result *resu
     vm_start_agents(vm, out);
 }
 
+/* Of a domain that Xen did not build libvirt says little: the log of its driver says more, and a device that
+ * cannot be given away is the likeliest reason. */
+static void say_where_to_look(const struct vm *vm, const struct vm_result *result, struct fault *why)
+{
+    bool of_domain = vm->step == START_DEFINE || vm->step == START_CREATE || vm->step == START_RESUME;
+    bool pci = vm->step == START_CREATE && strcmp(vm->view.virt_mode, "hvm") == 0 && vm->devices.boots > 0;
+    *why = result->why;
+    if (vm->is_xen && of_domain && result->r == -ERR_HYPERVISOR)
+        fault_set(why, ERR_HYPERVISOR, "%.300s; see /var/log/libvirt/libxl/libxl-driver.log%s",
+                  result->why.text,
+                  pci ? ", and whether the machine's IOMMU (VT-d, AMD-Vi) is switched on: PCI devices need it"
+                      : "");
+}
+
 static void failed(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     bool uncertain = vm->step == START_CREATE && vm_is_uncertain(result->r);
+    struct fault why;
     if (vm->step ==
         START_CLAIM) { /* nothing was done and nothing said: it does not exist, or is being removed */
         give_up(vm, result->r, &result->why);
         vm_gone(vm, out, false);
         return;
     }
-    vm_start_fails(vm, out, result->r, &result->why, uncertain);
+    say_where_to_look(vm, result, &why);
+    vm_start_fails(vm, out, result->r, &why, uncertain);
 }
 
 static void verified(struct vm *vm, struct out *out, const struct vm_result *result)

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "doors/virt.h"
 #include "doors/virt_thread.h"
 
 #define UUID "11111111-2222-4333-8444-555555555501"
@@ -202,6 +203,30 @@ static void a_hung_daemon_ends_the_call_within_seconds_and_the_door_for_ever(voi
     assert_false(seen_by(again).exists);
 }
 
+/* The last error, as libxl's driver makes it: nothing here runs Xen. */
+static void unknown_os_type(const char *type)
+{
+    virResetLastError();
+    virDomainFree(NULL);
+    virErrorPtr error = virGetLastError();
+    assert_non_null(error);
+    error->code = VIR_ERR_OS_TYPE;
+    free(error->str2);
+    error->str2 = strdup(type);
+}
+
+static void a_machine_without_hvm_is_an_error_of_the_vm(void **state)
+{
+    struct fault why = {0};
+    (void)state;
+    unknown_os_type("hvm");
+    assert_int_equal(virt_fault(&why, "define the domain"), -ERR_VM);
+    assert_non_null(strstr(why.text, "VT-x"));
+    unknown_os_type("linux");
+    assert_int_equal(virt_fault(&why, "define the domain"), -ERR_HYPERVISOR);
+    virResetLastError();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +239,7 @@ int main(void)
         cmocka_unit_test(two_doors_see_one_world),
         cmocka_unit_test(no_daemon_is_no_connection),
         cmocka_unit_test(an_unknown_driver_is_refused),
+        cmocka_unit_test(a_machine_without_hvm_is_an_error_of_the_vm),
         cmocka_unit_test(a_hung_daemon_ends_the_call_within_seconds_and_the_door_for_ever),
     };
     return cmocka_run_group_tests_name("doors/domain_libvirt", tests, libvirtd_up, libvirtd_down);

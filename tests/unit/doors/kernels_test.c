@@ -37,9 +37,9 @@ static void kernels_and_their_texts_are_known_and_followed(void **state)
     assert_int_equal(kernels_state(k, SECOND + 1, "6.1"), KERNEL_IS_ABSENT); /* not looked at yet */
     assert_int_equal(kernels_state(k, 2 * SECOND, "6.1"), KERNEL_IS_BROKEN);
     write_file(path, "vmlinuz", "");
-    write_file(path, "default-kernelopts-pci.txt", " swiotlb=8192\n");
+    write_file(path, "default-kernelopts-pci.txt", " swiotlb=8192 \r\n\n");
     assert_int_equal(kernels_state(k, 3 * SECOND, "6.1"), KERNEL_IS_INSTALLED);
-    assert_string_equal(kernels_file(k, 3 * SECOND, "6.1", "default-kernelopts-pci.txt"), "swiotlb=8192");
+    assert_string_equal(kernels_file(k, 3 * SECOND, "6.1", "default-kernelopts-pci.txt"), " swiotlb=8192 ");
     assert_null(kernels_file(k, 3 * SECOND, "6.1", "nosuch.txt"));
     kernels_free(k);
     unlink(strcat(path, "/vmlinuz"));

@@ -27,7 +27,7 @@ struct row {
 static const struct row rows[] = {
     {START_CLAIM, 0, -ERR_QUBES, .call = false},
     {START_DEVICES, 1, -ERR_DEVICE_ATTACHED, .call = false},
-    {START_VERIFY, 2, -ERR_STORAGE, .call = false},
+    {START_VERIFY, 1, -ERR_STORAGE, .call = false},
     {START_NETVM, 2, -ERR_VM, .call = false},
     {START_MEMORY, 2, -ERR_MEMORY, .word = true},
     {START_STORAGE, 2, -ERR_STORAGE, .call = false},

@@ -47,8 +47,9 @@ static void a_volume_that_cannot_start_ends_the_start_and_nothing_is_left(void *
 {
     static const struct {
         const char *refuses, *asked;
-    } rules[] = {{"verify private", "verify root;verify private;" STOPPED},
-                 {"start private", STARTED STOPPED}};
+        unsigned verified;
+    } rules[] = {{"verify private", "verify root;verify private;release;", 0},
+                 {"start private", STARTED STOPPED, 1}};
     (void)state;
     for (size_t i = 0; i < COUNT(rules); i++) {
         struct bench b;
@@ -58,6 +59,7 @@ static void a_volume_that_cannot_start_ends_the_start_and_nothing_is_left(void *
         bench_run(&b);
         assert_int_equal(bench_answer(&b, start), -ERR_STORAGE);
         assert_memory_equal(b.asked_of_storage, rules[i].asked, strlen(rules[i].asked));
+        assert_int_equal(bench_count(&b, "domain-verify-files"), rules[i].verified);
         assert_int_equal(b.world.creates, 0);
         assert_false(b.claimed);
         bench_is_definite(&b);
