@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Whoever is removed must rest, and says so itself; in registry. Its claim says it too, but a registry that
- * has just begun may not have heard of it yet. */
+ * Whoever is removed must rest and leave no domain in libvirt, and says so itself; in registry. Its claim
+ * says that it rests, too, but a registry that has just begun may not have heard of it yet. */
 #include "actors/registry/registry.h"
 
 /* How long a VM's process may take, and how often one that ends meanwhile is asked. */
@@ -48,8 +48,14 @@ unsigned rest_ask(struct registry *r, struct out *out, const struct pending_oper
 
 bool rest_ask_again(struct registry *r, struct out *out, struct pending_operation *o)
 {
-    if (!o->rest_unheard || o->refused < 0 || ++o->rest_tries >= REST_TRIES)
+    if (!o->rest_unheard || o->refused < 0)
         return false;
+    if (++o->rest_tries >= REST_TRIES) {
+        o->refused = fault_set(&o->why, ERR_GONE,
+                               "the VM's process ended again and again while it was asked "
+                               "whether the VM can be removed; try again");
+        return false;
+    }
     o->rest_unheard = false;
     o->asked = rest_ask(r, out, o);
     return o->asked > 0;

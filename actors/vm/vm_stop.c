@@ -169,13 +169,25 @@ static void clean_last(struct vm *vm, struct out *out)
         (&(struct release){.after = failed ? 2 : 1}));
 }
 
-/* A domain that stays defined hurts nobody: the next start defines it again. */
+/* A domain that stays defined hurts nobody: the next start defines it again, and a removal undefines it. But
+ * nobody asks before a disposable goes: it waits for libvirt, and those who wait for its end do not. */
+static void clean_undefined(struct vm *vm, struct out *out, int r)
+{
+    if (r == 0 || strcmp(vm->view.class, "DispVM") != 0) {
+        clean_last(vm, out);
+        return;
+    }
+    vm_waiters_answer(vm, out, 0, NULL);
+    clean_later(vm, out);
+}
+
 static void clean_undefine(struct vm *vm, struct out *out)
 {
     struct fault why;
     vm->step = CLEAN_UNDEFINE;
-    if (vm->scarce || vm_task_begin(vm, out, VM_UNDEFINE_TASK, &why) < 0)
-        clean_last(vm, out);
+    int r = vm->scarce ? -ERR_BUSY : vm_task_begin(vm, out, VM_UNDEFINE_TASK, &why);
+    if (r < 0)
+        clean_undefined(vm, out, r);
 }
 
 /* While the claim stands the VM cannot be removed: registry has to hear it. */
@@ -215,21 +227,9 @@ void vm_clean_step(struct vm *vm, struct out *out, const struct vm_result *resul
         clean_undefine(vm, out);
         break;
     case CLEAN_UNDEFINE:
-        clean_last(vm, out);
+        clean_undefined(vm, out, result->r);
         break;
     }
-}
-
-/* ---- it is removed ---- */
-
-void vm_remove_step(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct fault why;
-    int r = 0;
-    (void)result;
-    if (vm->life != VM_HALTED || vm->unwanted)
-        r = fault_set(&why, ERR_VM_NOT_HALTED, "shut '%s' down before it is removed", vm->view.name);
-    vm_errand_end(vm, out, r, &why);
 }
 
 /* ---- destroying ---- */

@@ -263,14 +263,16 @@ static void check_lives(struct sim *s, struct registry *r)
     }
 }
 
+/* One that stays defined is in the way of the next VM of its name. */
 static void check_domains(struct sim *s, struct registry *r)
 {
     for (size_t i = 0; i < s->hypervisor->top; i++) {
         const struct sim_domain *d = &s->hypervisor->domains[i];
-        if (d->xml == NULL || d->domid == VIRT_NO_DOMID)
+        if (d->xml == NULL)
             continue;
         if (model_by_uuid(r->model, span_of(d->uuid)) == NULL)
-            sim_broken(s, "a domain of %s runs, which was removed", d->name);
+            sim_broken(s, "a domain of %s %s, which was removed", d->name,
+                       d->domid != VIRT_NO_DOMID ? "runs" : "is defined");
         if (d->state == VIRT_PAUSED && d->reason == 11)
             sim_broken(s, "%s is left paused by a start that was never finished", d->name);
     }

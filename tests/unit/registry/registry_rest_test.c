@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Who is removed must rest: its process is asked, again when it ended, and for an import as well. */
+ * Who is removed must rest and leave no domain: its process is asked, again when it ended, and for an import
+ * as well. */
 #include "tests/unit/registry/registry_bench.h"
 
 static void one_that_ends_unheard_is_asked_again(void **state)
@@ -20,7 +21,27 @@ static void one_that_ends_unheard_is_asked_again(void **state)
     assert_non_null(model_vm(b.core->model, 1));
     b.hold_vms = false;
     op = bench_operate(&b, OPERATION_vm_remove, 1, "", "");
-    assert_int_equal(bench_answer(&b, op), 0); /* that nobody is there is an answer, too */
+    assert_int_equal(bench_answer(&b, op), 0);
+    bench_down(&b);
+}
+
+/* Nobody knows whether its domain is still defined. */
+static void one_that_never_answers_is_not_removed(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    bench_forget(&b);
+    b.hold_vms = true;
+    uint64_t version = b.core->version, op = bench_operate(&b, OPERATION_vm_remove, 1, "", "");
+    for (int i = 0; i < 3; i++)
+        bench_vm_answers(&b, -ERR_GONE);
+    bench_work(&b);
+    assert_int_equal(bench_count(&b, MESSAGE_vm_remove), 3);
+    assert_int_equal(bench_answer(&b, op), -ERR_GONE);
+    assert_non_null(model_vm(b.core->model, 1));
+    assert_int_equal(b.core->version, version);
     bench_down(&b);
 }
 
@@ -70,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_ends_unheard_is_asked_again),
+        cmocka_unit_test(one_that_never_answers_is_not_removed),
         cmocka_unit_test(an_import_that_removes_a_vm_asks_its_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -322,37 +322,6 @@ static void the_end_is_told_when_the_router_is_back(void **state)
     bench_end(&b);
 }
 
-/* registry asks who is about to be removed: the claim that it has may be younger than the domain. */
-static void only_a_vm_that_rests_agrees_to_its_removal(void **state)
-{
-    struct bench b;
-    (void)state;
-    living(&b);
-    uint64_t asked = BENCH_HEAR(&b, vm_remove, 0);
-    bench_run(&b);
-    assert_int_equal(bench_answer(&b, asked), -ERR_VM_NOT_HALTED);
-    BENCH_HEAR(&b, vm_kill, 0);
-    asked = BENCH_HEAR(&b, vm_remove, 0); /* answered when its end is complete */
-    bench_run(&b);
-    assert_int_equal(bench_answer(&b, asked), 0);
-    bench_is_definite(&b);
-    bench_end(&b);
-}
-
-static void a_vm_whose_domain_may_still_be_made_is_not_removed(void **state)
-{
-    struct bench b;
-    (void)state;
-    living(&b);
-    BENCH_HEAR(&b, vm_kill, 0);
-    bench_run(&b);
-    b.core->unwanted = true;
-    uint64_t asked = BENCH_HEAR(&b, vm_remove, 0);
-    bench_run(&b);
-    assert_int_equal(bench_answer(&b, asked), -ERR_VM_NOT_HALTED);
-    bench_end(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,8 +339,6 @@ int main(void)
         cmocka_unit_test(a_kill_during_any_call_of_a_start_leaves_it_halted),
         cmocka_unit_test(a_look_that_hangs_is_answered_and_recovers),
         cmocka_unit_test(the_end_is_told_when_the_router_is_back),
-        cmocka_unit_test(only_a_vm_that_rests_agrees_to_its_removal),
-        cmocka_unit_test(a_vm_whose_domain_may_still_be_made_is_not_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
