@@ -169,7 +169,7 @@ enum registry_timer {
 extern const struct actor registry_actor;
 
 /* registry_operate.c: how operations arrive and what is answered; registry_turn.c: in the order of their
- * arrival but for those whose VM waits. */
+ * arrival but for those whose VM waits; registry_commit.c: what follows when they are in the store. */
 void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m);
 /* What registry itself wants; nobody is answered. */
 void operate_self(struct registry *r, struct out *out, enum operation operation, uint32_t target);
@@ -188,6 +188,13 @@ void operate_answer_failure(struct registry *r, struct out *out, const struct pe
 void operate_answer_error(struct out *out, const struct pending_operation *o, int e, const struct fault *why);
 void operate_answer_done(struct registry *r, struct out *out, struct pending_operation *o,
                          const struct store_write *w);
+/* Answers what the model refused, with the events that its plan has nevertheless, and ends it. */
+void operate_refuse(struct registry *r, struct out *out, struct pending_operation *o, int e);
+/* For what all are told: of whom a release spoke is not of whom a delta speaks. */
+struct context operate_told_of(const struct pending_operation *o);
+/* Answers what is done, or, e below 0, o->why; and ends it. */
+void operate_done_with(struct registry *r, struct out *out, struct pending_operation *o, int e);
+struct pending_operation *operate_find(struct registry *r, uint64_t number);
 void operate_end(struct registry *r);
 
 /* An import that was read: it becomes the model when its turn comes; list and report move. */
@@ -200,6 +207,7 @@ void transfer_done(struct registry *r, struct out *out, struct store_task *t);
 void transfer_imported(struct registry *r, struct out *out, struct pending_operation *o);
 void transfer_told(struct registry *r, struct out *out, const struct store_task *t); /* after any export */
 void transfer_end(struct registry *r);
+
 /* registry_claim.c: who lives, and who must not begin to. */
 const char *claims_power_state(struct registry *r, uint32_t qid);
 /* Keeps that VM from beginning to live while the operation is under way. */
@@ -240,7 +248,6 @@ void preload_host_is_heard(struct registry *r, struct out *out);
 void preload_failed(struct registry *r, struct out *out, enum operation operation, uint32_t qid);
 void preload_timer(struct registry *r, struct out *out);
 bool preload_answered(struct registry *r, struct out *out, const struct answer *a);
-
 /* So much is free; not `known`: this host does not say. */
 void preload_memory_is(struct registry *r, struct out *out, bool known, uint64_t bytes);
 /* Every list is emptied; whether one is not empty yet. */
@@ -262,6 +269,7 @@ void guest_said_count(struct registry *r, struct out *out, const struct envelope
                       const struct guest_count *m);
 void guest_said_changed(struct registry *r, struct out *out, const struct envelope *e,
                         const struct guest_changed *m);
+
 /* registry_batch.c: what is planned and not committed yet. */
 bool batch_is_empty(const struct registry *r); /* nothing at the disk and nothing behind it */
 bool batch_has_room(const struct registry *r);
@@ -299,50 +307,6 @@ void qubesdb_started(struct registry *r, struct out *out, const struct vm *vm);
 unsigned resize_finish(struct registry *r, struct out *out, struct pending_operation *o);
 void resize_failed(struct pending_operation *o);
 
-void operate_done_with(struct registry *r, struct out *out, struct pending_operation *o, int e);
-struct pending_operation *operate_find(struct registry *r, uint64_t number);
-
-/* registry_storage.c: what storage has to do for an operation, before its commit or after it. */
-/* Takes it: it goes on when storage has answered, or later. Nothing: (more) is to be done before the commit.
- */
-enum storage_turn { STORAGE_NOTHING, STORAGE_TAKES_IT, STORAGE_WAITS_FOR_DISK };
-enum storage_turn storage_before(struct registry *r, struct out *out, const struct known *known,
-                                 struct pending_operation *o);
-bool storage_after(struct registry *r, struct out *out, struct pending_operation *o);
-/* A commit beside the operation's own is due: it was begun. */
-bool storage_goes_on(struct registry *r, struct out *out, struct pending_operation *o);
-/* Its plan cannot be made any more: what storage has done is undone. True: it goes on later. */
-bool storage_undo(struct registry *r, struct out *out, struct pending_operation *o);
-/* A commit beside the operation's own; false: it is the operation's. */
-bool storage_committed(struct registry *r, struct out *out, struct pending_operation *o);
-/* A volume of its VM has other contents now. */
-bool storage_gave_contents(const struct pending_operation *o);
-struct op_id storage_op(const struct pending_operation *o); /* its own, whatever it commits now */
-bool storage_is_beside(const struct pending_operation *o);  /* what it commits is not yet the operation */
-/* A commit beside did not succeed; false: it was none. */
-bool storage_commit_failed(struct registry *r, struct out *out, struct pending_operation *o, int e,
-                           const struct fault *why);
-bool storage_answered(struct registry *r, struct out *out, const struct answer *a);
-void storage_work_free(struct pending_operation *o);
-int storage_is_being_made(void *arg, const char *name);
-
-/* registry_pool.c: pools and what their processes ask. */
-void pools_place_all(struct registry *r);
-void pool_place_lines(struct registry *r, struct span name, struct span lines);
-void pools_follow(struct registry *r, struct out *out, const struct plan *p); /* after a commit */
-void pool_tell_to(struct registry *r, struct out *out, const struct request *to);
-void volume_tell_to(struct registry *r, struct out *out, const struct envelope *e,
-                    const struct volume_tell *m);
-/* registry_recover.c: what a pool that begins to serve is told of its volumes. */
-void pool_volumes_tell(struct registry *r, struct out *out, const struct request *to,
-                       const struct pool_volumes *m);
-void leftovers_remove_of(struct registry *r, struct out *out, const struct plan_job *jobs);
-void leftovers_remove(struct registry *r, struct out *out); /* once, when changes may begin */
-/* An operation under way is at this leftover. */
-bool storage_is_at(const struct registry *r, struct span leftover);
-/* The pool that an operation under way sets up for this instance, or NULL. */
-const struct plan_job *storage_new_pool(const struct registry *r, uint32_t instance);
-
 /* registry_publish.c: what the others are told. */
 /* The body of a delta: changes, and events from `first_event` on. */
 void publish_encode(const struct plan *p, uint64_t version, size_t first_event, struct text *body);
@@ -364,33 +328,11 @@ void history_read(struct registry *r, struct out *out, struct store_task *t);
 void history_trim(struct registry *r, struct out *out);
 void history_trimmed(struct registry *r, struct out *out, const struct store_task *t);
 
-/* registry_view.c: the resolved values that a VM's process lives by. */
-struct view_memory {
-    struct text clients, netvm, volumes, hvm, devices;
-};
-int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory,
-              struct fault *why);
-void view_memory_free(struct view_memory *memory);
-/* Tells the living VMs whose view these changes touch. */
-void view_publish(struct registry *r, struct out *out, const struct plan *p);
-/* What the commands of a VM's daemons are filled with. */
-void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d);
-/* The user that a VM's programs run as unless they are told otherwise (vm-model 4.7). */
-void view_user(struct registry *r, uint32_t qid, char *to, size_t size);
 /* registry_expiry.c: firewall rules that hold until a moment. After these changes; when its timer rings. */
 void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
 void expiry_look(struct registry *r, struct out *out);
-/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
- */
-/* registry_domain.c: the part of it that only the domain's XML needs. */
-void view_devices(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory);
-void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory);
-/* Who lives by this VM's screen and sound now: costs a look at every VM. */
-void view_users(struct registry *r, uint32_t qid, struct vm_view *view);
-/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
- */
+
+/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is. */
 void registry_hang_count(struct registry *r, struct out *out);
-/* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
-void view_cmdline(struct registry *r, uint32_t qid, struct text *line);
 
 #endif

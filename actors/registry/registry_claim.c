@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/registry/registry_view.h"
+
 #include <utlist.h>
 
 /* A start that waits for a commit. At most one for each VM: a process asks again only after an answer. */

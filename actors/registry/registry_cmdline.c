@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The kernel command line of a VM (spec: libvirt-xml 3). */
-#include "actors/registry/registry.h"
+#include "actors/registry/registry_view.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "actors/registry/registry_view.h"
 #include "base/log.h"
 #include "model/ask.h"
 #include "model/device_offer.h"

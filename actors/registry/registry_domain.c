@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What of a VM's view only its domain's XML needs (spec libvirt-xml 2 to 4): features and properties,
  * resolved. */
-#include "actors/registry/registry.h"
+#include "actors/registry/registry_view.h"
 
 #include <stdio.h>
 #include <string.h>

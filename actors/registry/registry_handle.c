@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "actors/registry/registry_life.h"
+#include "actors/registry/registry_storage.h"
+#include "actors/registry/registry_view.h"
 
 /* Before the store is read the question waits: asking again costs the asker a pause. */
 static void tell_or_keep(struct registry *r, struct out *out, const struct envelope *e)

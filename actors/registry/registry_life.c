@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/registry/registry_storage.h"
 #include "base/log.h"
 #include "model/ask.h"
 

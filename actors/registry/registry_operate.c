@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/registry/registry_storage.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/own.h"

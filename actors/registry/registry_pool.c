@@ -2,7 +2,7 @@
  * Pools: where they lie, and what the processes that serve them ask; in registry. */
 #include <string.h>
 
-#include "actors/registry/registry.h"
+#include "actors/registry/registry_storage.h"
 #include "base/log.h"
 #include "model/plan_storage.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actors/registry/registry.h"
+#include "actors/registry/registry_view.h"
 #include "base/log.h"
 #include "doors/digest.h"
 #include "model/ask.h"

@@ -3,7 +3,7 @@
  * registry. Who lives is as registry knows it when the question arrives: the pool has put what comes after
  * behind it. */
 
-#include "actors/registry/registry.h"
+#include "actors/registry/registry_storage.h"
 #include "model/plan_storage.h"
 
 /* A page ends behind the VM that fills it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actors/registry/registry.h"
+#include "actors/registry/registry_storage.h"
 
 #define FOLLOW_MOST (120 * SECONDS)
 

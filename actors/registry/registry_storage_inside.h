@@ -3,7 +3,7 @@
 #ifndef ACTORS_REGISTRY_REGISTRY_STORAGE_INSIDE_H
 #define ACTORS_REGISTRY_REGISTRY_STORAGE_INSIDE_H
 
-#include "actors/registry/registry.h"
+#include "actors/registry/registry_storage.h"
 #include "model/plan_storage.h"
 
 enum { JOBS_MOST = 128 };

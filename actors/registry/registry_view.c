@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Views: what a VM's process needs to know of its VM, resolved. */
-#include "actors/registry/registry.h"
+#include "actors/registry/registry_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
