@@ -332,7 +332,8 @@ void history_trimmed(struct registry *r, struct out *out, const struct store_tas
 void expiry_follow(struct registry *r, struct out *out, const struct plan *p);
 void expiry_look(struct registry *r, struct out *out);
 
-/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is. */
+/* registry_hang.c: counts anew what hangs, and tells the VMs when that has become too much, or no longer is.
+ */
 void registry_hang_count(struct registry *r, struct out *out);
 
 #endif
