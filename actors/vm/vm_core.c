@@ -9,6 +9,19 @@
 /* How long libvirtd may take to finish or drop what a killed process has asked of it. */
 enum { SETTLE_SECONDS = 5 };
 
+/* Counted from the first death: each incarnation behind it has only looked. */
+static void settle(struct vm *vm, struct out *out)
+{
+    uint64_t until = out->now + SETTLE_SECONDS * SECONDS, before = vm->note.settles;
+    if (vm->note.step != STEP_DEFINING && vm->note.step != STEP_CREATING)
+        return;
+    vm->settles_until = before != 0 && before < until ? before : until;
+    if (before != vm->settles_until) {
+        vm->note.settles = vm->settles_until;
+        vm_note_again(vm, out);
+    }
+}
+
 static int core_begin(void *self, struct out *out, const struct life *life)
 {
     struct vm *vm = self;
@@ -22,8 +35,7 @@ static int core_begin(void *self, struct out *out, const struct life *life)
     vm->hung_before = vm->note.abandoned;
     vm->unwanted = vm->owes_last = vm->note.unwanted;
     vm->host_mark = vm->note.host <= VM_PUT_TO_SLEEP ? (enum vm_host_mark)vm->note.host : VM_UNMARKED;
-    if (vm->note.step == STEP_DEFINING || vm->note.step == STEP_CREATING)
-        vm->settles_until = out->now + SETTLE_SECONDS * SECONDS;
+    settle(vm, out);
     return 0;
 }
 

@@ -28,9 +28,9 @@ void vm_note_write(struct text *out, const struct vm_note *n)
     text_format(out,
                 "step=%s bare=%d qrexec=%d created=%d abandoned=%d unwanted=%d domid=%" PRIu32
                 " started=%" PRIu64 " seq=%" PRIu64 " op=%" PRIu64 " op2=%" PRIu64 " caller=%" PRIu32
-                " host=%" PRIu32,
+                " host=%" PRIu32 " settles=%" PRIu64,
                 vm_step_name(n->step), n->bare, n->qrexec, n->created, n->abandoned, n->unwanted, n->domid,
-                n->started, n->seq, n->op.high, n->op.low, n->caller, n->host);
+                n->started, n->seq, n->op.high, n->op.low, n->caller, n->host, n->settles);
 }
 
 static int read_step(struct span value, enum vm_step *step)
@@ -69,6 +69,7 @@ static int read_word(struct span key, struct span value, struct vm_note *n)
     WORD("op2", op.low)
     WORD("caller", caller)
     WORD("host", host)
+    WORD("settles", settles)
 #undef WORD
     return -ERR_BAD;
 }

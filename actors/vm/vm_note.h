@@ -28,6 +28,8 @@ struct vm_note {
     bool abandoned;   /* a call of ours hangs in libvirtd */
     uint32_t host;    /* enum vm_host_mark */
     bool unwanted;    /* and may still make a domain that nobody waits for */
+    uint64_t
+        settles; /* DEFINING, CREATING: when what was asked of libvirtd is done or dropped; 0: not known */
 };
 
 enum { VM_NOTE_MAX = 240 };

@@ -97,6 +97,13 @@ def killed_at_random(tap, house, number):
     tap.check('what was killed at random leaves nothing behind', not failed and i > 1 and killer.kills > 0, i, killer.kills, failed)
 
 
+def no_domain_is_left(tap, house):
+    """Neither by those that were removed in peace nor by those whose process was killed meanwhile."""
+    vms = {line.split()[0] for line in house.must('admin.vm.List').splitlines()}
+    left = [name for name in house.virsh() if name not in vms | {'test'}]
+    tap.check('libvirt knows no domain of a VM that was removed', not left, left)
+
+
 def pools(tap, house):
     failures, process = [], f'storage/{pool_number("again")}'
     for i in range(ROUNDS):
@@ -119,6 +126,7 @@ def play(tap):
         number = quick(tap, house)
         made_while_the_old_one_dies(tap, house, number)
         killed_at_random(tap, house, number)
+        no_domain_is_left(tap, house)
         pools(tap, house)
 
 

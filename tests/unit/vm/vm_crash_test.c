@@ -212,7 +212,8 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
                            .started = UINT64_MAX,
                            .created = true,
                            .abandoned = true,
-                           .unwanted = true};
+                           .unwanted = true,
+                           .settles = UINT64_MAX};
     struct vm_note back = {0}, none = {0};
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(VM_NOTE_MAX);
     (void)state;
@@ -222,6 +223,7 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
     assert_int_equal(back.step, note.step);
     assert_int_equal(back.op.low, note.op.low);
     assert_int_equal(back.seq, note.seq);
+    assert_true(back.settles == note.settles);
     assert_true(back.created && back.abandoned && back.unwanted);
     for (size_t i = 0; i < COUNT(bad); i++) {
         assert_int_equal(vm_note_read(span_of(bad[i]), &none), -ERR_BAD);

@@ -64,6 +64,27 @@ static void after_five_seconds_without_one_the_vm_is_free(void **state)
     bench_end(&b);
 }
 
+/* What libvirtd was asked by the first of them it has done or dropped; the others have only looked. */
+static void killed_again_and_again_meanwhile_the_vm_is_free_as_soon(void **state)
+{
+    struct bench b;
+    (void)state;
+    creating(&b);
+    uint64_t since = b.out.now;
+    for (int i = 0; b.claimed && i < 40; i++) {
+        bench_crash(&b, false);
+        b.hold_tasks = false;
+        b.out.now += 200 * MILLISECONDS;
+        bench_run(&b);
+        bench_timer_fires(&b, TIMER_AGAIN);
+        bench_run(&b);
+    }
+    assert_in_range(b.out.now, since + 5 * SECONDS, since + 7 * SECONDS);
+    assert_int_equal(bench_count(&b, "domain-start-failed"), 1);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
 static void a_start_that_is_asked_meanwhile_waits_and_is_done(void **state)
 {
     struct bench b;
@@ -232,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_creation_that_outlives_its_process_is_undone),
         cmocka_unit_test(after_five_seconds_without_one_the_vm_is_free),
+        cmocka_unit_test(killed_again_and_again_meanwhile_the_vm_is_free_as_soon),
         cmocka_unit_test(a_start_that_is_asked_meanwhile_waits_and_is_done),
         cmocka_unit_test(a_creation_that_hangs_keeps_its_claim_until_it_has_ended),
         cmocka_unit_test(what_it_made_after_all_is_destroyed_before_the_vm_is_free),
