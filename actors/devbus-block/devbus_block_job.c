@@ -247,6 +247,7 @@ void block_has(struct devbus_block *self, struct out *out, const struct envelope
 {
     char keys[BLOCK_HAS_MAX][DEVBUS_KEY_MAX + 1];
     struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
+    struct request request = request_of(e);
     struct reader in = list_reader(&m->disks);
     struct bus_disk disk;
     size_t count = 0;
@@ -258,4 +259,5 @@ void block_has(struct devbus_block *self, struct out *out, const struct envelope
             describe(self, keys[count++], m, &disk, vm);
     }
     devbus_sees(&self->table, out, vm, m->over != 0, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
+    REPLY(out, bus_has, &request, NO_MESSAGE(bus_has_reply));
 }

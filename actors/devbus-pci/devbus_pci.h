@@ -109,6 +109,8 @@ int devbus_pci_nodes(struct pci_doors *doors, struct pci_node **nodes, size_t *c
 void devbus_pci_perform(void *doors, struct task *task);
 
 /* ---- devbus_pci_handle.c ---- */
+/* Answers what api was just told of: where a name is missing, when the list has it and api, too. */
+void devbus_pci_told(struct devbus_pci *self, struct out *out, const struct request *request);
 void devbus_pci_want_list(struct devbus_pci *self, struct out *out);
 
 /* ---- devbus_pci_table.c: who has what ---- */

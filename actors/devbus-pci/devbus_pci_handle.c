@@ -35,7 +35,14 @@ static void hello(void *self_, struct out *out, uint64_t epoch, uint64_t last_co
     pci_job_next(self, out);
 }
 
-static void answer(struct devbus_pci *self, struct out *out, const struct pci_question *q)
+static void acknowledge(struct out *out, const struct request *request)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    write_array(&body, 0);
+    (void)post_reply(out, request, &body);
+}
+
+static void answer_list(struct devbus_pci *self, struct out *out, const struct pci_question *q)
 {
     AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
     struct bus_list_reply reply = {0};
@@ -48,11 +55,29 @@ static void answer(struct devbus_pci *self, struct out *out, const struct pci_qu
         REPLY(out, bus_list, &q->request, &reply);
 }
 
+static void answer(struct devbus_pci *self, struct out *out, const struct pci_question *q)
+{
+    if (q->request.type == MESSAGE_bus_list)
+        answer_list(self, out, q);
+    else
+        acknowledge(out, &q->request);
+}
+
+/* What libvirt has done is done, also where its name is not to be had. */
+static void answer_without_list(struct out *out, const struct request *request, int r,
+                                const struct fault *why)
+{
+    if (request->type == MESSAGE_bus_confirm)
+        acknowledge(out, request);
+    else
+        reply_error(out, request, r, why);
+}
+
 static void answer_all(struct devbus_pci *self, struct out *out, int r, const struct fault *why)
 {
     for (size_t i = 0; i < self->questions; i++) {
         if (r < 0)
-            reply_error(out, &self->waiting[i].request, r, why);
+            answer_without_list(out, &self->waiting[i].request, r, why);
         else
             answer(self, out, &self->waiting[i]);
     }
@@ -72,6 +97,18 @@ void devbus_pci_want_list(struct devbus_pci *self, struct out *out)
     task->task.deadline = out->now + PCI_PATIENCE;
     self->listing = true;
     out_task(out, &task->task);
+}
+
+void devbus_pci_told(struct devbus_pci *self, struct out *out, const struct request *request)
+{
+    if (!self->tell_all) {
+        acknowledge(out, request);
+    } else if (self->questions == PCI_WAITING_MAX) {
+        answer_without_list(out, request, -ERR_BUSY, NULL);
+    } else {
+        self->waiting[self->questions++] = (struct pci_question){.request = *request};
+        devbus_pci_want_list(self, out);
+    }
 }
 
 static void on_bus_list(struct devbus_pci *self, struct out *out, const struct envelope *e,

@@ -214,7 +214,7 @@ static void confirm(struct devbus_pci *self, struct out *out)
         (void)devbus_happens(&self->table, out, d, job->present ? DEVBUS_THERE : DEVBUS_NOT_THERE);
     pci_tell(self, out, qid, generation);
     if (job->owed)
-        REPLY(out, bus_confirm, &job->request, (&(struct bus_confirm_reply){.nothing = 0}));
+        devbus_pci_told(self, out, &job->request);
     pci_job_drop(self);
 }
 

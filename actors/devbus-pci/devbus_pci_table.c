@@ -54,6 +54,7 @@ void pci_has(struct devbus_pci *self, struct out *out, const struct envelope *e,
     char keys[PCI_HAS_MAX][DEVBUS_KEY_MAX + 1];
     struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
     struct reader in = list_reader(&m->devices);
+    struct request request = request_of(e);
     struct bus_address a;
     size_t count = 0;
     while (count < PCI_HAS_MAX && bus_address_next(&in, &a) == 1)
@@ -61,7 +62,6 @@ void pci_has(struct devbus_pci *self, struct out *out, const struct envelope *e,
     if (m->over != 0)
         pci_job_over(self, e->subject_instance);
     devbus_sees(&self->table, out, vm, m->over != 0, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
-    if (self->tell_all)
-        devbus_pci_want_list(self, out);
+    devbus_pci_told(self, out, &request);
     pci_job_next(self, out); /* it gives back what is to be, in its turn */
 }

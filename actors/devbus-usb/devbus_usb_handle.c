@@ -140,7 +140,9 @@ static void on_bus_return(struct devbus_usb *self, struct out *out, const struct
 static void on_bus_has(struct devbus_usb *self, struct out *out, const struct envelope *e,
                        const struct bus_has *m)
 {
-    (void)self, (void)out, (void)e, (void)m;
+    struct request request = request_of(e);
+    (void)self, (void)m;
+    REPLY(out, bus_has, &request, NO_MESSAGE(bus_has_reply));
 }
 
 /* With its life a VM's attachments end: nobody detaches them, but subscribers hear it. */

@@ -310,10 +310,6 @@ void vm_device_timer(struct vm *vm, struct out *out);
 /* Before the note is written anew: what it says of a device that was coming or going. libvirtd may do what
  * the incarnation before has asked of it a while later: what the VM has is told once more then. */
 void vm_device_remember(struct vm *vm, struct out *out);
-/* The life is over: no bus holds anything for it. */
-void vm_device_over(struct vm *vm, struct out *out);
-/* The same to a bus that asks: the word of the end may have been lost with a router. */
-void vm_device_has_none(struct vm *vm, struct out *out, struct address bus);
 struct vm_pci vm_device_address(const char *sbdf, bool permissive, bool no_strict_reset, bool s0ix);
 void vm_device_end(struct vm *vm);
 /* From malloc; NULL: no memory. */

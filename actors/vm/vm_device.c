@@ -13,7 +13,6 @@
 
 enum { AGAIN_MOST = 20 };
 #define AGAIN_AFTER (250 * MILLISECONDS)
-#define TELL_AFTER  (1 * SECONDS)
 /* As long as a call of a process that is dead may still be done. */
 #define SETTLES_AFTER (5 * SECONDS)
 
@@ -198,29 +197,10 @@ void vm_device_want_tell(struct vm *vm)
     vm->devices.block_wanted = vm->devices.block_wanted || vm->job.plug->is_block;
 }
 
-void vm_device_has_none(struct vm *vm, struct out *out, struct address bus)
-{
-    struct context context = vm_context(vm, out, 0);
-    (void)EVENT(out, bus_has, bus, &context, (&(struct bus_has){.over = 1}));
-}
-
-void vm_device_over(struct vm *vm, struct out *out)
-{
-    struct context context = vm_context(vm, out, 0);
-    vm->devices.boots = 0;
-    vm->devices.tell_wanted = false;
-    out_timer(out, TIMER_TELL, 0);
-    (void)EVENT(out, bus_has, vm_device_bus(DEVICE_pci), &context, (&(struct bus_has){.over = 1}));
-    if (vm->devices.block_told || vm->devices.blocks > 0)
-        (void)EVENT(out, bus_has, vm_device_bus(DEVICE_block), &context, (&(struct bus_has){.over = 1}));
-    (void)EVENT(out, bus_over, vm_device_bus(DEVICE_usb), &context, NO_MESSAGE(bus_over));
-    vm->devices.block_told = vm->devices.block_wanted = vm->devices.wishes_wanted = false;
-    vm->devices.blocks = 0;
-}
-
 void vm_device_end(struct vm *vm)
 {
     free(vm->devices.wish);
+    vm_device_untell(vm);
     vm_plug_free(vm->job.plug);
     for (unsigned i = 0; i < vm->queued; i++)
         vm_plug_free(vm->queue[i].plug);
@@ -307,71 +287,4 @@ bool vm_device_begins(struct vm *vm, struct out *out, struct vm_event event, con
     }
     announce(vm, out, &event);
     return true;
-}
-
-/* ---- telling the bus ---- */
-
-static void tell(struct vm *vm, struct out *out, const struct vm_task *t)
-{
-    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    struct context context = vm_context(vm, out, 0);
-    struct bus_has m = {.over = 0};
-    for (size_t i = 0; i < t->has_count; i++) {
-        struct bus_address address = {.sbdf = ""};
-        memcpy(address.sbdf, t->has[i], sizeof address.sbdf);
-        bus_address_add(&m.devices, &packed, &address);
-    }
-    (void)EVENT(out, bus_has, vm_device_bus(DEVICE_pci), &context, &m);
-}
-
-/* A bus that has nothing to hear is not woken. */
-static void tell_blocks(struct vm *vm, struct out *out, const struct vm_block_list *live)
-{
-    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    struct context context = vm_context(vm, out, 0);
-    struct bus_has m = {.over = 0};
-    memcpy(m.name, vm->view.name, sizeof m.name);
-    for (size_t i = 0; i < live->count; i++) {
-        AUTO_TEXT lines = TEXT_WITH_LIMIT(256);
-        struct bus_disk disk = {.backend = ""};
-        vm_block_lines(&live->block[i], &lines);
-        memcpy(disk.backend, live->block[i].backend, sizeof disk.backend);
-        memcpy(disk.port, live->block[i].port, sizeof disk.port);
-        disk.options = text_span(&lines);
-        bus_disk_add(&m.disks, &packed, &disk);
-    }
-    if (m.disks.count > 0 || vm->devices.block_wanted || vm->devices.block_told)
-        (void)EVENT(out, bus_has, vm_device_bus(DEVICE_block), &context, &m);
-    vm->devices.block_told = m.disks.count > 0;
-    vm->devices.block_wanted = false;
-}
-
-/* What cannot be seen now is not said, but soon. */
-static void tell_later(struct vm *vm, struct out *out, int r, const struct fault *why)
-{
-    log_line(LOG_WARN, "what devices %s has is not known: %s", vm->view.name, why->text);
-    vm->devices.tell_wanted = true;
-    vm->again_at = out->now + TELL_AFTER;
-    out_timer(out, TIMER_AGAIN, vm->again_at);
-    vm_errand_end(vm, out, r, why);
-}
-
-void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct fault why;
-    if (result == NULL) {
-        vm->devices.tell_wanted = false;
-        vm->step = 1;
-        int r = vm_task_begin(vm, out, VM_DEVICES_TASK, &why);
-        if (r < 0)
-            tell_later(vm, out, r, &why);
-        return;
-    }
-    if (result->r < 0 || result->task == NULL) {
-        tell_later(vm, out, result->r, &result->why);
-        return;
-    }
-    tell(vm, out, result->task);
-    tell_blocks(vm, out, &result->task->live);
-    vm_errand_end(vm, out, 0, NULL);
 }

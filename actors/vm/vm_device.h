@@ -40,6 +40,9 @@ struct vm_question {
 };
 enum { VM_QUESTIONS_MAX = 16 };
 
+/* The buses that are told what the hypervisor shows as the VM's. */
+enum { VM_TELLINGS = 2 };
+
 struct vm_devices {
     struct vm_wish *wish; /* of the start: as the bus lists them; from malloc */
     size_t wishes, next;
@@ -50,11 +53,12 @@ struct vm_devices {
     size_t boots;
     struct vm_block block[VM_BLOCKS_MAX]; /* and disks of backends */
     size_t blocks;
-    bool tell_wanted;     /* the buses are to hear what the VM has */
-    bool block_wanted;    /* that of disks, too, even if there is none */
-    bool block_told;      /* it was told of some */
-    bool wishes_wanted;   /* devices that are to come by themselves are to be looked for */
-    vm_device_ask *again; /* what is asked once more when the timer rings */
+    bool tell_wanted;                 /* the buses are to hear what the VM has */
+    bool block_wanted;                /* that of disks, too, even if there is none */
+    bool block_told;                  /* it was told of some */
+    struct text telling[VM_TELLINGS]; /* what each has still to hear, encoded; "": nothing */
+    bool wishes_wanted;               /* devices that are to come by themselves are to be looked for */
+    vm_device_ask *again;             /* what is asked once more when the timer rings */
     unsigned tries;
     bool undoing; /* of an attachment: libvirt's part is taken back */
     struct fault failure;
@@ -63,6 +67,12 @@ struct vm_devices {
     enum vm_step left;
     bool left_said;
 };
+
+/* ---- vm_device_tell.c ---- */
+/* The life is over: no bus holds anything for it. */
+void vm_device_over(struct vm *vm, struct out *out);
+/* The same to a bus that asks: the word of the end may have been lost with a router. */
+void vm_device_has_none(struct vm *vm, struct out *out, struct address bus);
 
 void vm_plug_free(struct vm_plug *plug);
 /* The disk that an attachment is to make, or a detachment to take. */

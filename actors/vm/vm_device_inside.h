@@ -28,6 +28,9 @@ void vm_device_confirm(struct vm *vm, struct out *out);
 /* "device-attach:" and the class of the job's device. */
 const char *vm_device_event(const struct vm *vm, const char *prefix, char name[VM_EVENT_NAME]);
 
+/* vm_device_tell.c: what the buses were still to hear is dropped. */
+void vm_device_untell(struct vm *vm);
+
 /* vm_device_wish.c: of whom it is asked what there is, for a start or for what follows it; the question that
  * is due; and which assignments a question is about. */
 void vm_device_questions(struct vm *vm, bool boots);

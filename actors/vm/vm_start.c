@@ -255,7 +255,7 @@ static void resumed(struct vm *vm, struct out *out, const struct vm_result *resu
     (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
     vm_note_step(vm, out, STEP_RUNNING);
     vm->finishes = false;
-    vm_start_agents(vm, out);
+    vm_start_tell(vm, out);
 }
 
 /* Of a domain that Xen did not build libvirt says little: the log of its driver says more, and a device that
@@ -339,9 +339,17 @@ static vm_start_go_on *const after[START_STEPS] = {
     [START_GUEST] = vm_start_guest_hears,
     [START_FILL] = filled,
     [START_RESUME] = resumed,
+    [START_SHOW] = vm_start_shown,
+    [START_TELL] = vm_start_told,
     [START_STUBDOM] = vm_start_stubdom_serves,
     [START_QREXEC] = vm_start_qrexec_serves,
 };
+
+/* Steps that hear of a failure themselves. */
+static bool judges(unsigned step)
+{
+    return step == START_DEVICES || step == START_ENTRIES || step == START_SHOW || step == START_TELL;
+}
 
 static void first(struct vm *vm, struct out *out)
 {
@@ -369,7 +377,7 @@ void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *resul
         r = still_there(vm, result, &why);
     if (r < 0)
         vm_start_fails(vm, out, r, &why, vm->step == START_CREATE && vm_is_uncertain(result->r));
-    else if (result->r < 0 && vm->step != START_DEVICES && vm->step != START_ENTRIES)
+    else if (result->r < 0 && !judges(vm->step))
         failed(vm, out, result);
     else
         after[vm->step](vm, out, result);

@@ -25,11 +25,17 @@ int vm_start_take_stubdom(struct vm *vm, const struct vm_result *result, struct 
 /* Also of a result that is no success. */
 vm_start_go_on vm_start_entries_made;
 
+/* ---- vm_device_tell.c ---- */
+/* It runs: its devices are told. Then vm_start_agents, also where that fails. */
+void vm_start_tell(struct vm *vm, struct out *out);
+/* Also of a result that is no success. */
+vm_start_go_on vm_start_shown, vm_start_told;
+
 /* ---- vm_start_daemon.c ---- */
 /* Its QubesDB. Then vm_start_resume. */
 void vm_start_qubesdb(struct vm *vm, struct out *out);
 vm_start_go_on vm_start_qubesdb_serves, vm_start_guest_hears;
-/* It runs: the daemons that wait for their agents, with which the start ends: its device model's, its own. */
+/* The daemons that wait for their agents, with which the start ends: its device model's, its own. */
 void vm_start_agents(struct vm *vm, struct out *out);
 vm_start_go_on vm_start_stubdom_serves, vm_start_qrexec_serves;
 

@@ -166,13 +166,12 @@ void vm_start_finish(struct vm *vm, struct out *out)
 {
     vm->life = VM_STARTING;
     vm->created = true;
-    vm->devices.tell_wanted = true; /* which it was started with, this incarnation does not know */
     vm_note_step(vm, out, STEP_RUNNING);
     vm_facts(vm, out);
     vm_net_lives(vm, out);
     vm->errand = ERRAND_START;
     vm->finishes = true;
-    vm_start_agents(vm, out);
+    vm_start_tell(vm, out);
 }
 
 void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -191,7 +190,6 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
     vm_note_step(vm, out, STEP_LIVING);
     vm_net_lives(vm, out);
     vm_net_tell(vm, out, true);
-    vm->devices.tell_wanted = vm->devices.tell_wanted || vm->devices.boots > 0 || vm->devices.blocks > 0;
     vm->devices.wishes_wanted = true;
     if (vm->view.preload_waits != 0)
         vm_errand_become(vm, out, ERRAND_PRELOAD);

@@ -30,6 +30,7 @@ struct reply {
     size_t checks;
     struct bus_check check[16];
     bool refused;
+    char attached[64]; /* ports that api had been told of then */
 };
 
 struct bench {
@@ -167,6 +168,7 @@ static inline int take(void *shell, struct envelope *e)
         return 0;
     struct reply *reply = &b->reply[b->replies++ % REPLIES];
     *reply = (struct reply){.correlation = e->correlation};
+    (void)text_copy(reply->attached, sizeof reply->attached, span_of(b->attached));
     if (e->type == MESSAGE_error && error_decode(&error, e->body) == 0) {
         reply->r = -(int)error.code;
         snprintf(reply->text, sizeof reply->text, "%s", error.text);

@@ -142,9 +142,11 @@ static void a_new_incarnation_learns_from_vms_what_they_have(void **state)
     struct wire_list list = {0};
     set_driver(b, "pciback");
     bus_address_add(&list, &packed, &address);
-    HEAR(b, bus_has, WORK, .over = 0, .devices = list);
+    uint64_t said = HEAR(b, bus_has, WORK, .over = 0, .devices = list);
+    assert_null(reply_to(b, said)); /* it has no name for that device yet, and api has not heard of it */
     bench_run(b);
-    assert_string_equal(b->attached, PORT);
+    assert_int_equal(reply_to(b, said)->r, 0);
+    assert_string_equal(reply_to(b, said)->attached, PORT);
     uint64_t asked = prepare(b, OTHER, 0, 0);
     bench_run(b);
     assert_int_equal(reply_to(b, asked)->r, -ERR_DEVICE_ATTACHED);

@@ -198,8 +198,6 @@ static int bench_send(void *shell, struct envelope *e)
         take_events(b, e);
     else if (e->type == MESSAGE_facts)
         take_facts(b, e);
-    else if (e->type == MESSAGE_bus_has)
-        take_has(b, e);
     else if (e->type == MESSAGE_lives_as)
         take_paused(b, e);
     else if (e->type == MESSAGE_calls_hang)
@@ -241,7 +239,7 @@ static void bench_does(struct bench *b, const struct bench_ask *ask)
 {
     struct envelope e = ask->e;
     e.body = (struct span){ask->body, ask->len};
-    if (!ask->over)
+    if (!ask->over && ask->type != MESSAGE_bus_has) /* that was heard at once */
         left_happens(&b->left, &e);
 }
 
@@ -272,6 +270,8 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
         snprintf(b->handshake, sizeof b->handshake, "%.*s", (int)m.input.len, m.input.at);
         snprintf(b->called, sizeof b->called, "%.40s %.20s", m.service, m.user);
     }
+    if (e->type == MESSAGE_bus_has)
+        take_has(b, e);
     b->claimed = b->claimed && e->type != MESSAGE_release;
     bench_note_storage(b, e);
     assert_true(b->asked < BENCH_LIST);
