@@ -186,6 +186,7 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
     }
     vm->life = VM_LIVING;
     vm->qrexec_up = m.missing == 0;
+    vm_note_step(vm, out, STEP_RUNNING); /* with that: when the start is told nobody asks for it again */
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-start", WITH_GUID});
     vm_note_step(vm, out, STEP_LIVING);
