@@ -206,6 +206,11 @@ static bool waits_for_guest(const struct vm *vm)
     return ((vm->errand == ERRAND_START && agent) || vm->errand == ERRAND_PRELOAD) && vm->asked != 0;
 }
 
+bool vm_start_waits(const struct vm *vm)
+{
+    return waits_for_guest(vm);
+}
+
 void vm_start_peek(struct vm *vm, struct out *out)
 {
     struct fault ignored;
