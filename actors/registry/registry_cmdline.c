@@ -21,19 +21,6 @@ static bool chain_is(struct registry *r, uint32_t qid, const char *name, const c
     return ask_feature(&r->known, qid, CHAIN_TEMPLATE, span_of(name), &value) == 1 && span_is(value, wanted);
 }
 
-/* Without the word nomodeset where the VM shows its screen itself. */
-static void add_words(struct text *line, struct span words, bool with_nomodeset)
-{
-    while (words.at != NULL) {
-        struct span rest, word = span_split(words, ' ', &rest);
-        if (with_nomodeset || !span_is(word, "nomodeset")) {
-            text_append(line, word);
-            text_add(line, rest.at != NULL ? " " : "");
-        }
-        words = rest;
-    }
-}
-
 static void add_common(struct registry *r, uint32_t qid, const char *kernel, struct text *line)
 {
     const char *file = world_kernel_file(&r->world, kernel, "default-kernelopts-common.txt");
@@ -44,7 +31,7 @@ static void add_common(struct registry *r, uint32_t qid, const char *kernel, str
                 text_byte(line, *c);
         text_byte(line, ' ');
     }
-    add_words(line, span_of(file != NULL ? file : builtin), !chain_true(r, qid, "no-nomodeset"));
+    text_add(line, file != NULL ? file : builtin);
 }
 
 /* The options of a boot mode; false: it has none, or nobody knows it any more. */
@@ -76,7 +63,16 @@ static void add_boot_mode(struct registry *r, uint32_t qid, struct text *line)
         (void)add_mode(r, qid, &mode, line);
 }
 
-void view_cmdline(struct registry *r, uint32_t qid, struct text *line)
+/* Whether the VM sets the mode of a screen that it has: as it says itself, or if it has one. */
+static uint32_t modeset(struct registry *r, uint32_t qid)
+{
+    struct span value;
+    if (ask_feature(&r->known, qid, CHAIN_TEMPLATE, SPAN_LITERAL("no-nomodeset"), &value) != 1)
+        return 2;
+    return value.len > 0;
+}
+
+void view_cmdline(struct registry *r, uint32_t qid, struct vm_view *view, struct text *line)
 {
     struct property_value value;
     char kernel[256];
@@ -86,6 +82,8 @@ void view_cmdline(struct registry *r, uint32_t qid, struct text *line)
     bool plain = chain_true(r, qid, "no-default-kernelopts");
     if (!plain)
         add_common(r, qid, kernel, line);
+    view->common_len = line->failed < 0 ? 0 : (uint32_t)line->len;
+    view->modeset = modeset(r, qid);
     property_get(&r->known, qid, PROPERTY_kernelopts, &value);
     if (value.is_set)
         text_append(line, value.text);

@@ -154,7 +154,7 @@ static void add_kernel(struct registry *r, uint32_t qid, struct vm_view *view)
 {
     AUTO_TEXT line = TEXT_WITH_LIMIT(sizeof view->kernelopts - 1);
     copy_text(r, qid, PROPERTY_kernel, view->kernel, sizeof view->kernel);
-    view_cmdline(r, qid, &line);
+    view_cmdline(r, qid, view, &line);
     (void)text_copy(view->kernelopts, sizeof view->kernelopts, text_span(&line));
     if (line.failed < 0 && view->refusal[0] == '\0') {
         strcpy(view->refusal, "The kernel command line is too long; shorten kernelopts");

@@ -27,6 +27,6 @@ void view_domain(struct registry *r, uint32_t qid, struct vm_view *view, struct 
 void view_users(struct registry *r, uint32_t qid, struct vm_view *view);
 
 /* registry_cmdline.c: the whole kernel command line (libvirt-xml 3). */
-void view_cmdline(struct registry *r, uint32_t qid, struct text *line);
+void view_cmdline(struct registry *r, uint32_t qid, struct vm_view *view, struct text *line);
 
 #endif

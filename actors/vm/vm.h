@@ -156,11 +156,12 @@ struct vm {
     /* The incarnation before died in a call that makes the domain: libvirtd may do it until then. */
     uint64_t settles_until;
 
-    bool created;   /* the start has made its domain */
-    bool is_xen;    /* as the last look says */
-    bool bare;      /* the domain has no QubesDB: this host has no such daemon */
-    bool qrexec_up; /* its qrexec daemon was started */
-    bool peeking;   /* a look is under way beside the errand */
+    bool created;             /* the start has made its domain */
+    bool is_xen;              /* as the last look says */
+    bool bare;                /* the domain has no QubesDB: this host has no such daemon */
+    bool qrexec_up;           /* its qrexec daemon was started */
+    bool peeking;             /* a look, or what `beside` asks for, is under way beside the errand */
+    struct vm_request beside; /* owed: it waits for that */
     enum vm_host_mark host_mark;
     const struct vm_memory_ops *memory; /* set by the program; NULL: nobody is asked */
     void *memory_arg;
@@ -283,8 +284,21 @@ void vm_start_finish(struct vm *vm, struct out *out);
  */
 void vm_start_peek(struct vm *vm, struct out *out);
 void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task);
+/* Whether that is what it waits for. */
+bool vm_start_waits(const struct vm *vm);
 /* What it needs of devices is ready: the start goes on. */
 void vm_start_with_devices(struct vm *vm, struct out *out);
+
+/* ---- vm_beside.c ---- */
+/* Does what is asked for beside a start that waits for its guest. False: it is not for that, or not now. */
+bool vm_beside(struct vm *vm, struct out *out, const struct vm_request *job);
+/* Its call has ended; `task` NULL: it is overdue. */
+void vm_beside_ended(struct vm *vm, struct out *out, const struct vm_task *task, int r,
+                     const struct fault *why);
+
+/* ---- vm_shutdown.c ---- */
+/* Who lives by this VM, as its view knows: 0, or why it is not shut down unless by force. */
+int vm_shutdown_refused(const struct vm *vm, struct fault *why);
 
 /* ---- vm_start_entries.c ---- */
 /* A process that takes over a VM which lives asks which domain its device model is; the answer has this tag.
@@ -360,6 +374,9 @@ int vm_say(struct vm *vm, struct out *out, const struct vm_event *events, size_t
 #define VM_SAY(vm, out, ...)                                                                                 \
     vm_say(vm, out, (const struct vm_event[]){__VA_ARGS__},                                                  \
            sizeof((const struct vm_event[]){__VA_ARGS__}) / sizeof(struct vm_event))
+/* One event of something else than the start that waits for its guest: should this process die, the next one
+ * does not take it for the end of that start. */
+void vm_say_beside(struct vm *vm, struct out *out, const struct vm_event *event);
 /* stopped, the resets and shutdown: the end of a life. */
 int vm_say_pair(struct vm *vm, struct out *out);
 /* Its two parts: domain-stopped is heard before anything is cleaned up, domain-shutdown when what others may

@@ -114,6 +114,20 @@ static void task_ended(struct vm *vm, struct out *out, const struct vm_task *tas
     vm_errand_goes_on(vm, out, &result);
 }
 
+/* A look, or a call that somebody asked for. */
+static void beside_ended(struct vm *vm, struct out *out, const struct done *d)
+{
+    const struct vm_task *task = d->overdue ? NULL : (const struct vm_task *)d->task;
+    struct fault why = {0};
+    if (d->overdue)
+        vm_task_overdue(vm, out, (enum vm_task_what)d->what, &why);
+    if (vm->beside.owed)
+        vm_beside_ended(vm, out, task, task != NULL ? task->task.r : -ERR_TIMEOUT,
+                        task != NULL ? &task->task.why : &why);
+    else if (task != NULL)
+        vm_start_peeked(vm, out, task);
+}
+
 static void core_done(void *self, struct out *out, const struct done *d)
 {
     struct vm *vm = self;
@@ -122,10 +136,8 @@ static void core_done(void *self, struct out *out, const struct done *d)
     vm->peeking = vm->peeking && !was_peek;
     if (d->cleared) {
         vm_task_cleared(vm, out, (enum vm_task_what)d->what);
-    } else if (d->overdue && was_peek) {
-        vm_task_overdue(vm, out, (enum vm_task_what)d->what, &result.why);
     } else if (was_peek) {
-        vm_start_peeked(vm, out, (const struct vm_task *)d->task);
+        beside_ended(vm, out, d);
     } else if (d->overdue) {
         vm_task_overdue(vm, out, (enum vm_task_what)d->what, &result.why);
         vm_errand_goes_on(vm, out, &result);

@@ -51,6 +51,7 @@ struct vm_devices {
     size_t questions, asked;
     struct vm_pci boot[VM_PCI_MAX]; /* made ready for it */
     size_t boots;
+    bool has_screen;                      /* one that is assigned shows one */
     struct vm_block block[VM_BLOCKS_MAX]; /* and disks of backends */
     size_t blocks;
     bool tell_wanted;                 /* the buses are to hear what the VM has */

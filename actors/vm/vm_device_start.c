@@ -6,6 +6,7 @@
 
 #include "actors/vm/vm_device_inside.h"
 #include "model/device.h"
+#include "model/device_interface.h"
 
 static void fails(struct vm *vm, struct out *out, int r, const struct fault *why)
 {
@@ -25,7 +26,7 @@ void vm_device_start(struct vm *vm, struct out *out)
     d->wish = NULL;
     d->wishes = d->next = d->boots = d->blocks = 0;
     d->tries = 0;
-    d->checking = false;
+    d->checking = d->has_screen = false;
     vm_device_questions(vm, true);
     if (d->questions == 0)
         vm_start_with_devices(vm, out);
@@ -45,6 +46,15 @@ static bool is_meant(const struct view_device *v, const struct vm_question *q, c
     struct device real =
         identity(q->class, q->class != DEVICE_pci ? v->backend : "dom0", item->port, item->device_id);
     return vm_device_is_about(v, q) && device_matches(&pattern, &real);
+}
+
+static bool has_screen(const struct device_item *item)
+{
+    struct span codes = span_of(item->interfaces), code;
+    while (interface_next(&codes, &code) == 1)
+        if (device_category(code) == CATEGORY_Display)
+            return true;
+    return false;
 }
 
 /* Two assignments may mean one device: the required one decides. */
@@ -107,6 +117,7 @@ static int resolve(struct vm *vm, const struct wire_list *all, struct fault *why
         while (counts && device_item_next(&in, &item) == 1) {
             if (!is_meant(&v, q, &item))
                 continue;
+            d->has_screen = d->has_screen || has_screen(&item);
             if (!vm_device_is_by_bus(q->class)) /* that one comes when the VM runs */
                 add_wish(d, &v, &item);
             found++;

@@ -76,6 +76,7 @@ static int render(struct vm_doors *doors, const struct vm_view *view, const stru
     struct vm_machine machine = {.kernels = doors->kernels,
                                  .has_initrd = has_initrd(doors, view),
                                  .without_rdrand = doors->without_rdrand,
+                                 .has_screen = t->has_screen,
                                  .pci = t->pci,
                                  .pci_count = t->pci_count,
                                  .blocks = t->boot,

@@ -20,7 +20,7 @@ struct render {
     char sources[VM_BLOCKS_MAX][272];
     struct view_peer netvm;
     struct view_hvm hvm;
-    char kernel[PATH_TEXT], initrd[PATH_TEXT];
+    char kernel[PATH_TEXT], initrd[PATH_TEXT], line[1024];
 };
 
 static enum vm_virt_mode mode_of(const char *text)
@@ -79,6 +79,25 @@ static void take_net(struct render *r, const struct vm_view *view)
     r->spec.net = (struct vm_net){.netvm = r->netvm.name, .mac = view->mac, .ip = view->ip, .ip6 = view->ip6};
 }
 
+/* A VM that sets the mode of its screen is not told to leave that alone; what its own options say, stays. */
+static const char *command_line(struct render *r, const struct vm_view *view, bool has_screen)
+{
+    struct span words = {view->kernelopts, view->common_len}, rest;
+    size_t used = 0;
+    if (view->modeset == 0 || (view->modeset == 2 && !has_screen) || words.len > strlen(view->kernelopts))
+        return view->kernelopts;
+    for (; words.at != NULL; words = rest) {
+        struct span word = span_split(words, ' ', &rest);
+        size_t len = word.len + (rest.at != NULL);
+        if (span_is(word, "nomodeset"))
+            continue;
+        memcpy(r->line + used, word.at, len);
+        used += len;
+    }
+    strcpy(r->line + used, view->kernelopts + view->common_len);
+    return r->line;
+}
+
 /* Where the kernel comes from inside the VM, a loader stands in for it. */
 static void take_kernel(struct render *r, const struct vm_view *view, const struct vm_machine *machine)
 {
@@ -88,7 +107,7 @@ static void take_kernel(struct render *r, const struct vm_view *view, const stru
     snprintf(r->initrd, sizeof r->initrd, "%s/%s/initramfs", machine->kernels, view->kernel);
     r->spec.kernel = r->kernel;
     r->spec.initrd = machine->has_initrd && !own ? r->initrd : NULL;
-    r->spec.cmdline = own ? NULL : view->kernelopts;
+    r->spec.cmdline = own ? NULL : command_line(r, view, machine->has_screen);
 }
 
 /* localtime; a number of seconds; or whatever else, which is UTC. */

@@ -15,6 +15,7 @@ struct vm_machine {
     const char *kernels;      /* the directory of kernels */
     bool has_initrd;          /* the view's kernel has one */
     bool without_rdrand;      /* a processor whose RDRAND is not to be shown */
+    bool has_screen;          /* a device is assigned that shows one */
     const struct vm_pci *pci; /* that it boots with */
     size_t pci_count;
     const struct vm_block *blocks; /* and which disks of backends */

@@ -45,8 +45,7 @@ static bool is_in_use(const struct vm *vm, struct view_peer *client)
     return false;
 }
 
-/* Who lives by this VM: 0, or why it is not shut down unless by force. */
-static int refuse_in_use(const struct vm *vm, struct fault *why)
+int vm_shutdown_refused(const struct vm *vm, struct fault *why)
 {
     struct view_peer client;
     if (is_in_use(vm, &client))
@@ -74,7 +73,7 @@ static void clients_known(struct vm *vm, struct out *out, const struct vm_result
     else if (why.code == ERR_NONE)
         fault_set(&why, (enum err) - r, "%s", err_text((enum err) - r));
     if (r == 0)
-        r = refuse_in_use(vm, &why);
+        r = vm_shutdown_refused(vm, &why);
     if (r < 0)
         fails(vm, out, r, &why);
     else

@@ -185,6 +185,7 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
     }
     vm->life = VM_LIVING;
     vm->qrexec_up = m.missing == 0;
+    vm_note_step(vm, out, STEP_RUNNING); /* with that: when the start is told nobody asks for it again */
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-start", WITH_GUID});
     vm_note_step(vm, out, STEP_LIVING);
@@ -201,6 +202,11 @@ static bool waits_for_guest(const struct vm *vm)
 {
     bool agent = vm->step == START_QREXEC || vm->step == START_STUBDOM;
     return ((vm->errand == ERRAND_START && agent) || vm->errand == ERRAND_PRELOAD) && vm->asked != 0;
+}
+
+bool vm_start_waits(const struct vm *vm)
+{
+    return waits_for_guest(vm);
 }
 
 void vm_start_peek(struct vm *vm, struct out *out)

@@ -37,7 +37,9 @@ static void too_late(struct vm *vm, struct out *out, struct vm_request *job)
     int r = fault_set(&why, ERR_VM_SHUTDOWN_TIMEOUT,
                       "%s did not shut down within %u seconds; kill it if it must end", vm->view.name,
                       vm->view.shutdown_timeout);
-    (void)VM_SAY(vm, out, {.name = "domain-shutdown-failed", .key = {"reason"}, .value = {why.text}});
+    vm_say_beside(
+        vm, out,
+        &(struct vm_event){.name = "domain-shutdown-failed", .key = {"reason"}, .value = {why.text}});
     vm_answer(vm, out, job, r, &why);
 }
 

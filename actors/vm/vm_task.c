@@ -45,6 +45,7 @@ static struct vm_task *task_new(const struct vm *vm, enum vm_task_what what)
     if (what == VM_DEFINE_TASK) {
         memcpy(t->pci, vm->devices.boot, sizeof t->pci);
         t->pci_count = vm->devices.boots;
+        t->has_screen = vm->devices.has_screen;
         memcpy(t->boot, vm->devices.block, sizeof t->boot);
         t->boots = vm->devices.blocks;
     } else if (vm->job.plug != NULL && vm->job.plug->is_block) {

@@ -26,6 +26,7 @@ struct vm_task {
     char console[256];             /* CONSOLE: the terminal's path, "" where the domain has none */
     struct vm_pci pci[VM_PCI_MAX]; /* DEFINE: what it boots with; PLUG, UNPLUG: the first one */
     size_t pci_count;
+    bool has_screen;                    /* DEFINE: one of those that are assigned shows one */
     char has[VM_PCI_MAX][VM_SBDF_TEXT]; /* DEVICES: PCI functions that the live domain shows */
     size_t has_count;
     bool is_block, has_kernel; /* PLUG, UNPLUG: this disk of a backend; as it came, after PLUG */

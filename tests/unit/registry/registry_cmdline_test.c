@@ -74,6 +74,27 @@ static void a_vms_options_follow_the_common_ones(void **state)
     bench_down(&b);
 }
 
+static void what_the_vm_says_of_nomodeset_goes_with_the_line(void **state)
+{
+    struct bench b;
+    struct vm_view v;
+    (void)state;
+    up(&b, NULL);
+    v = view(&b);
+    assert_int_equal(v.modeset, 2);
+    assert_int_equal(v.common_len, strlen(BUILT_IN));
+    feature(&b, "no-nomodeset", "1");
+    v = view(&b);
+    assert_int_equal(v.modeset, 1);
+    feature(&b, "no-nomodeset", "");
+    v = view(&b);
+    assert_int_equal(v.modeset, 0);
+    feature(&b, "no-default-kernelopts", "1");
+    v = view(&b);
+    assert_int_equal(v.common_len, 0);
+    bench_down(&b);
+}
+
 static const char *common_file(void *arg, const char *kernel, const char *file)
 {
     (void)arg;
@@ -128,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vms_options_follow_the_common_ones),
+        cmocka_unit_test(what_the_vm_says_of_nomodeset_goes_with_the_line),
         cmocka_unit_test(the_common_options_of_a_kernel_end_as_its_file_ends_them),
         cmocka_unit_test(default_options_of_a_kernel_are_trimmed),
         cmocka_unit_test(a_boot_mode_adds_its_options_and_one_that_has_gone_leaves_the_default_ones),

@@ -77,6 +77,7 @@ struct bench {
     unsigned asked_of[4];               /* of the bus: bus_list, bus_prepare, bus_confirm, bus_part */
     uint32_t purpose, again;
     bool two_devices;  /* the bus has another at 00_1a.0 */
+    bool shows_screen; /* they are graphics cards, too */
     char prepared[16]; /* how its bus was asked: 'c' for checks only, 't' to take */
     unsigned has_told; /* how often its bus was told what it has, */
     uint32_t has;      /* and how much that was */
@@ -386,6 +387,9 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
                           .class = "AppVM",
                           .virt_mode = "pvh",
                           .kernel = "6.1",
+                          .kernelopts = "nomodeset quiet",
+                          .common_len = sizeof "nomodeset",
+                          .modeset = 2,
                           .memory = 400,
                           .maxmem = 4000,
                           .vcpus = 2,
@@ -426,6 +430,8 @@ static void answer_of_bus(struct bench *b, const struct bench_ask *ask, struct t
 {
     AUTO_TEXT devices = TEXT_WITH_LIMIT(8192);
     struct device_item item = {.port = "00_19.0", .device_id = "net"};
+    (void)text_copy(item.interfaces, sizeof item.interfaces,
+                    span_of(b->shows_screen ? "p0200**p030000" : ""));
     struct bus_list_reply list = {0};
     struct bus_prepare_reply prepared = {.sbdf = BENCH_SBDF, .device_id = "net"};
     struct bus_part_reply parted = {.sbdf = BENCH_SBDF, .guest = "00:05.0"};

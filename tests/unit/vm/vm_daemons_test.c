@@ -143,6 +143,29 @@ static void what_came_after_a_crash_asks_for_qrexec_again_and_ends_the_start(voi
     bench_end(&b);
 }
 
+/* At whatever word or note: a VM that runs in the end is one whose agent serves. */
+static void killed_anywhere_in_a_start_the_next_knows_whether_qrexec_serves(void **state)
+{
+    (void)state;
+    for (unsigned at = 1; at < 60; at++) {
+        struct bench b;
+        up(&b);
+        b.qrexec = true;
+        b.die_at = b.said + at;
+        BENCH_HEAR(&b, vm_start, 0);
+        bench_run(&b);
+        bench_crash(&b, true);
+        bench_run(&b);
+        for (int i = 0; i < 8; i++) {
+            bench_timer_fires(&b, TIMER_AGAIN);
+            bench_run(&b);
+        }
+        assert_string_equal(b.power_state, b.world.active ? "Running" : "Halted");
+        bench_is_definite(&b);
+        bench_end(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_guest_that_ends_while_qrexec_is_waited_for_ends_its_start),
         cmocka_unit_test(a_program_may_be_missing_only_where_it_is_no_xen),
         cmocka_unit_test(without_its_daemons_a_vm_starts_and_nothing_is_written),
+        cmocka_unit_test(killed_anywhere_in_a_start_the_next_knows_whether_qrexec_serves),
         cmocka_unit_test(what_came_after_a_crash_asks_for_qrexec_again_and_ends_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,28 @@ static void the_kernel_of_dom0_comes_with_its_initrd_where_there_is_one(void **s
     made_end(&m);
 }
 
+/* The first bytes are the kernel's options for every VM, the others its own. */
+static void a_vm_that_has_a_screen_is_not_told_to_leave_its_mode_alone(void **state)
+{
+    struct made m = make("pvh", "6.12");
+    (void)state;
+    strcpy(m.view.kernelopts, "ro  nomodeset quiet nomodeset");
+    m.view.common_len = strlen("ro  nomodeset ");
+    m.machine.has_screen = true;
+    holds(&m, "<cmdline>ro  nomodeset quiet nomodeset</cmdline>", true);
+    m.view.modeset = 2;
+    holds(&m, "<cmdline>ro  quiet nomodeset</cmdline>", true);
+    m.machine.has_screen = false;
+    holds(&m, "<cmdline>ro  nomodeset quiet nomodeset</cmdline>", true);
+    m.view.modeset = 1;
+    holds(&m, "<cmdline>ro  quiet nomodeset</cmdline>", true);
+    m.view.common_len = 0;
+    holds(&m, "<cmdline>ro  nomodeset quiet nomodeset</cmdline>", true);
+    m.view.common_len = 1000;
+    holds(&m, "<cmdline>ro  nomodeset quiet nomodeset</cmdline>", true);
+    made_end(&m);
+}
+
 static void a_kernel_from_inside_is_loaded_by_a_loader_without_a_command_line(void **state)
 {
     struct made m = make("pvh", "");
@@ -170,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_kernel_of_dom0_comes_with_its_initrd_where_there_is_one),
+        cmocka_unit_test(a_vm_that_has_a_screen_is_not_told_to_leave_its_mode_alone),
         cmocka_unit_test(a_kernel_from_inside_is_loaded_by_a_loader_without_a_command_line),
         cmocka_unit_test(memory_follows_hotplug_and_assigned_devices),
         cmocka_unit_test(the_processor_hides_what_this_machine_must_not_show),
