@@ -54,6 +54,7 @@ struct vm_devices {
     bool block_wanted;    /* that of disks, too, even if there is none */
     bool block_told;      /* it was told of some */
     bool wishes_wanted;   /* devices that are to come by themselves are to be looked for */
+    bool only_by_bus;     /* and only those that a bus connects by itself: the VM has slept */
     vm_device_ask *again; /* what is asked once more when the timer rings */
     unsigned tries;
     bool undoing; /* of an attachment: libvirt's part is taken back */
@@ -63,6 +64,9 @@ struct vm_devices {
     enum vm_step left;
     bool left_said;
 };
+
+/* What its assignments name, and a bus connects by itself, is looked for once more. */
+void vm_wishes_after_sleep(struct vm *vm);
 
 void vm_plug_free(struct vm_plug *plug);
 /* The disk that an attachment is to make, or a detachment to take. */
