@@ -55,16 +55,11 @@ static int name_of(const char *port, const char *line, char name[NAME_ROOM], str
     return 0;
 }
 
-static bool is_span(struct span a, struct span b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
 void policy_text_without(struct text *to, struct span was, const char *line)
 {
     while (was.len > 0) {
         struct span rest, after, here = span_split(was, '\n', &rest), next = span_split(rest, '\n', &after);
-        bool is_ours = is_span(next, SPAN_LITERAL(OURS)) && (line[0] == '\0' || is_span(here, span_of(line)));
+        bool is_ours = span_is(next, OURS) && (line[0] == '\0' || span_is(here, line));
         size_t end = rest.at != NULL ? (size_t)(rest.at - was.at) : was.len;
         if (!is_ours)
             text_append(to, (struct span){was.at, end});
@@ -195,7 +190,7 @@ static int change(int dir, const char *name, const char *line, change_text *to, 
     to(&is, text_span(&was), line);
     if (is.failed != 0)
         r = fault_set(why, ERR_NOMEM, "no memory for /etc/qubes-rpc/policy/%s", name);
-    *changed = r == 0 && !is_span(text_span(&is), text_span(&was));
+    *changed = r == 0 && !span_equal(text_span(&is), text_span(&was));
     if (*changed)
         r = replace(dir, name, text_span(&is), why);
     if (r < 0)
