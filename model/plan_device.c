@@ -109,8 +109,8 @@ static int ask_bus(struct doing *d, const struct assignment *a)
 {
     if (a->options.len == 0 || device_class_takes_options(a->device.class))
         return 0;
-    return fault_set(d->why, ERR_QUBES, "an assignment of class %s takes no options",
-                     device_class_name(a->device.class));
+    return fault_set(d->why, ERR_QUBES, "%s assignment does not support user options",
+                     a->device.class == DEVICE_mic ? "Microphone" : "USB device");
 }
 
 static void gather_options(struct doing *d, const struct device_payload *said, struct assignment *a)

@@ -33,6 +33,8 @@ static const struct option_row {
     {"--more-devices", "option.more-devices", NULL,
      "classes of devices served besides block and pci: usb,mic"},
     {"--dom0-usb", "option.dom0-usb", "?/etc/qubes-rpc/qubes.USB", "dom0 exposes USB devices where this is"},
+    {"--usb-policy", "place.usb-policy", "?/etc/qubes-rpc/policy",
+     "dom0's policy, which a line allows each USB device while it is attached"},
     {"--old-devices", "option.old-devices", "no", "yes: device calls in the form of before 4.3"},
     {"--pool-tools", "place.tools", NULL,
      "tests and try-outs: stand-ins for the tools of pools, in a directory"},
@@ -56,6 +58,27 @@ static void set_default(struct settings *s, const char *key, const char *value)
     bool may_lack = value != NULL && value[0] == '?';
     if (!may_lack || access(value + 1, F_OK) == 0)
         set_option(s, key, may_lack ? value + 1 : value);
+}
+
+static const char *option_of(const struct settings *s, const char *key)
+{
+    size_t len = strlen(key);
+    for (int i = 0; i < s->options; i++)
+        if (strncmp(s->option[i], key, len) == 0 && s->option[i][len] == '=')
+            return s->option[i] + len + 1;
+    return "";
+}
+
+/* Who serves no USB devices has no business with dom0's policy. */
+static bool is_needed(const struct settings *s, const char *key)
+{
+    struct span rest = span_of(option_of(s, "option.more-devices"));
+    if (strcmp(key, "place.usb-policy") != 0)
+        return true;
+    while (rest.len > 0)
+        if (span_is(span_split(rest, ',', &rest), "usb"))
+            return true;
+    return false;
 }
 
 static void usage(void)
@@ -137,7 +160,7 @@ int settings_read(struct settings *s, int argc, char **argv)
         i += took;
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (!given[i])
+        if (!given[i] && is_needed(s, rows[i].key))
             set_default(s, rows[i].key, rows[i].value);
     set_option(s, "jail", s->jail_required ? "require" : "best");
     set_option(s, "place.store", s->state);

@@ -7,6 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/own.h"
+#include "base/text.h"
+
+enum { LIST_ROOM = 180 };
+
 static void say(struct pci_plan *plan, const char *name, enum pci_level level, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -102,10 +107,28 @@ static void check_iommu(const struct pci_case *c, struct pci_plan *plan)
                           : "no IOMMU is to be seen: the device could write to all memory");
 }
 
+/* ": 0000:02:00.1 (snd_hda_intel), 0000:02:00.2"; as many as there is room for. */
+static const char *list_of(char *to, size_t size, const struct sysfs_neighbour *at, size_t count)
+{
+    AUTO_TEXT list = TEXT_WITH_LIMIT(size - 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t was = list.len;
+        text_format(&list, "%s%s%s%s%s", i == 0 ? ": " : ", ", at[i].sbdf,
+                    at[i].driver[0] != '\0' ? " (" : "", at[i].driver, at[i].driver[0] != '\0' ? ")" : "");
+        if (list.failed != 0 || list.len + sizeof " and 32 more" > size) {
+            snprintf(to, size, "%.*s and %zu more", (int)was, list.at, count - i);
+            return to;
+        }
+    }
+    (void)text_copy(to, size, text_span(&list));
+    return to;
+}
+
 /* What shares its group and still works for dom0. */
 static void check_group(const struct pci_case *c, struct pci_plan *plan)
 {
     const struct sysfs_facts *f = c->facts;
+    char all[LIST_ROOM];
     for (size_t i = 0; i < f->members; i++) {
         const struct sysfs_neighbour *n = &f->member[i];
         if (n->is_bridge || n->driver[0] == '\0' || pci_driver_is_for_guests(n->driver))
@@ -115,7 +138,8 @@ static void check_group(const struct pci_case *c, struct pci_plan *plan)
         return;
     }
     if (f->has_group)
-        say(plan, "group", PCI_OK, "%zu other functions are in its IOMMU group", f->members);
+        say(plan, "group", PCI_OK, "%zu other functions are in its IOMMU group%s", f->members,
+            list_of(all, sizeof all, f->member, f->members));
 }
 
 static void check_siblings(const struct pci_case *c, struct pci_plan *plan)
@@ -123,9 +147,9 @@ static void check_siblings(const struct pci_case *c, struct pci_plan *plan)
     const struct sysfs_facts *f = c->facts;
     if (f->siblings == 0)
         return;
-    const struct sysfs_neighbour *first = &f->sibling[0];
-    say(plan, "siblings", PCI_WARNING, "%zu more behind the bridge %s share its reset: %s%s%s", f->siblings,
-        f->bridge, first->sbdf, first->driver[0] != '\0' ? " with " : "", first->driver);
+    char all[LIST_ROOM];
+    say(plan, "siblings", PCI_WARNING, "%zu more behind the bridge %s share its reset%s", f->siblings,
+        f->bridge, list_of(all, sizeof all, f->sibling, f->siblings));
 }
 
 static void check_reserved(const struct pci_case *c, struct pci_plan *plan)
@@ -140,9 +164,11 @@ static void say_actions(const struct pci_case *c, struct pci_plan *plan)
     if (pci_driver_is_for_guests(driver))
         say(plan, "driver", PCI_OK, "%s holds it already: nothing is taken from dom0", driver);
     else if (driver[0] != '\0')
-        say(plan, "driver", PCI_OK, "it will be taken from dom0's driver %s", driver);
+        say(plan, "driver", PCI_OK,
+            "it will be taken from dom0's driver %s; when it is detached, bulkhead pci release gives it back",
+            driver);
     else
-        say(plan, "driver", PCI_OK, "no driver of dom0's has it");
+        say(plan, "driver", PCI_OK, "no driver of dom0's has it: it will be bound to the one for VMs");
 }
 
 void pci_plan_make(const struct pci_case *c, struct pci_plan *plan)

@@ -187,7 +187,7 @@ void usb_exposed(struct devbus_usb *self, struct out *out, const struct envelope
     struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
     struct news n = {self, out};
     struct devbus_news news = {gone, came, self->listing.lists, &n};
-    if (m->changed)
+    if (m->changed || m->over)
         devbus_say(out, &self->seq, vm, "device-list-change:usb", NULL, (struct span){NULL, 0});
     struct devbus_backend *b = devbus_exposed_take(&self->listing.exposed, vm, m->name, &m->devices);
     lose_those_of(self, out, m->name, b);

@@ -34,6 +34,23 @@ struct program_end {
 
 struct job;
 
+/* A line of dom0's policy, of which the worker is told. */
+struct policy_grant {
+    char port[64], line[129];
+};
+enum launcher_task { POLICY_SWEEP = 1, POLICY_ADD, POLICY_REMOVE };
+struct policy_task {
+    struct task task; /* what: enum launcher_task */
+    uint64_t number;  /* of the job that waits for it */
+    struct policy_grant grant;
+    unsigned found; /* by a sweep */
+};
+
+/* For a worker's thread. */
+struct launcher_doors {
+    int policy; /* its directory, open */
+};
+
 /* A daemon that was started well: of which VM, for which domain. */
 struct daemon_up {
     struct subject subject;
@@ -46,7 +63,10 @@ enum { DAEMONS_KEPT = 256 };
 struct launcher {
     struct daemon_up up[DAEMONS_KEPT]; /* the last ones; the next takes the place of the oldest */
     unsigned next_up;
-    bool lacks; /* a program that this host does not have was asked for, and it has been said */
+    bool lacks;         /* a program that this host does not have was asked for, and it has been said */
+    bool writes_policy; /* there is a directory for it, and somebody who needs it */
+    bool stops;
+    unsigned tasks; /* with the worker */
     const struct launcher_ops *ops;
     void *arg;
     struct job *jobs;
@@ -58,6 +78,10 @@ extern const struct actor launcher_actor;
 
 /* Before begin. Both must outlive the core. */
 void launcher_attach(struct launcher *self, const struct launcher_ops *ops, void *arg);
+/* Before begin: lines of dom0's policy are written while USB devices are attached; else they are not. */
+void launcher_settle(struct launcher *self, bool writes_policy);
+/* For the worker: one task of the policy; may block. `doors` is a struct launcher_doors. */
+void launcher_perform(void *doors, struct task *task);
 /* The asker is answered, unless it has its answer already. */
 void launcher_ran(struct launcher *l, struct out *out, const struct program_end *end);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The core of launcher: a job is asked for, filled in by registry's words, run, and answered. */
-#include "actors/launcher/launcher.h"
+#include "actors/launcher/launcher_inside.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,18 +17,6 @@
 /* How long after a job's patience its asker still waits for the answer. */
 #define GRACE (5 * SECONDS)
 
-struct job {
-    struct job *prev, *next;
-    uint64_t number;
-    struct request request;
-    enum outside_program program;
-    struct program_values values;
-    uint64_t patience;
-    bool stubdom, running, answered, optional;
-    char input[JOB_INPUT];
-    size_t input_len;
-};
-
 void launcher_attach(struct launcher *self, const struct launcher_ops *ops, void *arg)
 {
     self->ops = ops;
@@ -37,13 +25,14 @@ void launcher_attach(struct launcher *self, const struct launcher_ops *ops, void
 
 static void drop(struct launcher *l, struct out *out, struct job *j)
 {
+    launcher_usb_over(l, out, j);
     out_timer(out, j->number, 0);
     DL_DELETE(l->jobs, j);
     l->count--;
     free(j);
 }
 
-static struct job *find(struct launcher *l, uint64_t number)
+struct job *launcher_find(struct launcher *l, uint64_t number)
 {
     struct job *j;
     DL_FOREACH(l->jobs, j)
@@ -54,8 +43,8 @@ static struct job *find(struct launcher *l, uint64_t number)
     return NULL;
 }
 
-static struct job *begin_job(struct launcher *l, struct out *out, const struct request *request,
-                             enum outside_program program)
+struct job *launcher_begin(struct launcher *l, struct out *out, const struct request *request,
+                           enum outside_program program)
 {
     struct job *j = l->count < JOBS_MAX ? calloc(1, sizeof *j) : NULL;
     if (j == NULL) {
@@ -71,21 +60,21 @@ static struct job *begin_job(struct launcher *l, struct out *out, const struct r
     return j;
 }
 
-static void refuse(struct launcher *l, struct out *out, struct job *j, int r, const struct fault *why)
+void launcher_refuse(struct launcher *l, struct out *out, struct job *j, int r, const struct fault *why)
 {
     if (!j->answered)
         reply_error(out, &j->request, r, why);
     drop(l, out, j);
 }
 
-static void run(struct launcher *l, struct out *out, struct job *j)
+void launcher_run(struct launcher *l, struct out *out, struct job *j)
 {
     struct fault why;
     int r = l->ops->run(l->arg, j->number, j->program, &j->values, (struct span){j->input, j->input_len});
     if (r < 0) {
         fault_set(&why, (enum err) - r, "%s was not run: %s", program_name(j->program),
                   err_text((enum err) - r));
-        refuse(l, out, j, r, &why);
+        launcher_refuse(l, out, j, r, &why);
         return;
     }
     j->running = true;
@@ -93,13 +82,13 @@ static void run(struct launcher *l, struct out *out, struct job *j)
     reply_progress(out, &j->request, out->now + j->patience + GRACE);
 }
 
-static void ask_registry(struct launcher *l, struct out *out, struct job *j)
+void launcher_ask_registry(struct launcher *l, struct out *out, struct job *j)
 {
     struct context c = j->request.context;
     c.deadline = out->now + ASK_MOST;
     int r = ASK(out, daemons, ((struct address){KIND_REGISTRY, 0}), &c, j->number, NO_MESSAGE(daemons));
     if (r < 0)
-        refuse(l, out, j, r, NULL);
+        launcher_refuse(l, out, j, r, NULL);
 }
 
 /* ---- daemons that may have been asked for by a process that is no more ---- */
@@ -185,20 +174,20 @@ static void on_daemon(struct launcher *l, struct out *out, const struct envelope
     }
     if (m->again && was_asked(l, out, &request, m))
         return;
-    struct job *j = begin_job(l, out, &request, (enum outside_program)m->program);
+    struct job *j = launcher_begin(l, out, &request, (enum outside_program)m->program);
     if (j == NULL)
         return;
     j->stubdom = m->stubdom == 1;
     j->optional = m->optional == 1;
     snprintf(j->values.xid, sizeof j->values.xid, "%u", m->domid);
     snprintf(j->values.uuid, sizeof j->values.uuid, "%s", m->stubdom_uuid);
-    ask_registry(l, out, j);
+    launcher_ask_registry(l, out, j);
 }
 
 static void on_service(struct launcher *l, struct out *out, const struct envelope *e, const struct service *m)
 {
     struct request request = request_of(e);
-    struct job *j = begin_job(l, out, &request, PROGRAM_QREXEC_CLIENT);
+    struct job *j = launcher_begin(l, out, &request, PROGRAM_QREXEC_CLIENT);
     if (j == NULL)
         return;
     j->stubdom = m->stubdom == 1;
@@ -213,25 +202,13 @@ static void on_service(struct launcher *l, struct out *out, const struct envelop
     if (m->input.len > 0)
         memcpy(j->input, m->input.at, m->input.len);
     j->input_len = m->input.len;
-    ask_registry(l, out, j);
+    launcher_ask_registry(l, out, j);
 }
 
-/* One of two services; what they are told is said here, so that the bus can have no other called. */
 static void on_usb_call(struct launcher *l, struct out *out, const struct envelope *e,
                         const struct usb_call *m)
 {
-    struct request request = request_of(e);
-    struct job *j = begin_job(l, out, &request, PROGRAM_QREXEC_CLIENT);
-    if (j == NULL)
-        return;
-    j->patience = m->seconds * SECONDS;
-    (void)text_copy(j->values.service, sizeof j->values.service,
-                    span_of(m->attach == 1 ? "qubes.USBAttach" : "qubes.USBDetach"));
-    (void)text_copy(j->values.user, sizeof j->values.user, SPAN_LITERAL("root"));
-    (void)text_copy(j->values.source, sizeof j->values.source, SPAN_LITERAL("dom0"));
-    j->input_len = (size_t)snprintf(j->input, sizeof j->input, "%s%s%s\n", m->attach == 1 ? m->backend : "",
-                                    m->attach == 1 ? " " : "", m->port);
-    ask_registry(l, out, j);
+    launcher_usb_call(l, out, e, m);
 }
 
 #define MAILBOX "proto/launcher.def"
@@ -259,17 +236,22 @@ static void fill(struct job *j, const struct daemons_reply *d)
 static void answered(void *self, struct out *out, const struct answer *a)
 {
     struct launcher *l = self;
-    struct job *j = find(l, a->tag);
+    struct job *j = launcher_find(l, a->tag);
     struct daemons_reply d;
     if (j == NULL || j->running || a->progress)
         return;
     int r = a->r < 0 ? a->r : daemons_reply_decode(&d, a->e->body);
     if (r < 0) {
-        refuse(l, out, j, r, a->r < 0 ? &a->why : NULL);
+        launcher_refuse(l, out, j, r, a->r < 0 ? &a->why : NULL);
         return;
     }
+    bool is_usb = j->request.type == MESSAGE_usb_call;
+    j->stubdom = j->stubdom || (is_usb && launcher_usb_is_in_stubdom(j, &d));
     fill(j, &d);
-    run(l, out, j);
+    if (is_usb)
+        launcher_usb_begin(l, out, j);
+    else
+        launcher_run(l, out, j);
 }
 
 /* Text for people: what is no plain character of one line becomes a space. */
@@ -314,7 +296,7 @@ static void say_missing(struct launcher *l, struct out *out, const struct job *j
 
 void launcher_ran(struct launcher *l, struct out *out, const struct program_end *end)
 {
-    struct job *j = find(l, end->number);
+    struct job *j = launcher_find(l, end->number);
     struct fault why;
     if (j == NULL)
         return;
@@ -334,18 +316,19 @@ void launcher_ran(struct launcher *l, struct out *out, const struct program_end 
     enum err code = end->error == ENOENT ? ERR_UNSUPPORTED : end->error == EAGAIN ? ERR_BUSY : ERR_IO;
     fault_set(&why, code, "%s cannot be run: %s; is its package installed?", program_name(j->program),
               strerror(end->error));
-    refuse(l, out, j, -(int)code, &why);
+    launcher_refuse(l, out, j, -(int)code, &why);
 }
 
 /* The job stays until its program has ended: its number must not be forgotten while it runs. */
 static void give_up(struct launcher *l, struct out *out, struct job *j, enum err code)
 {
     struct fault why;
+    launcher_usb_over(l, out, j); /* now, even if it does not die of it */
     if (j->running)
         l->ops->kill(l->arg, j->number);
     fault_set(&why, code, "%s: %s", program_name(j->program), err_text(code));
     if (!j->running) {
-        refuse(l, out, j, -(int)code, &why);
+        launcher_refuse(l, out, j, -(int)code, &why);
     } else if (!j->answered) {
         reply_error(out, &j->request, -(int)code, &why);
         j->answered = true;
@@ -376,14 +359,15 @@ static void hear(void *self, struct out *out, const struct envelope *e)
 
 static void timer(void *self, struct out *out, uint64_t number)
 {
-    struct job *j = find(self, number);
+    struct job *j = launcher_find(self, number);
     if (j != NULL)
         give_up(self, out, j, ERR_TIMEOUT);
 }
 
 static int begin(void *self, struct out *out, const struct life *life)
 {
-    (void)self, (void)life;
+    (void)life;
+    launcher_usb_sweep(self, out);
     out_ready(out);
     return 0;
 }
@@ -395,6 +379,7 @@ static void end(void *self)
     DL_FOREACH_SAFE(l->jobs, j, next)
     {
         DL_DELETE(l->jobs, j);
+        free(j->grant);
         free(j);
     }
 }
@@ -406,6 +391,9 @@ const struct actor launcher_actor = {
     .begin = begin,
     .hear = hear,
     .answered = answered,
+    .done = launcher_usb_done,
     .timer = timer,
+    .stop = launcher_usb_stop,
     .end = end,
+    .perform = launcher_perform,
 };

@@ -228,11 +228,15 @@ void view_user(struct registry *r, uint32_t qid, char *to, size_t size)
 void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d)
 {
     const struct vm *vm = model_vm(r->model, qid);
+    char mode[16];
     (void)text_copy(d->name, sizeof d->name, span_of(vm_name(vm)));
     (void)text_copy(d->uuid, sizeof d->uuid, span_of(vm_uuid(vm) != NULL ? vm_uuid(vm) : ""));
     view_user(r, qid, d->user, sizeof d->user);
     d->debug = property_true(&r->known, qid, PROPERTY_debug);
     d->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
+    copy_text(r, qid, PROPERTY_virt_mode, mode, sizeof mode);
+    d->stubdom_qrexec =
+        strcmp(mode, "hvm") == 0 && ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "stubdom-qrexec");
     d->qrexec_timeout = number(r, qid, PROPERTY_qrexec_timeout, 60);
 }
 

@@ -59,6 +59,7 @@ struct vm_devices {
     bool block_told;                  /* it was told of some */
     struct text telling[VM_TELLINGS]; /* what each has still to hear, encoded; "": nothing */
     bool wishes_wanted;               /* devices that are to come by themselves are to be looked for */
+    bool only_by_bus;                 /* and only those that a bus connects by itself: the VM has slept */
     vm_device_ask *again;             /* what is asked once more when the timer rings */
     unsigned tries;
     bool undoing; /* of an attachment: libvirt's part is taken back */
@@ -74,6 +75,8 @@ struct vm_devices {
 void vm_device_over(struct vm *vm, struct out *out);
 /* The same to a bus that asks: the word of the end may have been lost with a router. */
 void vm_device_has_none(struct vm *vm, struct out *out, struct address bus);
+/* What its assignments name, and a bus connects by itself, is looked for once more. */
+void vm_wishes_after_sleep(struct vm *vm);
 
 void vm_plug_free(struct vm_plug *plug);
 /* The disk that an attachment is to make, or a detachment to take. */

@@ -16,7 +16,7 @@ struct mailbox {
     void *core;
     struct out out;
     unsigned requests, answers;
-    struct task *task[32]; /* in the worker's hands, in their order */
+    struct task *task[256]; /* in the worker's hands, in their order */
     unsigned tasks;
     struct subject subject; /* whom messages are about, where their row wants somebody */
     uint64_t tags[64];      /* questions that are open */

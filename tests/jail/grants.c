@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,6 +36,16 @@ static void path_in(char (*path)[160], const struct inmate *me, enum place place
 int runs_as_its_uid(const struct inmate *me)
 {
     return getuid() == row_of(me)->subject && getgid() == row_of(me)->subject ? 0 : -1;
+}
+
+/* Where the rows let this kind write. */
+static enum place own_place(const struct inmate *me)
+{
+    const struct effect *e;
+    for (size_t at = 0; (e = effects_next(effects_table(), me->order->kind, EFFECT_MAY_BIND, &at)) != NULL;)
+        if (e->amount == ACCESS_RW)
+            return (enum place)e->subject;
+    return PLACE_STORE;
 }
 
 int place_is_there(const struct inmate *me)
@@ -137,9 +148,8 @@ static int files_ro_works(const struct inmate *me)
 static int files_rw_works(const struct inmate *me)
 {
     char path[160], new[160];
-    enum place place = strcmp(me->order->kind, "storage") == 0 ? PLACE_POOL : PLACE_STORE;
-    path_in(&path, me, place, "old-name");
-    path_in(&new, me, place, "new-name");
+    path_in(&path, me, own_place(me), "old-name");
+    path_in(&new, me, own_place(me), "new-name");
     AUTO_FD file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     return file >= 0 && fsync(file) == 0 && rename(path, new) == 0 && unlink(new) == 0 ? 0 : -1;
 }
@@ -165,7 +175,7 @@ static int images_work(const struct inmate *me)
 static int reaches_others_files(const struct inmate *me)
 {
     char path[160];
-    path_in(&path, me, PLACE_POOL, "of-root");
+    path_in(&path, me, own_place(me), "of-root");
     AUTO_FD file = open(path, O_RDONLY | O_CLOEXEC);
     return file >= 0 ? 0 : -1;
 }
@@ -175,6 +185,24 @@ static int changes_others_files(const struct inmate *me)
     char path[160];
     path_in(&path, me, PLACE_POOL, "of-root");
     return chmod(path, 0600);
+}
+
+/* A file of its own gets another owner. */
+static int gives_files_away(const struct inmate *me)
+{
+    char path[160];
+    path_in(&path, me, own_place(me), "given-away");
+    AUTO_FD file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return file < 0 ? -1 : fchown(file, 0, 0) + unlink(path);
+}
+
+static int policy_works(const struct inmate *me)
+{
+    char path[160];
+    path_in(&path, me, own_place(me), "inside");
+    AUTO_FD file = open(path, O_RDWR | O_CLOEXEC);
+    return file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0 && fchown(file, (uid_t)-1, (gid_t)-1) == 0 ? 0
+                                                                                                       : -1;
 }
 
 static int libvirt_works(const struct inmate *me)
@@ -217,6 +245,7 @@ static int call_set_check(enum call_set set, int (**act)(const struct inmate *me
         [CALLS_SERVE] = serve_works,       [CALLS_FILES_RO] = files_ro_works,
         [CALLS_FILES_RW] = files_rw_works, [CALLS_SQLITE] = sqlite_works,
         [CALLS_LIBVIRT] = libvirt_works,   [CALLS_IMAGES] = images_work,
+        [CALLS_POLICY] = policy_works,
     };
     *act = checks[set];
     return SEALED;
@@ -258,7 +287,9 @@ enum depth grant_check(const struct effect *row, int (**act)(const struct inmate
     case EFFECT_MAY_HOLD:  /* as the first */
         break;
     case EFFECT_MAY_CAP:
-        *act = row->subject == CAP_FOWNER ? changes_others_files : reaches_others_files;
+        *act = row->subject == CAP_FOWNER  ? changes_others_files
+               : row->subject == CAP_CHOWN ? gives_files_away
+                                           : reaches_others_files;
         return ENTERED;
     }
     return ENTERED;

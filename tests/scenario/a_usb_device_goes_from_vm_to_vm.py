@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """USB devices between VMs that run, over stand-ins for their qubesdb-daemons and for qrexec-client."""
+import threading
+
 from house import House, Listener, scenario, wait
 from qubesdb import Daemon, REMOVE
 from stand_ins import Programs
@@ -110,6 +112,67 @@ def is_detached(house, tap, ear, ports, programs):
     tap.check('options are refused', answer.kind == 'error' and 'options' in answer.text, answer)
 
 
+class Attaching:
+    """An attachment whose service takes two seconds, beside us."""
+
+    def __init__(self, house, programs, vm, called=None):
+        self.answer, self.programs, self.called = None, programs, called or vm
+        programs.how('qrexec-client', self.called, 'slow')
+        self.thread = threading.Thread(target=self.run, args=(house, vm))
+        self.thread.start()
+
+    def run(self, house, vm):
+        self.answer = house.call(f'{METHOD}Attach+back+1-1', vm, timeout=60)
+
+    def end(self):
+        self.thread.join()
+        self.programs.how('qrexec-client', self.called, None)
+        return self.answer
+
+
+def is_allowed_meanwhile(house, tap, ports, programs):
+    """A line of dom0's policy while the device is on its way, and not a moment longer."""
+    line = house.dir / 'usb-policy/qubes.USB+1-1'
+
+    def says():
+        return line.read_text() if line.exists() else ''
+
+    call = Attaching(house, programs, FRONT)
+    there = wait(lambda: says().startswith('front back allow,user=root\n'), 20)
+    tap.check("while it is attached dom0's policy lets its frontend call its backend", there
+              and line.stat().st_mode & 0o7777 == 0o660, says())
+    answer = call.end()
+    tap.check('and no longer', answer.ok and wait(lambda: not line.exists(), 5), answer, says())
+    house.must(f'{METHOD}Detach+back+1-1', FRONT)
+    line.write_text('a b deny\n')
+    call = Attaching(house, programs, FRONT)
+    there = wait(lambda: says().startswith('front back allow,user=root\n') and says().endswith('\na b deny\n'), 20)
+    pid = house.kill('launcher')
+    tap.check('killed meanwhile, the next launcher takes it back and leaves what others wrote',
+              there and wait(lambda: says() == 'a b deny\n', 20) and wait(lambda: house.serving('launcher', pid), 20), says())
+    answer = call.end()
+    tap.check('who had asked is answered', answer is not None and (answer.ok or answer.kind == 'error'), answer)
+    line.unlink()
+    house.call(f'{METHOD}Detach+back+1-1', FRONT)
+    answer = house.call(f'{METHOD}Attach+back+1-1', FRONT, timeout=60)
+    tap.check('attached again it leaves no line', answer.ok and wait(lambda: not line.exists(), 5), answer, says())
+    house.must(f'{METHOD}Detach+back+1-1', FRONT)
+
+
+def is_taken_by_a_device_model(house, tap, programs):
+    """An HVM VM whose device model has a qrexec agent of its own."""
+    house.must('admin.vm.feature.Set+stubdom-qrexec', OTHER, '1')
+    line = house.dir / 'usb-policy/qubes.USB+1-1'
+    call = Attaching(house, programs, OTHER, 'other-dm')
+    there = wait(lambda: line.exists() and line.read_text().startswith('other-dm back allow,user=root\n'), 20)
+    answer = call.end()
+    tap.check('the stub domain of an HVM VM takes it, and is allowed to', there and answer.ok
+              and any('-d other-dm' in call and 'qubes.USBAttach' in call for call in programs.calls()), answer)
+    house.must(f'{METHOD}Detach+back+1-1', OTHER)
+    tap.check('the guest itself lets go', services(programs)[-1] == 'qubes.USBDetach dom0 input=1-1'
+              and '-d back' in programs.calls()[-1], programs.calls()[-1])
+
+
 def follows_assignments(house, tap, ear, ports):
     house.must(f'{METHOD}Assign+back+2-1', FRONT, "mode='auto-attach'")
     ports.says('2-1', desc='0951:1666 Kingston Stick 1A', interfaces='080650')
@@ -154,6 +217,20 @@ def is_a_package(tap):
             ports.daemon.end()
 
 
+def dom0_exposes_its_own(tap):
+    house = House(more_devices='usb')
+    (house.dir / 'dom0-usb').touch()
+    with house:
+        ports = Ports.__new__(Ports)
+        ports.daemon = Daemon(house, 'dom0')
+        try:
+            ports.says('1-1', desc='046d:c077 Logitech USB_Mouse unknown', interfaces='030102')
+            lines = house.must(f'{METHOD}Available').splitlines()
+            tap.check('with its service for them dom0 exposes its own', [line.split()[0] for line in lines] == [MOUSE], lines)
+        finally:
+            ports.daemon.end()
+
+
 def play(tap):
     programs = Programs()
     try:
@@ -163,6 +240,8 @@ def play(tap):
                 house.create(name)
             for name in (BACK, FRONT, OTHER):
                 programs.how('qubesdb-daemon', name, 'well')
+                if name == OTHER:
+                    house.must('admin.vm.property.Set+virt_mode', name, 'hvm')
                 house.must('admin.vm.Start', name)
             tap.check('the class is there', 'usb' in house.must('admin.deviceclass.List').split())
             ear = Listener(house).begin()
@@ -172,11 +251,14 @@ def play(tap):
             is_listed(house, tap, ear, ports)
             is_attached(house, tap, ear, ports, programs)
             is_detached(house, tap, ear, ports, programs)
+            is_allowed_meanwhile(house, tap, ports, programs)
+            is_taken_by_a_device_model(house, tap, programs)
             follows_assignments(house, tap, ear, ports)
             is_its_backends_word(house, tap, ear, ports)
     finally:
         programs.end()
     is_a_package(tap)
+    dom0_exposes_its_own(tap)
 
 
 scenario(play)

@@ -50,11 +50,12 @@ class House:
     def __init__(self, libexec: pathlib.Path | None = None, state_mount: str = '', qemu: bool = False,
                  programs: pathlib.Path | None = None, host_xml: pathlib.Path | None = None,
                  new: bool = False, tool_seconds: int = 0, xenstore: pathlib.Path | None = None,
-                 more_devices: str = ''):
+                 more_devices: str = '', old_devices: str = ''):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-scenario-'))
         self.dir.chmod(0o755)
         self.state_mount, self.programs = state_mount, programs
         self.qemu, self.xenstore, self.more_devices = qemu, xenstore, more_devices
+        self.old_devices = old_devices
         self.host_xml, self.new, self.tool_seconds = host_xml, new, tool_seconds
         self.uri = ('qemu+unix:///system' if qemu else 'test+unix:///default') + \
             f'?socket={self.dir}/run/libvirt/libvirt-sock'
@@ -92,6 +93,8 @@ class House:
             options += ['--xenstore', str(self.xenstore)]
         if self.more_devices:
             options += ['--more-devices', self.more_devices]
+        if self.old_devices:
+            options += ['--old-devices', self.old_devices]
         if self.host_xml:
             options += ['--host-xml', str(self.host_xml)]
         self.tool('up', str(self.dir), *options)

@@ -109,18 +109,21 @@ static const struct expected checks[] = {
      "warning", "in no IOMMU group, though others are"},
 
     {GROUPED, "group", "ok", "0 other functions"},
-    {MATE_GROUPED, "group", "ok", "1 other functions"}, /* nobody's */
+    {MATE_GROUPED, "group", "ok", "1 other functions are in its IOMMU group: 0000:02:00.1"}, /* nobody's */
     {MATE_GROUPED " && " MATE_HAS("snd_hda_intel"), "group", "refused",
      "0000:02:00.1 is in the same IOMMU group"},
     {MATE_GROUPED " && " MATE_HAS("snd_hda_intel"), "group", "refused", "snd_hda_intel"},
-    {MATE_GROUPED " && " MATE_HAS("pciback"), "group", "ok", "1 other functions"},
+    {MATE_GROUPED " && " MATE_HAS("pciback"), "group", "ok", "0000:02:00.1 (pciback)"},
     {MATE_GROUPED " && " MATE_HAS("vfio-pci"), "group", "ok", "1 other functions"},
     {MATE_GROUPED " && " MATE_HAS("pcieport") " && echo 0x060400 >" DIR "/" MATE "/class", "group", "ok", ""},
     {WITH_MATE " && " MATE_HAS("snd_hda_intel"), "group", "", ""}, /* without groups nothing is known */
 
     {"true", "siblings", "", ""},
     {WITH_MATE, "siblings", "warning", "1 more behind the bridge 0000:00:1c.0 share its reset: 0000:02:00.1"},
-    {WITH_MATE " && " MATE_HAS("snd_hda_intel"), "siblings", "warning", "with snd_hda_intel"},
+    {WITH_MATE " && " MATE_HAS("snd_hda_intel"), "siblings", "warning", "0000:02:00.1 (snd_hda_intel)"},
+    {"for i in $(seq 1 31); do d=$(printf 0000:02:%02x.0 $i) && mkdir -p " DIR "/$d && ln -s ../../../" DIR
+     "/$d bus/pci/devices/$d; done",
+     "siblings", "warning", " more"},
 
     {GROUPED, "rmrr", "", ""},
     {GROUPED " && echo '0x00000000fee00000 0x00000000feefffff msi' >" GROUP "/reserved_regions", "rmrr", "",

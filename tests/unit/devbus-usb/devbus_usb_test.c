@@ -444,6 +444,19 @@ static void what_a_backend_says_by_itself_is_told(void **state)
     assert_int_equal(b->self->listing.exposed.count, 0);
 }
 
+static void with_its_backend_a_device_is_gone_and_its_list_has_changed(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1=front 2-1 ", false);
+    is_named(b, FRONT);
+    b->events[0] = b->attached[0] = '\0';
+    HEAR(b, bus_exposed, BACK, .device_class = "usb", .name = "back", .over = 1);
+    assert_string_equal(b->events, "4 device-list-change:usb ;7 device-detach:usb back:1-1;"
+                                   "4 device-removed:usb back:1-1;4 device-removed:usb back:2-1;");
+    assert_int_equal(b->self->table.used, 0);
+    assert_int_equal(b->self->listing.exposed.count, 0);
+}
+
 static void what_is_attached_when_a_backend_is_first_heard_is_known_and_no_news(void **state)
 {
     struct bench *b = *state;
@@ -541,6 +554,7 @@ int main(void)
         TEST(a_service_that_fails_leaves_the_device_free_and_its_words_are_the_error),
         TEST(what_is_not_attached_is_not_detached_unless_it_was_just_now),
         TEST(what_a_backend_says_by_itself_is_told),
+        TEST(with_its_backend_a_device_is_gone_and_its_list_has_changed),
         TEST(what_is_attached_when_a_backend_is_first_heard_is_known_and_no_news),
         TEST(a_name_that_no_vm_has_is_nobody),
         TEST(the_backends_word_about_our_own_attachment_is_no_second_event),

@@ -120,6 +120,7 @@ static void a_bus_that_takes_no_options_refuses_after_it_was_asked(void **state)
     struct scene *s = *state;
     assert_int_equal(assign(s, "work", "usb net+1-1", "mode='auto-attach' _x='1'"), -ERR_QUBES);
     assert_string_equal(s->text, "work device-pre-assign:usb device=net:1-1:*,options={'x': '1'}\n");
+    assert_string_equal(s->why.text, "USB device assignment does not support user options");
     assert_int_equal(count(s, "work"), 0);
 }
 

@@ -128,6 +128,36 @@ static void a_suspend_that_fails_changes_nothing(void **state)
     bench_end(&b);
 }
 
+/* How often the bus is asked what there is, after the start and after a resume. */
+static void lists(const char *device_class, unsigned started, unsigned resumed)
+{
+    struct view_device automatic = {
+        .backend = "usb", .port = "*", .device_id = "*", .backend_qid = 4, .automatic = 1};
+    struct bench b;
+    strcpy(automatic.device_class, device_class);
+    bench_setup(&b);
+    b.world.can_pm = true;
+    b.assigned = &automatic;
+    bench_run(&b);
+    BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(b.asked_of[0], started);
+    assert_int_equal(suspend(&b), 0);
+    assert_int_equal(b.asked_of[0], started);
+    assert_int_equal(resume(&b), 0);
+    bench_run(&b);
+    assert_int_equal(b.asked_of[0], resumed);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
+static void after_a_resume_usb_devices_come_by_themselves_again_and_disks_do_not(void **state)
+{
+    (void)state;
+    lists("usb", 1, 2);
+    lists("block", 1, 1);
+}
+
 static void the_console_is_the_first_one_of_the_live_domain(void **state)
 {
     struct bench b;
@@ -236,6 +266,7 @@ static void a_call_that_comes_to_nothing_suspends_all_the_same(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(after_a_resume_usb_devices_come_by_themselves_again_and_disks_do_not),
         cmocka_unit_test(a_guest_with_qrexec_is_called_before_and_after_whatever_it_answers),
         cmocka_unit_test(a_call_that_comes_to_nothing_suspends_all_the_same),
         cmocka_unit_test(a_vm_is_suspended_to_ram_without_a_word_and_resumed_with_one),

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of launcher's core do for each other. */
+#ifndef ACTORS_LAUNCHER_LAUNCHER_INSIDE_H
+#define ACTORS_LAUNCHER_LAUNCHER_INSIDE_H
+
+#include "actors/launcher/launcher.h"
+
+struct job {
+    struct job *prev, *next;
+    uint64_t number;
+    struct request request;
+    enum outside_program program;
+    struct program_values values;
+    uint64_t patience;
+    bool stubdom, running, answered, optional;
+    struct policy_grant
+        *grant; /* a line of dom0's policy that holds while this runs; from malloc, may be NULL */
+    char input[JOB_INPUT];
+    size_t input_len;
+};
+
+/* ---- launcher_handle.c ---- */
+/* A job that waits for registry's words; NULL: the asker has been told why not. */
+struct job *launcher_begin(struct launcher *l, struct out *out, const struct request *request,
+                           enum outside_program program);
+void launcher_ask_registry(struct launcher *l, struct out *out, struct job *j);
+struct job *launcher_find(struct launcher *l, uint64_t number);
+void launcher_run(struct launcher *l, struct out *out, struct job *j);
+/* The asker is told, unless it has been, and the job is forgotten. */
+void launcher_refuse(struct launcher *l, struct out *out, struct job *j, int r, const struct fault *why);
+
+/* ---- launcher_usb.c: a call that needs a line of dom0's policy while it runs ---- */
+void launcher_usb_call(struct launcher *l, struct out *out, const struct envelope *e,
+                       const struct usb_call *m);
+/* The device model of an HVM VM takes the device, where it has a service for it. */
+bool launcher_usb_is_in_stubdom(const struct job *j, const struct daemons_reply *d);
+/* Its words are known: the line is written, then it runs. */
+void launcher_usb_begin(struct launcher *l, struct out *out, struct job *j);
+/* The job's line is taken back, if there is one. */
+void launcher_usb_over(struct launcher *l, struct out *out, struct job *j);
+/* What a crash left is taken back. */
+void launcher_usb_sweep(struct launcher *l, struct out *out);
+void launcher_usb_done(void *self, struct out *out, const struct done *d);
+/* Lines that still hold are taken back before the process ends. */
+void launcher_usb_stop(void *self, struct out *out);
+
+#endif
