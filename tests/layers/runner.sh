@@ -5,7 +5,7 @@
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 mkdir -p "$made/tests/scenario"
-cp tests/run tests/tap.awk "$made/tests/"
+cp tests/run tests/reap.py tests/tap.awk "$made/tests/"
 
 # counts WANTED TEXT: a suite of that shell text makes the runner's last line WANTED.
 counts() {
@@ -43,6 +43,12 @@ check "a test fewer than planned is a failure" counts "1 passed, 1 failed, 0 ski
 check "a bad exit status is a failure" counts "1 passed, 1 failed, 0 skipped" 'echo 1..1; echo "ok 1 - a"; exit 3'
 check "a suite that does not end is ended, and a failure" \
     counts "1 passed, 1 failed, 0 skipped" 'echo 1..1; echo "ok 1 - a"; sleep 60'
+check "what a suite leaves behind is the runner's to fetch" \
+    counts "1 passed, 0 failed, 0 skipped" 'echo 1..1
+        orphan=$(sleep 1 >/dev/null & echo $!)
+        read -r _ _ _ parent _ </proc/$orphan/stat
+        grep -qa reap.py /proc/$parent/cmdline || printf "not "
+        echo "ok 1 - it is a child of tests/reap.py"'
 check "a run without any test is a failure" names "0 passed, 1 failed, 0 skipped" 'echo 1..0' 'no test was run'
 
 # A suite that is not executable is passed over in silence.
