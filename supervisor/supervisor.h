@@ -67,7 +67,7 @@ struct child {
     bool starved;     /* ended by us, because it had no processor for too long */
     uint32_t ends;    /* in a row, without a calm time in between: how long the next waits */
     uint32_t crashes; /* those of them for which it is to blame */
-    uint64_t started_at, ready_at, due_at, awaits_since, bygone_at;
+    uint64_t started_at, ready_at, due_at, bygone_at;
     uint64_t sent, waiting; /* as the router counts */
     uint64_t heard, heard_at;
     struct silence silence; /* since heard_at */
@@ -90,6 +90,7 @@ enum { RUNS_MAX = 512 };
 struct pool_place {
     uint32_t number;
     bool used, reads;
+    uint64_t named_by;           /* the incarnation of registry that did last */
     char text[CONTROL_TEXT + 1]; /* "driver what" */
     const char *path;            /* in it; "" for a pool without directory */
 };
@@ -105,6 +106,7 @@ enum { LOANS_MAX = 64, LOANS_OF_ONE = 16 };
 
 struct supervisor {
     struct pool_place pool[POOL_PLACES_MAX];
+    uint64_t pools_named_by; /* the last incarnation of registry that has named all of them */
     struct loan loan[LOANS_MAX];
     struct settings settings;
     struct run run[RUNS_MAX];
@@ -147,10 +149,12 @@ bool child_crashed(const struct child *c);
 
 /* supervisor_pools.c: where pools lie. */
 void pools_hear(struct supervisor *s, const struct child *asker, const struct control *r);
-/* Whether this process is to begin later: its pool has not been named yet. A message for it and registry's
- * word of where its pool lies come by different ways, and only who is told at its start sees the directory.
- * Bounded. */
-bool pools_await(const struct supervisor *s, struct child *c);
+/* Registry has named them all: what it did not name is no pool any more. */
+void pools_hear_all(struct supervisor *s, const struct child *asker);
+/* Whether this process is to begin later: a registry that begins has not come to its pool yet. Only who is
+ * told at its start sees the directory. Registry names a pool before it writes to its process, so that what
+ * it has not named when the wake is read it never will: then its process begins, and says that. */
+bool pools_await(struct supervisor *s, const struct child *c);
 /* What its process is told of its pool: as many arguments as it returns, "option.pool=..." and, if it has a
  * directory, "place...=path". The directory is made if it is missing. */
 enum { POOL_ARGUMENTS = 2 };

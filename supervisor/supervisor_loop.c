@@ -128,6 +128,9 @@ static void take_record(struct supervisor *s, struct child *c, const struct cont
     case CONTROL_POOL:
         pools_hear(s, c, r);
         break;
+    case CONTROL_POOLS:
+        pools_hear_all(s, c);
+        break;
     case CONTROL_RUN_END:
         programs_kill(s, c, r->number);
         break;

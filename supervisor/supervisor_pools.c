@@ -14,10 +14,6 @@
 #include "base/own.h"
 #include "runtime/effects/effects.h"
 
-/* A registry that begins reads its store first; a pool that it never names is served without a place, by a
- * process that says so. */
-#define AWAITED (5 * SEC)
-
 static const struct pool_place *find(const struct supervisor *s, uint32_t number)
 {
     for (size_t i = 0; i < COUNT(s->pool); i++)
@@ -42,6 +38,15 @@ static bool is_plain(const char *path)
            (strlen(path) < 3 || strcmp(path + strlen(path) - 3, "/..") != 0);
 }
 
+/* It was one of an operation that registry did not live to end: whoever serves it ends. */
+static void forget(struct supervisor *s, struct pool_place *p)
+{
+    struct child *c = child_find(s, (struct address){KIND_STORAGE, p->number});
+    p->used = false;
+    if (c != NULL)
+        child_renew(s, c);
+}
+
 void pools_hear(struct supervisor *s, const struct child *asker, const struct control *r)
 {
     struct pool_place *p = find_or_free(s, (uint32_t)r->number);
@@ -60,21 +65,39 @@ void pools_hear(struct supervisor *s, const struct child *asker, const struct co
     if (c != NULL && !same && (p->used || c->pid > 0))
         child_renew(s, c); /* its jail and its note are of what was there before */
     p->number = (uint32_t)r->number;
+    p->named_by = asker->incarnation;
     p->used = text[0] != '\0';
     p->reads = r->value == 1;
     memcpy(p->text, text, sizeof text);
     p->path = directory ? p->text + (what + 1 - text) : "";
 }
 
-bool pools_await(const struct supervisor *s, struct child *c)
+void pools_hear_all(struct supervisor *s, const struct child *asker)
 {
-    if (c->key.kind != KIND_STORAGE || find(s, c->key.instance) != NULL) {
-        c->awaits_since = 0;
+    if (asker->key.kind != KIND_REGISTRY)
+        return;
+    s->pools_named_by = asker->incarnation;
+    for (size_t i = 0; i < COUNT(s->pool); i++)
+        if (s->pool[i].used && s->pool[i].named_by != asker->incarnation)
+            forget(s, &s->pool[i]);
+}
+
+/* Its word and the wake come by different lines: what it has written before is heard first. */
+static bool has_named_all(struct supervisor *s)
+{
+    struct child *registry = child_find(s, (struct address){KIND_REGISTRY, 0});
+    if (registry == NULL)
         return false;
-    }
-    if (c->awaits_since == 0)
-        c->awaits_since = s->now;
-    return s->now - c->awaits_since < AWAITED;
+    child_says(s, registry);
+    return s->pools_named_by == registry->incarnation;
+}
+
+bool pools_await(struct supervisor *s, const struct child *c)
+{
+    uint32_t number = c->key.instance;
+    if (c->key.kind != KIND_STORAGE || find(s, number) != NULL)
+        return false;
+    return !has_named_all(s) && find(s, number) == NULL;
 }
 
 /* Whether the VMs' own folders are in this pool's directory. */

@@ -153,6 +153,7 @@ struct registry {
     /* The supervisor is told where a pool lies, at NULL: there is none. NULL: nobody asks (tests, simulator).
      */
     void (*pool_place)(void *arg, uint32_t number, struct span what, bool reads);
+    void (*pools_placed)(void *arg); /* every pool has been */
     void *pool_place_arg;
 };
 

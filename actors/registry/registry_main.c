@@ -84,6 +84,11 @@ static void pool_place(void *arg, uint32_t number, struct span what, bool reads)
     (void)shell_tell(arg, &record, NULL);
 }
 
+static void pools_placed(void *arg)
+{
+    (void)shell_tell(arg, &(struct control){.what = CONTROL_POOLS}, NULL);
+}
+
 static void ask_free_memory(void *arg)
 {
     struct control record = {.what = CONTROL_DOOR, .value = HAND_FREE_MEMORY};
@@ -126,6 +131,7 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     r->ask_free_memory = ask_free_memory;
     r->ask_free_memory_arg = shell;
     r->pool_place = pool_place;
+    r->pools_placed = pools_placed;
     r->pool_place_arg = shell;
     r->world.kernel = kernel;
     r->world.kernel_file = kernel_file;

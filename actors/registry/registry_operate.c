@@ -13,7 +13,7 @@
 
 #include <utlist.h>
 
-void operate_finish(struct registry *r, struct pending_operation *o)
+static void drop(struct registry *r, struct pending_operation *o)
 {
     claims_let_go(r, o);
     free(o->relied_on);
@@ -30,10 +30,16 @@ void operate_finish(struct registry *r, struct pending_operation *o)
     free(o);
 }
 
+void operate_finish(struct registry *r, struct pending_operation *o)
+{
+    storage_withdraw(r, o);
+    drop(r, o);
+}
+
 void operate_end(struct registry *r)
 {
     while (r->operations != NULL)
-        operate_finish(r, r->operations);
+        drop(r, r->operations);
     batch_drop(r);
 }
 

@@ -22,6 +22,8 @@ void pools_place_all(struct registry *r)
     const struct item *at = model_items(r->model, QID_GLOBAL, CHANGE_POOL);
     for (; at != NULL; at = at->next)
         pool_place_lines(r, (struct span){at->key, at->key_len}, (struct span){at->value, at->value_len});
+    if (r->pools_placed != NULL)
+        r->pools_placed(r->pool_place_arg);
 }
 
 void pools_follow(struct registry *r, struct out *out, const struct plan *p)

@@ -63,6 +63,32 @@ const struct plan_job *storage_new_pool(const struct registry *r, uint32_t insta
     return NULL;
 }
 
+static bool is_wanted_by_another(const struct registry *r, const struct pending_operation *o,
+                                 struct span pool)
+{
+    const struct pending_operation *other;
+    DL_FOREACH(r->operations, other)
+    {
+        for (const struct plan_job *job = other->work != NULL ? other->work->plan.job : NULL; job != NULL;
+             job = job->next)
+            if (other != o && job->volume.len == 0 && pool_instance(job->pool) == pool_instance(pool))
+                return true;
+    }
+    return false;
+}
+
+/* Its process, too, is to end: one that is asked for again begins anew and sees what has become right. */
+void storage_withdraw(struct registry *r, const struct pending_operation *o)
+{
+    struct span name, lines;
+    for (const struct plan_job *job = o->work != NULL ? o->work->plan.job : NULL; job != NULL;
+         job = job->next)
+        if (job->volume.len == 0 &&
+            !pool_at(&KNOWN(r->model, NULL), pool_instance(job->pool), &name, &lines) &&
+            !is_wanted_by_another(r, o, job->pool))
+            pool_place_lines(r, job->pool, (struct span){NULL, 0});
+}
+
 /* ---- before the commit ---- */
 
 static bool is_in_the_way(const struct known *known, const struct plan_job *jobs)

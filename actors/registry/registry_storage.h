@@ -26,6 +26,8 @@ bool storage_is_beside(const struct pending_operation *o);  /* what it commits i
 bool storage_commit_failed(struct registry *r, struct out *out, struct pending_operation *o, int e,
                            const struct fault *why);
 bool storage_answered(struct registry *r, struct out *out, const struct answer *a);
+/* The operation ends: of pools that it was to make, and that there are not, nobody keeps a place. */
+void storage_withdraw(struct registry *r, const struct pending_operation *o);
 void storage_work_free(struct pending_operation *o);
 /* Whether an operation under way is making a VM of that name; `arg` is a struct registry. */
 int storage_is_being_made(void *arg, const char *name);

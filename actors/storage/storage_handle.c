@@ -44,6 +44,13 @@ static void hello(void *self, struct out *out, uint64_t epoch, uint64_t last_cor
 
 /* ---- which pool ---- */
 
+/* What was not there when its jail was made it does not see later: one that cannot serve ends soon, and the
+ * next looks anew. */
+static void rest_in(struct storage *s, struct out *out)
+{
+    out_timer(out, STORAGE_TIMER_REST, out->now + (s->state == STORAGE_FAILED ? ASK_AGAIN : LINGER));
+}
+
 static void fails(struct storage *s, struct out *out, int r, const struct fault *why)
 {
     s->state = STORAGE_FAILED;
@@ -51,6 +58,7 @@ static void fails(struct storage *s, struct out *out, int r, const struct fault 
     s->name[0] = '\0';
     s->ask_at = out->now + ASK_AGAIN;
     jobs_refuse_all(s, out, r, why);
+    rest_in(s, out);
 }
 
 static void open_it(struct storage *s, struct out *out)
@@ -123,7 +131,8 @@ static int understand(struct storage *s, struct out *out, const struct envelope 
     struct request request = request_of(e);
     struct fault why;
     int number = storage_verb_find(verb);
-    out_timer(out, STORAGE_TIMER_REST, out->now + LINGER);
+    if (s->state != STORAGE_FAILED)
+        rest_in(s, out);
     if (number < 0 || number == STORAGE_OPEN || number == STORAGE_RECOVER ||
         (allowed != NULL && strstr(allowed, verb) == NULL)) {
         reply_error(out, &request, -ERR_REFUSED, NULL);
@@ -152,11 +161,12 @@ static int read_volume(struct volume_job *job, struct volume *v, const char *nam
     return r;
 }
 
-/* The pool that this process was told of could not be made, and one of its name is to be made of something
- * else. */
+/* The pool that this process was told of could not be made, and one of its name is to be made: of something
+ * else, or now that what was missing is there. */
 static bool is_of_another(const struct storage *s, const struct volume_change *m)
 {
-    return m->volume[0] == '\0' && s->lines.len > 0 && !span_equal(m->lines, text_span(&s->lines));
+    return m->volume[0] == '\0' && s->lines.len > 0 &&
+           (s->state == STORAGE_FAILED || !span_equal(m->lines, text_span(&s->lines)));
 }
 
 static void on_volume_change(struct storage *s, struct out *out, const struct envelope *e,
@@ -233,20 +243,32 @@ static void on_pool_look(struct storage *s, struct out *out, const struct envelo
         jobs_go_on(s, out);
 }
 
+/* The next pool of this number begins in a jail of its own, and without a note: whoever has left one is
+ * started with the house. */
+static void is_gone(struct storage *s, struct out *out)
+{
+    s->note[0] = '\0';
+    out_note(out, (struct span){NULL, 0});
+    fails(s, out, -ERR_GONE, &(struct fault){ERR_GONE, "this pool was removed"});
+    out_retire(out);
+}
+
+/* The supervisor has heard of it: it was removed, was never made, or lies elsewhere now. */
+static void bygone(void *self, struct out *out)
+{
+    is_gone(self, out);
+}
+
 static void on_pool_config(struct storage *s, struct out *out, const struct envelope *e,
                            const struct pool_config *m)
 {
     (void)e;
     if (strcmp(s->name, m->pool) != 0 || s->name[0] == '\0')
         return;
-    if (m->lines.len == 0) {
-        s->note[0] = '\0';
-        out_note(out, (struct span){NULL, 0});
-        fails(s, out, -ERR_GONE, &(struct fault){ERR_GONE, "this pool was removed"});
-        out_retire(out); /* the next pool of this number begins in a jail of its own */
-    } else {
+    if (m->lines.len == 0)
+        is_gone(s, out);
+    else
         learn(s, out, m->pool, m->lines);
-    }
 }
 
 #define MAILBOX "proto/storage.def"
@@ -307,6 +329,8 @@ static void done(void *self, struct out *out, const struct done *d)
         if (t->verb != STORAGE_RECOVER)
             storage_answer(out, job, t);
         job_end(s, job);
+        if (t->verb == POOL_setup && t->task.r < 0)
+            fails(s, out, t->task.r, &t->task.why);
     }
     if (t->verb == STORAGE_OPEN && s->state == STORAGE_OPENS)
         opened(s, out, t);
@@ -315,7 +339,7 @@ static void done(void *self, struct out *out, const struct done *d)
     open_when_idle(s, out);
     jobs_go_on(s, out);
     storage_task_free_content(t);
-    out_timer(out, STORAGE_TIMER_REST, out->now + LINGER);
+    rest_in(s, out);
 }
 
 static void timer(void *self, struct out *out, uint64_t number)
@@ -328,7 +352,7 @@ static void timer(void *self, struct out *out, uint64_t number)
     }
     if (s->count == 0 && s->state != STORAGE_OPENS && !loans_are_out(s, out->now))
         out_retire(out);
-    out_timer(out, STORAGE_TIMER_REST, out->now + LINGER);
+    rest_in(s, out);
 }
 
 static void end(void *self)
@@ -351,6 +375,7 @@ const struct actor storage_actor = {
     .answered = answered,
     .done = done,
     .timer = timer,
+    .bygone = bygone,
     .end = end,
     .perform = storage_perform,
 };

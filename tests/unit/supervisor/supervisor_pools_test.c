@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * When a pool's process begins: not before registry has said where its pool lies. */
+ * When a pool's process begins: not before registry has said where its pool lies, or which there are. */
 #include "supervisor/supervisor.h"
 
 #include <setjmp.h>
@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 enum { POOL = 1467 };
@@ -85,15 +86,71 @@ static void a_pool_that_is_known_is_not_waited_for(void **state)
     close_house(h);
 }
 
-static void a_pool_that_nobody_names_is_served_all_the_same_after_a_while(void **state)
+static void registry_is_there(struct house *h, int ends[2])
+{
+    h->registry.incarnation = 7;
+    HASH_ADD(hh, h->s.children, key, sizeof h->registry.key, &h->registry);
+    assert_int_equal(control_pair(ends), 0);
+    h->registry.control = ends[0];
+}
+
+static void registry_goes(struct house *h, const int ends[2])
+{
+    HASH_DEL(h->s.children, &h->registry);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* However long that takes: the order decides, not the time. */
+static void a_pool_that_nobody_names_is_served_when_registry_has_named_all_that_there_are(void **state)
 {
     struct house *h = open_house();
+    int ends[2];
     (void)state;
+    registry_is_there(h, ends);
     life_event(&h->s, &h->storage, LIFE_WANTED);
-    passes(h, 4900);
+    passes(h, 60000);
     assert_int_equal(h->storage.ends, 0);
-    passes(h, 200);
-    assert_true(h->storage.ends > 0);
+    assert_int_equal(control_send(ends[1], &(struct control){.what = CONTROL_POOLS}, NULL), 0);
+    passes(h, 20);
+    assert_int_equal(h->storage.ends, 1);
+    registry_goes(h, ends);
+    close_house(h);
+}
+
+static void what_registry_has_written_before_the_wake_is_heard_before_it(void **state)
+{
+    char argument[POOL_ARGUMENTS][PATH_ROOM + 16];
+    struct house *h = open_house();
+    int ends[2];
+    (void)state;
+    registry_is_there(h, ends);
+    pools_hear_all(&h->s, &h->registry);
+    struct control r = control_text(CONTROL_POOL, span_of("file-reflink /proc"));
+    r.number = POOL;
+    assert_int_equal(control_send(ends[1], &r, NULL), 0);
+    life_event(&h->s, &h->storage, LIFE_WANTED);
+    assert_int_equal(h->storage.ends, 1);
+    assert_true(pools_arguments(&h->s, &h->storage, argument) > 0);
+    assert_string_equal(argument[0], "option.pool=file-reflink /proc");
+    registry_goes(h, ends);
+    close_house(h);
+}
+
+/* It was to be made when the registry before died. */
+static void what_a_new_registry_does_not_name_is_no_pool_any_more(void **state)
+{
+    char argument[POOL_ARGUMENTS][PATH_ROOM + 16];
+    struct house *h = open_house();
+    (void)state;
+    h->registry.incarnation = 7;
+    registry_names_it(h);
+    h->registry.incarnation = 8;
+    pools_hear_all(&h->s, &h->registry);
+    assert_int_equal(pools_arguments(&h->s, &h->storage, argument), 0);
+    registry_names_it(h);
+    pools_hear_all(&h->s, &h->registry);
+    assert_int_equal(pools_arguments(&h->s, &h->storage, argument), 2);
     close_house(h);
 }
 
@@ -128,7 +185,9 @@ int main(void)
         cmocka_unit_test(a_place_that_becomes_another_ones_renews_its_process_and_no_other_word_does),
         cmocka_unit_test(a_pools_process_begins_when_registry_has_said_where_its_pool_lies),
         cmocka_unit_test(a_pool_that_is_known_is_not_waited_for),
-        cmocka_unit_test(a_pool_that_nobody_names_is_served_all_the_same_after_a_while),
+        cmocka_unit_test(a_pool_that_nobody_names_is_served_when_registry_has_named_all_that_there_are),
+        cmocka_unit_test(what_registry_has_written_before_the_wake_is_heard_before_it),
+        cmocka_unit_test(what_a_new_registry_does_not_name_is_no_pool_any_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
