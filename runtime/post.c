@@ -15,6 +15,19 @@ struct context context_of(const struct envelope *e)
     };
 }
 
+struct answer answer_of(const struct envelope *e, uint64_t tag)
+{
+    struct answer a = {.tag = tag, .e = e, .progress = e->class == CLASS_PROGRESS};
+    struct error m = {.text = ""};
+    if (e->class != CLASS_REPLY || e->type != MESSAGE_error)
+        return a;
+    int r = error_decode(&m, e->body);
+    a.r = r == 0 ? -(int)m.code : -ERR_BAD;
+    bool has_words = r == 0 && m.text[0] != '\0';
+    (void)fault_set(&a.why, (enum err) - a.r, "%s", has_words ? m.text : err_text((enum err) - a.r));
+    return a;
+}
+
 struct context context_about_vm(uint32_t qid, uint32_t generation)
 {
     return (struct context){.subject = {KIND_VM, qid, generation}};

@@ -25,6 +25,9 @@ struct request {
 
 struct request request_of(const struct envelope *e);
 struct context context_of(const struct envelope *e);
+/* What a reply or a progress means to who asked under `tag`; it borrows `e`. An error says why in any case:
+ * the router's have no words of their own. */
+struct answer answer_of(const struct envelope *e, uint64_t tag);
 struct context context_about_vm(uint32_t qid, uint32_t generation);
 
 /* Sends what the macros below encoded; logs and returns -ERR_RANGE or -ERR_TOO_BIG when the

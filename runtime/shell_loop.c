@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "proto/messages.h"
+#include "runtime/post.h"
 
 /* How often the supervisor is told that messages are heard, at most. */
 #define HEARD_EVERY (200 * MILLISECONDS)
@@ -185,14 +186,10 @@ static void hear_hello(struct shell *s, const struct envelope *e)
 
 static void hear_answer(struct shell *s, const struct envelope *e)
 {
-    struct answer a = {.e = e, .progress = e->class == CLASS_PROGRESS};
-    if (!asks_find(s->asks, e->correlation, a.progress, &a.tag))
+    uint64_t tag;
+    if (!asks_find(s->asks, e->correlation, e->class == CLASS_PROGRESS, &tag))
         return; /* an answer to a question of an earlier epoch */
-    struct error m;
-    if (e->class == CLASS_REPLY && e->type == MESSAGE_error) {
-        a.r = error_decode(&m, e->body) == 0 ? -(int)m.code : -ERR_BAD;
-        fault_set(&a.why, (enum err) - a.r, "%s", a.r == -ERR_BAD ? err_text(ERR_BAD) : m.text);
-    }
+    struct answer a = answer_of(e, tag);
     s->actor->answered(s->core, &s->out, &a);
 }
 

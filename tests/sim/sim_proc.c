@@ -260,16 +260,13 @@ void proc_bus_lost(struct proc *p)
 
 static void hear_answer(struct proc *p, const struct envelope *e)
 {
-    struct answer a = {.e = e, .progress = e->class == CLASS_PROGRESS};
-    struct error m;
-    if (e->type == MESSAGE_error && error_decode(&m, e->body) == 0)
-        sim_say(p->sim, p->who, "is answered %u: %s", m.code, m.text);
-    if (!asks_find(p->asks, e->correlation, a.progress, &a.tag))
+    uint64_t tag;
+    struct answer a = answer_of(e, 0);
+    if (a.r < 0)
+        sim_say(p->sim, p->who, "is answered %u: %s", (unsigned)-a.r, a.why.text);
+    if (!asks_find(p->asks, e->correlation, a.progress, &tag))
         return;
-    if (e->class == CLASS_REPLY && e->type == MESSAGE_error) {
-        a.r = error_decode(&m, e->body) == 0 ? -(int)m.code : -ERR_BAD;
-        fault_set(&a.why, (enum err) - a.r, "%s", a.r == -ERR_BAD ? err_text(ERR_BAD) : m.text);
-    }
+    a.tag = tag;
     p->actor->answered(p->core, &p->out, &a);
 }
 
