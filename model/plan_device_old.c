@@ -83,11 +83,10 @@ int device_attach_check(const struct known *k, enum device_class class, uint32_t
     if (class != DEVICE_pci)
         return 0;
     if (qid == 0)
-        return fault_set(why, ERR_QUBES, "a PCI device cannot be attached to dom0, which has it already");
+        return fault_set(why, ERR_QUBES, "Can't attach PCI device to dom0");
     property_get(k, qid, PROPERTY_virt_mode, &mode);
     if (span_is(mode.text, "pvh"))
-        return fault_set(why, ERR_QUBES,
-                         "a PCI device cannot be attached to a VM in pvh mode; set its virt_mode to hvm");
+        return fault_set(why, ERR_QUBES, "Can't attach PCI device to VM in pvh mode");
     return 0;
 }
 

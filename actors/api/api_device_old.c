@@ -245,7 +245,7 @@ static int attach_check(const struct api *self, const struct asked *q, const str
     bool there = may_have && find_named(class, devices, name, found);
     if (!there && (!halted || (is_pci && may_have)))
         return fault_plain(why,
-                           fault_set(why, ERR_QUBES, "there is no %s device '%.*s'",
+                           fault_set(why, ERR_QUBES, "Invalid %s device: %.*s",
                                      is_pci ? "PCI" : device_class_name(class),
                                      name.len > 100 ? 100 : (int)name.len, name.at != NULL ? name.at : ""));
     if (!halted && vm_qid(q->dest) == 0) {
