@@ -101,41 +101,54 @@ static uint64_t age(uint64_t started_at, uint64_t now)
     return started_at != 0 && now > started_at ? (now - started_at) / second : 0;
 }
 
+static void print_supervisor(const struct cli *cli, const struct status_page *page, uint64_t now, json_t *all)
+{
+    char state[STATUS_STATE];
+    memcpy(state, page->supervisor_state, sizeof state);
+    state[sizeof state - 1] = '\0';
+    print_row(cli,
+              &(struct row){.actor = "supervisor",
+                            .kind = "supervisor",
+                            .vm = "",
+                            .state = state,
+                            .pid = page->supervisor_pid,
+                            .age = age(page->started_at, now)},
+              all);
+}
+
+static void print_child(const struct cli *cli, const struct status_entry *e, uint64_t now, json_t *all)
+{
+    char name[ADDRESS_TEXT];
+    address_print((struct address){(uint8_t)e->kind, e->instance}, name);
+    bool of_vm = e->kind == KIND_VM || e->kind == KIND_GUEST;
+    struct row row = {.actor = name,
+                      .kind = kind_name(e->kind),
+                      .vm = of_vm ? e->title : "",
+                      .state = e->state,
+                      .pid = e->pid,
+                      .uid = e->uid,
+                      .restarts = e->restarts,
+                      .layers = e->layers,
+                      .depth = e->depth,
+                      .age = e->pid != 0 ? age(e->started_at, now) : 0,
+                      .jailed = true,
+                      .notice = !of_vm && e->title[0] != '\0' ? e->title : NULL};
+    print_row(cli, &row, all);
+    print_notice(cli, &row, all);
+}
+
 void show_ps(const struct cli *cli, const struct status_page *page, uint64_t now)
 {
     json_t *all = json_array();
-    char state[STATUS_STATE], name[ADDRESS_TEXT];
     struct status_entry e;
     uint32_t count = __atomic_load_n(&page->count, __ATOMIC_ACQUIRE);
-    memcpy(state, page->supervisor_state, sizeof state);
-    state[sizeof state - 1] = '\0';
     if (!cli->json)
         fprintf(cli->out, "%-14s %-16s %7s %6s %-12s %-16s %6s %8s %s\n", "ACTOR", "VM", "PID", "UID",
                 "STATE", "JAIL", "DEPTH", "RESTARTS", "AGE");
-    print_row(cli,
-              &(struct row){"supervisor", "supervisor", "", state, page->supervisor_pid, 0, 0, 0, 0,
-                            age(page->started_at, now), false, NULL},
-              all);
-    for (uint32_t i = 0; i < count && i < STATUS_ENTRIES; i++) {
-        if (!read_entry(&page->entry[i], &e))
-            continue;
-        address_print((struct address){(uint8_t)e.kind, e.instance}, name);
-        bool of_vm = e.kind == KIND_VM || e.kind == KIND_GUEST;
-        struct row row = {name,
-                          kind_name(e.kind),
-                          of_vm ? e.title : "",
-                          e.state,
-                          e.pid,
-                          e.uid,
-                          e.restarts,
-                          e.layers,
-                          e.depth,
-                          e.pid != 0 ? age(e.started_at, now) : 0,
-                          true,
-                          !of_vm && e.title[0] != '\0' ? e.title : NULL};
-        print_row(cli, &row, all);
-        print_notice(cli, &row, all);
-    }
+    print_supervisor(cli, page, now, all);
+    for (uint32_t i = 0; i < count && i < STATUS_ENTRIES; i++)
+        if (read_entry(&page->entry[i], &e))
+            print_child(cli, &e, now, all);
     if (cli->json) {
         json_dumpf(all, cli->out, JSON_INDENT(2));
         fputc('\n', cli->out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Creating VMs. Spec: admin-api-methods 4.2, vm-model 8.1 and 8.4, events 4.1. */
-#include "model/plan_inside.h"
+#include "model/plan_create_inside.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,132 +8,8 @@
 #include "base/own.h"
 #include "model/ask.h"
 #include "model/model_inside.h"
-#include "model/names.h"
-#include "model/preload.h"
 
 enum { QID_LAST_FREE = 9999, DISPIDS = 10000, DISPID_DRAWS = 100 };
-
-/* What the caller asked for. */
-struct wish {
-    enum vm_class class;
-    struct span name, label, template_name;
-    const struct vm *template;
-    struct pool_choice pools;
-    bool has_pools;
-};
-
-static int twice(struct doing *d, struct span key)
-{
-    return fault_set(d->why, ERR_PROTOCOL, "'%.*s' is given twice", key.len > 60 ? 60 : (int)key.len, key.at);
-}
-
-static int parse_pool(struct doing *d, struct span key, struct span value, struct wish *w)
-{
-    static const char *const keys[] = {"pool:root", "pool:private", "pool:volatile", "pool:kernel"};
-    struct span *to = span_is(key, "pool") ? &w->pools.all : NULL;
-    for (size_t i = 0; i < COUNT(keys); i++)
-        if (span_is(key, keys[i]))
-            to = &w->pools.one[i];
-    if (to == NULL)
-        return fault_set(d->why, ERR_PROTOCOL, "a pool is chosen for root, private, volatile or kernel");
-    if (to->at != NULL)
-        return twice(d, key);
-    *to = value;
-    w->has_pools = w->has_pools || to != &w->pools.all;
-    return 0;
-}
-
-static int parse_item(struct doing *d, struct span item, bool in_pool, struct wish *w)
-{
-    struct span value, key = span_split(item, '=', &value);
-    struct label label;
-    if (value.at == NULL)
-        return fault_set(d->why, ERR_PROTOCOL,
-                         "a creation is described by key=value words with one space between");
-    if ((span_is(key, "name") && w->name.at != NULL) || (span_is(key, "label") && w->label.at != NULL))
-        return twice(d, key);
-    if (span_is(key, "name")) {
-        w->name = value;
-        return vm_name_check(value, d->why);
-    }
-    if (span_is(key, "label")) {
-        int r = label_name_check(value, true, d->why);
-        if (r >= 0 && ask_label(&d->k, value, &label, NULL) == 0)
-            w->label = value;
-        return r; /* an unknown label counts as none */
-    }
-    if (in_pool && (span_is(key, "pool") || span_starts(key, "pool:")))
-        return parse_pool(d, key, value, w);
-    return fault_set(d->why, ERR_PROTOCOL, "'%.*s' says nothing about a new VM here",
-                     key.len > 60 ? 60 : (int)key.len, key.at);
-}
-
-static int parse(struct doing *d, struct span payload, bool in_pool, struct wish *w)
-{
-    int r = 0;
-    if (w->template_name.len > 0 && !class_has_template(w->class))
-        return fault_set(d->why, ERR_PROTOCOL, "a %s is not based on a template", class_name(w->class));
-    if (!span_is_ascii(payload))
-        return fault_set(d->why, ERR_PROTOCOL, "a creation is described in ASCII");
-    struct span rest = payload;
-    do {
-        struct span item = span_split(rest, ' ', &rest);
-        r = parse_item(d, item, in_pool, w);
-    } while (r >= 0 && rest.at != NULL);
-    if (r < 0)
-        return r;
-    if (w->name.at == NULL || w->label.at == NULL)
-        return fault_set(d->why, ERR_PROTOCOL, "a new VM needs a %s",
-                         w->name.at == NULL ? "name" : "known label");
-    if (w->pools.all.at != NULL && w->has_pools)
-        return fault_set(d->why, ERR_PROTOCOL, "choose one pool for all volumes or one for each, not both");
-    return 0;
-}
-
-static int check_pool(struct doing *d, struct span pool)
-{
-    if (pool.at == NULL || model_item(d->k.model, QID_GLOBAL, CHANGE_POOL, pool) != NULL)
-        return 0;
-    return fault_set(d->why, ERR_QUBES, "there is no storage pool %.*s", pool.len > 100 ? 100 : (int)pool.len,
-                     pool.at);
-}
-
-static int check_exists(struct doing *d, struct wish *w)
-{
-    struct span name = w->template_name;
-    if (model_named(d->k.model, w->name) != NULL ||
-        world_is_being_made(d->k.world, plan_keep(d->p, w->name).at))
-        return fault_set(d->why, ERR_VM_EXISTS, "there is a VM '%.*s' already", (int)w->name.len, w->name.at);
-    if (name.len > 0 && (w->template = model_named(d->k.model, name)) == NULL)
-        return fault_set(d->why, ERR_VM_NOT_FOUND, "there is no VM '%.*s' to base it on",
-                         name.len > 100 ? 100 : (int)name.len, name.at);
-    int r = check_pool(d, w->pools.all);
-    for (size_t i = 0; i < COUNT(w->pools.one) && r >= 0; i++)
-        r = check_pool(d, w->pools.one[i]);
-    if (r >= 0 && w->class == CLASS_AdminVM)
-        return fault_set(d->why, ERR_PROPERTY_VALUE, "there is one AdminVM, and it exists");
-    return r;
-}
-
-static int check_template(struct doing *d, struct wish *w)
-{
-    enum property rule =
-        w->class == CLASS_DispVM ? PROPERTY_app_default_dispvm : PROPERTY_app_default_template;
-    if (!class_has_template(w->class))
-        return 0;
-    if (w->template == NULL)
-        w->template = property_vm(&d->k, QID_GLOBAL, rule);
-    if (w->template == NULL)
-        return fault_set(d->why, ERR_VALUE, "name a template, or set %s", property_name(rule));
-    if (w->class == CLASS_AppVM && w->template->class != CLASS_TemplateVM)
-        return fault_set(d->why, ERR_PROPERTY_VALUE, "'%s' is no TemplateVM", vm_name(w->template));
-    if (w->class == CLASS_DispVM && (!property_applies(PROPERTY_template_for_dispvms, w->template->class) ||
-                                     !property_true(&d->k, w->template->qid, PROPERTY_template_for_dispvms)))
-        return fault_set(d->why, ERR_VALUE,
-                         "'%s' does not offer itself for disposables; set its template_for_dispvms",
-                         vm_name(w->template));
-    return 0;
-}
 
 static int choose_qid(struct doing *d, uint32_t *qid)
 {
@@ -175,7 +51,7 @@ static bool dispid_is_free(const struct doing *d, uint32_t id)
     return true;
 }
 
-static int draw_dispid(struct doing *d, uint32_t *id)
+int create_draw_dispid(struct doing *d, uint32_t *id)
 {
     for (int i = 0; i < DISPID_DRAWS && d->k.world != NULL && d->k.world->random != NULL; i++) {
         *id = d->k.world->random(d->k.world->arg) % DISPIDS;
@@ -185,7 +61,7 @@ static int draw_dispid(struct doing *d, uint32_t *id)
     return fault_set(d->why, ERR_QUBES, "no free number for a disposable was found; try again");
 }
 
-static void put_property(struct doing *d, uint32_t qid, enum property p, struct span value)
+void create_put(struct doing *d, uint32_t qid, enum property p, struct span value)
 {
     plan_change(d->p, CHANGE_PROPERTY, qid, span_of(property_name(p)), value);
 }
@@ -201,7 +77,7 @@ static void clone_properties(struct doing *d, const struct vm *vm, const struct 
             continue;
         value = property_stored(&d->k, from->qid, p);
         if (value.at != NULL)
-            put_property(d, vm->qid, p, value);
+            create_put(d, vm->qid, p, value);
     }
 }
 
@@ -230,8 +106,7 @@ static int clone_words(struct doing *d, const struct vm *vm, const struct vm *fr
     return r;
 }
 
-/* What a VM brings along when it is announced; nobody hears of it separately. */
-static int furnish(struct doing *d, const struct vm *vm, const struct wish *w)
+int create_furnish(struct doing *d, const struct vm *vm, const struct wish *w)
 {
     struct property_value v;
     size_t events = d->p->events;
@@ -256,8 +131,7 @@ static int furnish(struct doing *d, const struct vm *vm, const struct wish *w)
     return r;
 }
 
-/* The VM itself: number, identity and what was given. */
-static int found(struct doing *d, struct vm *vm, const struct wish *w)
+int create_found(struct doing *d, struct vm *vm, const struct wish *w)
 {
     char uuid[37];
     int r = choose_qid(d, &vm->qid);
@@ -274,16 +148,16 @@ static int found(struct doing *d, struct vm *vm, const struct wish *w)
     d->p->generation = vm->generation;
     plan_change(d->p, CHANGE_VM, vm->qid, SPAN_LITERAL(""),
                 plan_format(d->p, "%u %s", (unsigned)vm->generation, class_name(vm->class)));
-    put_property(d, vm->qid, PROPERTY_name, name);
-    put_property(d, vm->qid, PROPERTY_uuid, span_of(uuid));
+    create_put(d, vm->qid, PROPERTY_name, name);
+    create_put(d, vm->qid, PROPERTY_uuid, span_of(uuid));
     if (w->label.at != NULL)
-        put_property(d, vm->qid, PROPERTY_label, w->label);
+        create_put(d, vm->qid, PROPERTY_label, w->label);
     if (w->template != NULL)
-        put_property(d, vm->qid, PROPERTY_template, span_of(vm_name(w->template)));
+        create_put(d, vm->qid, PROPERTY_template, span_of(vm_name(w->template)));
     return 0;
 }
 
-static void announce(struct doing *d, const struct vm *vm)
+void create_announce(struct doing *d, const struct vm *vm)
 {
     struct plan_pair pair = {"vm", span_of(vm_name(vm))};
     plan_event(d->p, QID_GLOBAL, "domain-add", SPAN_LITERAL(""), 1, &pair);
@@ -297,7 +171,7 @@ static bool has_os(struct doing *d, const struct vm *template, const char *os)
            span_is(value, os);
 }
 
-static int make_disk(struct doing *d, const struct vm *vm, const struct wish *w)
+int create_disk(struct doing *d, const struct vm *vm, const struct wish *w)
 {
     if (!vm_is_qubes(vm))
         return 0;
@@ -312,7 +186,7 @@ static int make_disk(struct doing *d, const struct vm *vm, const struct wish *w)
     return r;
 }
 
-static int tag_creator(struct doing *d, const struct vm *vm, const char *prefix)
+int create_tag_creator(struct doing *d, const struct vm *vm, const char *prefix)
 {
     const struct vm *actor = ask_vm(&d->k, d->actor);
     if (actor == NULL)
@@ -324,19 +198,19 @@ static int create(struct doing *d, struct wish *w)
 {
     struct vm vm = {0};
     uint32_t dispid = 0;
-    int r = check_template(d, w);
+    int r = create_check_template(d, w);
     if (r >= 0)
-        r = found(d, &vm, w);
-    if (r >= 0 && vm.class == CLASS_DispVM && (r = draw_dispid(d, &dispid)) >= 0)
-        put_property(d, vm.qid, PROPERTY_dispid, plan_format(d->p, "%u", (unsigned)dispid));
+        r = create_found(d, &vm, w);
+    if (r >= 0 && vm.class == CLASS_DispVM && (r = create_draw_dispid(d, &dispid)) >= 0)
+        create_put(d, vm.qid, PROPERTY_dispid, plan_format(d->p, "%u", (unsigned)dispid));
     if (r >= 0)
-        r = furnish(d, &vm, w);
+        r = create_furnish(d, &vm, w);
     if (r >= 0) {
-        announce(d, &vm);
-        r = tag_creator(d, &vm, "created-by-");
+        create_announce(d, &vm);
+        r = create_tag_creator(d, &vm, "created-by-");
     }
     if (r >= 0)
-        r = make_disk(d, &vm, w);
+        r = create_disk(d, &vm, w);
     d->k.newborn = NULL; /* it ends with this call */
     return r;
 }
@@ -346,115 +220,10 @@ int plan_vm_create(const struct known *k, uint32_t actor, enum vm_class class, s
 {
     struct doing d = doing_begin(k, actor, p, why);
     struct wish w = {.class = class, .template_name = template_name};
-    int r = parse(&d, payload, in_pool, &w);
+    int r = create_parse(&d, payload, in_pool, &w);
     if (r >= 0)
-        r = check_exists(&d, &w);
+        r = create_check_exists(&d, &w);
     if (r >= 0)
         r = create(&d, &w);
     return doing_end(&d, r);
-}
-
-static int tag_asker(struct doing *d, const struct vm *vm)
-{
-    int r = tag_creator(d, vm, "created-by-");
-    return r < 0 ? r : tag_creator(d, vm, "disp-created-by-");
-}
-
-static int create_disposable(struct doing *d, struct wish *w, bool preload)
-{
-    struct vm vm = {0};
-    uint32_t dispid;
-    int r = draw_dispid(d, &dispid);
-    if (r < 0)
-        return r;
-    w->name = plan_format(d->p, "disp%u", (unsigned)dispid);
-    r = found(d, &vm, w);
-    if (r < 0)
-        return r;
-    put_property(d, vm.qid, PROPERTY_dispid, (struct span){w->name.at + 4, w->name.len - 4});
-    put_property(d, vm.qid, PROPERTY_auto_cleanup, SPAN_LITERAL("True"));
-    r = furnish(d, &vm, w);
-    if (r < 0)
-        return r;
-    struct span uuid = property_stored(&d->k, vm.qid, PROPERTY_uuid);
-    d->p->result = plan_format(d->p, "%.*s %.*s", (int)w->name.len, w->name.at, (int)uuid.len, uuid.at);
-    announce(d, &vm);
-    if (preload)
-        r = do_preload_mark(d, &vm, w->template);
-    if (r >= 0)
-        r = make_disk(d, &vm, w);
-    if (r >= 0 && !preload)
-        r = tag_asker(d, &vm);
-    d->k.newborn = NULL; /* it ends with this call */
-    return r;
-}
-
-/* The one that was named; of dom0, the one that the asker's disposables are based on. */
-static const struct vm *disposable_template(const struct known *k, uint32_t actor, uint32_t qid)
-{
-    const struct vm *asker = ask_vm(k, actor), *t = ask_vm(k, qid);
-    if (qid == 0)
-        t = asker != NULL && property_applies(PROPERTY_default_dispvm, asker->class)
-                ? property_vm(k, actor, PROPERTY_default_dispvm)
-                : NULL;
-    bool offers = t != NULL && property_applies(PROPERTY_template_for_dispvms, t->class) &&
-                  property_true(k, t->qid, PROPERTY_template_for_dispvms);
-    return offers ? t : NULL;
-}
-
-static int no_template(struct doing *d)
-{
-    return fault_set(d->why, ERR_QUBES,
-                     "the VM does not offer itself for disposables; set its template_for_dispvms");
-}
-
-/* One that waits already, or a new one. */
-static int give_disposable(struct doing *d, struct wish *w)
-{
-    const struct vm *used;
-    int r = do_preload_use(d, w->template->qid, &used);
-    if (r < 0 || used == NULL)
-        return r < 0 ? r : create_disposable(d, w, false);
-    return tag_asker(d, used);
-}
-
-int plan_disposable_create(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,
-                           struct fault *why)
-{
-    struct doing d = doing_begin(k, actor, p, why);
-    struct wish w = {.class = CLASS_DispVM, .template = disposable_template(k, actor, template_qid)};
-    return doing_end(&d, w.template != NULL ? give_disposable(&d, &w) : no_template(&d));
-}
-
-static int preload_more(struct doing *d, struct wish *w)
-{
-    uint32_t qid = w->template->qid;
-    if (preload_count(preload_list(&d->k, qid)) >= preload_max(&d->k, qid))
-        return fault_set(d->why, ERR_STATE, "'%s' has its preloaded disposables", vm_name(w->template));
-    return create_disposable(d, w, true);
-}
-
-int plan_preload_create(const struct known *k, uint32_t template_qid, struct plan *p, struct fault *why)
-{
-    struct doing d = doing_begin(k, 0, p, why);
-    struct wish w = {.class = CLASS_DispVM,
-                     .template = template_qid != 0 ? disposable_template(k, 0, template_qid) : NULL};
-    return doing_end(&d, w.template != NULL ? preload_more(&d, &w) : no_template(&d));
-}
-
-static int preload_start(struct doing *d, const struct vm *template)
-{
-    if (!preload_is_supported(&d->k, template->qid))
-        return fault_set(d->why, ERR_VALUE, "'%s' does not offer the services that preloading waits for",
-                         vm_name(template));
-    preload_start_later(d, template->qid, "it was asked for");
-    return 0;
-}
-
-int plan_preload_start(const struct known *k, uint32_t actor, uint32_t template_qid, struct plan *p,
-                       struct fault *why)
-{
-    struct doing d = doing_begin(k, actor, p, why);
-    const struct vm *template = disposable_template(k, actor, template_qid);
-    return doing_end(&d, template != NULL ? preload_start(&d, template) : no_template(&d));
 }

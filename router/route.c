@@ -119,6 +119,26 @@ static void accuse(struct route *r, struct box *source, const char *why)
     r->ops.accuse(r->ops.arg, box_address(source), source->incarnation, why);
 }
 
+static void wake(struct route *r, struct box *source, struct box *box, uint32_t caller, enum waking allowed)
+{
+    if (allowed == WAKE_NOW)
+        wake_now(r, box);
+    else
+        wake_in_turn(r, source, box, caller);
+}
+
+/* A mailbox for who sleeps. A process that is no VM's serves one VM's message after another's: it is of no
+ * generation. */
+static struct box *sleeper(struct route *r, const struct envelope *e)
+{
+    struct box *box = box_make(r, envelope_to(e));
+    if (box == NULL)
+        return NULL;
+    box->quarantined = false;
+    box->generation = box->key.kind == KIND_VM || box->key.kind == KIND_GUEST ? e->subject_generation : 0;
+    return box;
+}
+
 /* The receiver's mailbox, woken if the row allows; NULL with the error that the asker gets. */
 static struct box *receiver(struct route *r, struct box *source, const struct envelope *e, enum err *why)
 {
@@ -137,24 +157,11 @@ static struct box *receiver(struct route *r, struct box *source, const struct en
     enum waking allowed = wake_allowed(r, source);
     if (allowed == WAKE_REFUSED)
         return waits && !present ? box : (*why = ERR_BUSY, NULL);
-    if (present) {
+    if (present)
         box->next = e->subject_generation;
-        if (allowed == WAKE_NOW)
-            wake_now(r, box);
-        else
-            wake_in_turn(r, source, box, e->caller);
-        return box;
-    }
-    box = box_make(r, envelope_to(e));
-    if (box == NULL)
+    else if ((box = sleeper(r, e)) == NULL)
         return *why = ERR_NOMEM, NULL;
-    box->quarantined = false;
-    /* A process that is no VM's serves one VM's message after another's: it is of no generation. */
-    box->generation = box->key.kind == KIND_VM || box->key.kind == KIND_GUEST ? e->subject_generation : 0;
-    if (allowed == WAKE_NOW)
-        wake_now(r, box);
-    else
-        wake_in_turn(r, source, box, e->caller);
+    wake(r, source, box, e->caller, allowed);
     return box;
 }
 
@@ -274,6 +281,12 @@ static bool may_be_from_a_qube(const struct envelope *e, struct address source)
            (e->class != CLASS_REQUEST || e->caller != 0 || e->type == MESSAGE_snapshot);
 }
 
+/* Its question was let through. */
+static bool is_answer(const struct envelope *e)
+{
+    return e->class == CLASS_REPLY || e->class == CLASS_PROGRESS;
+}
+
 /* Rule 2: what the row does not allow is refused; speaking of another's VM ends the sender. */
 static bool is_permitted(struct route *r, struct box *source, const struct envelope *e)
 {
@@ -283,6 +296,29 @@ static bool is_permitted(struct route *r, struct box *source, const struct envel
         accuse(r, source, "spoke of a VM that is not its own");
     refuse(r, source, e, ERR_REFUSED);
     return false;
+}
+
+/* What is permitted goes to the router itself, to its asker, to the ring of events, to all of a kind, or to
+ * one. */
+static void pass_on(struct route *r, struct box *source, struct envelope *e, char *bytes, size_t len)
+{
+    struct span all = {bytes, len};
+    r->counts.routed++;
+    if (e->to_kind == KIND_ROUTER) {
+        hear_own(r, source, e);
+        return;
+    }
+    trace_message(r, e, all);
+    if (is_answer(e))
+        route_answer(r, source, e, all);
+    else if (e->class == CLASS_EVENT && e->to_kind == KIND_API)
+        events_take(r, source, e, bytes, len);
+    else if (e->to_instance == EVERY_INSTANCE)
+        route_everyone(r, source, e, all);
+    else if (e->class == CLASS_REQUEST)
+        route_request(r, source, e, all);
+    else
+        route_notice(r, source, e, all);
 }
 
 void route_hear(struct route *r, struct address who, uint64_t incarnation, char *bytes, size_t len,
@@ -303,24 +339,8 @@ void route_hear(struct route *r, struct address who, uint64_t incarnation, char 
     e.source_instance = who.instance;
     if (!is_permitted(r, source, &e))
         return;
-    bool answers = e.class == CLASS_REPLY || e.class == CLASS_PROGRESS; /* its question was let through */
-    if (!answers && e.to_kind != KIND_ROUTER && !tenant_fits(r, &e)) {
+    if (!is_answer(&e) && e.to_kind != KIND_ROUTER && !tenant_fits(r, &e))
         refuse(r, source, &e, ERR_REFUSED);
-        return;
-    }
-    r->counts.routed++;
-    if (e.to_kind != KIND_ROUTER)
-        trace_message(r, &e, (struct span){bytes, len});
-    if (e.to_kind == KIND_ROUTER)
-        hear_own(r, source, &e);
-    else if (answers)
-        route_answer(r, source, &e, (struct span){bytes, len});
-    else if (e.class == CLASS_EVENT && e.to_kind == KIND_API)
-        events_take(r, source, &e, bytes, len);
-    else if (e.to_instance == EVERY_INSTANCE)
-        route_everyone(r, source, &e, (struct span){bytes, len});
-    else if (e.class == CLASS_REQUEST)
-        route_request(r, source, &e, (struct span){bytes, len});
     else
-        route_notice(r, source, &e, (struct span){bytes, len});
+        pass_on(r, source, &e, bytes, len);
 }

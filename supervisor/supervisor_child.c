@@ -178,6 +178,31 @@ void child_tell_bus(struct supervisor *s, struct child *c)
     (void)control_send(c->control, &bus, NULL);
 }
 
+static void begin_incarnation(struct supervisor *s, struct child *c, int control)
+{
+    c->incarnation = ++s->last_incarnation;
+    c->sent = c->heard = c->waiting = c->ready_at = 0;
+    c->started_at = s->now;
+    watch_heard(s, c);
+    c->ended_by_us = c->starved = c->wanted_again = false;
+    c->control = control;
+}
+
+/* What a new incarnation is told lies in its control line before it runs. */
+static void tell_beginning(struct supervisor *s, struct child *c)
+{
+    if (c->key.kind == KIND_ROUTER) {
+        router_forget_orders(s);
+    } else {
+        struct control note = notes_get(s, c);
+        router_expect(s, c);
+        (void)control_send(c->control, &note, NULL);
+        child_tell_bus(s, c);
+        sockets_hand(s, c);
+    }
+    (void)control_send(c->control, &(struct control){.what = CONTROL_START}, NULL);
+}
+
 int child_start(struct supervisor *s, struct child *c, struct fault *why)
 {
     int ends[2];
@@ -187,22 +212,8 @@ int child_start(struct supervisor *s, struct child *c, struct fault *why)
     if (control_pair(ends) < 0)
         return fault_set(why, ERR_IO, "cannot make a control line: %s", strerror(errno));
     userdb_publish(s, c);
-    c->incarnation = ++s->last_incarnation;
-    c->sent = c->heard = c->waiting = c->ready_at = 0;
-    c->started_at = s->now;
-    watch_heard(s, c);
-    c->ended_by_us = c->starved = c->wanted_again = false;
-    if (c->key.kind == KIND_ROUTER)
-        router_forget_orders(s);
-    c->control = ends[0];
-    if (c->key.kind != KIND_ROUTER) {
-        struct control note = notes_get(s, c);
-        router_expect(s, c);
-        (void)control_send(c->control, &note, NULL);
-        child_tell_bus(s, c);
-        sockets_hand(s, c);
-    }
-    (void)control_send(c->control, &(struct control){.what = CONTROL_START}, NULL);
+    begin_incarnation(s, c, ends[0]);
+    tell_beginning(s, c);
     r = run(s, c, ends[1], why);
     close(ends[1]);
     if (r < 0) {
