@@ -64,7 +64,7 @@ def play(tap):
                       killed and answer is not None and not isinstance(answer, Silence)
                       and answer.kind != 'closed', answer, killed)
             tap.check(f'killed {delay} ms into a start: the VM is where both sides say it is',
-                      wait(lambda: agrees(house), 20), house.state(VICTIM), house.virsh())
+                      wait(lambda: agrees(house)), house.state(VICTIM), house.virsh())
             row = house.ps().get(f'vm/{house.victim_qid}', {})
             tap.check(f'killed {delay} ms into a start: its process came back and that is counted',
                       row.get('restarts', 0) > before, row, before)
