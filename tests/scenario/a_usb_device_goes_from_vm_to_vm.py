@@ -138,24 +138,24 @@ def is_allowed_meanwhile(house, tap, ports, programs):
         return line.read_text() if line.exists() else ''
 
     call = Attaching(house, programs, FRONT)
-    there = wait(lambda: says().startswith('front back allow,user=root\n'), 20)
+    there = wait(lambda: says().startswith('front back allow,user=root\n'))
     tap.check("while it is attached dom0's policy lets its frontend call its backend", there
               and line.stat().st_mode & 0o7777 == 0o660, says())
     answer = call.end()
-    tap.check('and no longer', answer.ok and wait(lambda: not line.exists(), 5), answer, says())
+    tap.check('and no longer', answer.ok and wait(lambda: not line.exists()), answer, says())
     house.must(f'{METHOD}Detach+back+1-1', FRONT)
     line.write_text('a b deny\n')
     call = Attaching(house, programs, FRONT)
-    there = wait(lambda: says().startswith('front back allow,user=root\n') and says().endswith('\na b deny\n'), 20)
+    there = wait(lambda: says().startswith('front back allow,user=root\n') and says().endswith('\na b deny\n'))
     pid = house.kill('launcher')
     tap.check('killed meanwhile, the next launcher takes it back and leaves what others wrote',
-              there and wait(lambda: says() == 'a b deny\n', 20) and wait(lambda: house.serving('launcher', pid), 20), says())
+              there and wait(lambda: says() == 'a b deny\n') and wait(lambda: house.serving('launcher', pid)), says())
     answer = call.end()
     tap.check('who had asked is answered', answer is not None and (answer.ok or answer.kind == 'error'), answer)
     line.unlink()
     house.call(f'{METHOD}Detach+back+1-1', FRONT)
     answer = house.call(f'{METHOD}Attach+back+1-1', FRONT, timeout=60)
-    tap.check('attached again it leaves no line', answer.ok and wait(lambda: not line.exists(), 5), answer, says())
+    tap.check('attached again it leaves no line', answer.ok and wait(lambda: not line.exists()), answer, says())
     house.must(f'{METHOD}Detach+back+1-1', FRONT)
 
 
@@ -164,7 +164,7 @@ def is_taken_by_a_device_model(house, tap, programs):
     house.must('admin.vm.feature.Set+stubdom-qrexec', OTHER, '1')
     line = house.dir / 'usb-policy/qubes.USB+1-1'
     call = Attaching(house, programs, OTHER, 'other-dm')
-    there = wait(lambda: line.exists() and line.read_text().startswith('other-dm back allow,user=root\n'), 20)
+    there = wait(lambda: line.exists() and line.read_text().startswith('other-dm back allow,user=root\n'))
     answer = call.end()
     tap.check('the stub domain of an HVM VM takes it, and is allowed to', there and answer.ok
               and any('-d other-dm' in call and 'qubes.USBAttach' in call for call in programs.calls()), answer)
@@ -211,7 +211,7 @@ def is_a_package(tap):
             answer = house.call(f'{METHOD}Available', BACK)
             tap.check('without --more-devices there is no such class', 'usb' not in house.must('admin.deviceclass.List')
                       and answer.error == 'ProtocolError', answer)
-            tap.check('nobody hears of its devices', not wait(lambda: any('usb' in r.name for r in ear.records), 1)
+            tap.check('nobody hears of its devices', not wait(lambda: any('usb' in r.name for r in ear.records))
                       and house.pid(BUS) == 0, ear.records)
         finally:
             ports.daemon.end()
