@@ -290,8 +290,8 @@ bool vm_start_waits(const struct vm *vm);
 void vm_start_with_devices(struct vm *vm, struct out *out);
 
 /* ---- vm_beside.c ---- */
-/* Does what is asked for beside a start that waits for its guest. False: it is not for that, or not now. */
-bool vm_beside(struct vm *vm, struct out *out, const struct vm_request *job);
+/* Begins what waits and can be done beside a start that waits for its guest, one at a time. */
+void vm_beside(struct vm *vm, struct out *out);
 /* Its call has ended; `task` NULL: it is overdue. */
 void vm_beside_ended(struct vm *vm, struct out *out, const struct vm_task *task, int r,
                      const struct fault *why);

@@ -43,18 +43,28 @@ static int begin_shutdown(struct vm *vm, struct out *out, struct fault *why)
     return r < 0 ? r : vm_task_begin(vm, out, VM_SHUTDOWN_TASK, why);
 }
 
-bool vm_beside(struct vm *vm, struct out *out, const struct vm_request *job)
+static void begin(struct vm *vm, struct out *out)
 {
     struct fault why;
-    if (!may_be_beside(vm, job))
-        return false;
-    vm->beside = *job;
-    int r = job->errand == ERRAND_SHUTDOWN ? begin_shutdown(vm, out, &why)
-                                           : vm_task_begin(vm, out, VM_CONSOLE_TASK, &why);
+    int r = vm->beside.errand == ERRAND_SHUTDOWN ? begin_shutdown(vm, out, &why)
+                                                 : vm_task_begin(vm, out, VM_CONSOLE_TASK, &why);
     vm->peeking = r == 0;
     if (r < 0)
         ends(vm, out, r, &why);
-    return true;
+}
+
+void vm_beside(struct vm *vm, struct out *out)
+{
+    for (unsigned i = 0; i < vm->queued;) {
+        if (!may_be_beside(vm, &vm->queue[i])) {
+            i++;
+            continue;
+        }
+        vm->beside = vm->queue[i];
+        vm->queued--;
+        memmove(vm->queue + i, vm->queue + i + 1, (vm->queued - i) * sizeof vm->queue[0]);
+        begin(vm, out);
+    }
 }
 
 /* The guest has been asked: who waits for its end does so with all the others. */

@@ -12,10 +12,6 @@ static void queue(struct vm *vm, struct out *out, const struct envelope *e, stru
     job.request = request_of(e);
     job.deadline = e->deadline;
     job.owed = true;
-    if (vm_beside(vm, out, &job)) {
-        vm_next(vm, out);
-        return;
-    }
     if (vm->queued == VM_QUEUE) {
         vm_answer(vm, out, &job, -ERR_BUSY, NULL);
         return;

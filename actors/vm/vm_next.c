@@ -125,6 +125,8 @@ void vm_next(struct vm *vm, struct out *out)
         end_bygone(vm, out);
         return;
     }
+    if (vm->errand == ERRAND_START)
+        vm_beside(vm, out);
     while (again && vm->errand == ERRAND_NONE)
         again = do_one(vm, out);
     if (vm->greeted && (vm->errand == ERRAND_NONE || vm->life != VM_UNKNOWN))

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #include "base/own.h"
 #include "tests/jail/prison.h"
 
-enum { PATIENCE_MS = 5000, MESSAGE_MAX = 65536 };
+enum { PATIENCE_MS = 60000, MESSAGE_MAX = 65536 };
 
 struct bus {
     struct prison prison;
@@ -157,13 +158,20 @@ static void a_sealed_actor_that_may_connect_dials_again(void **state)
 }
 
 /* The router's own part: a fresh socket for a child that starts while it is sealed. */
+static void note_end(nng_pipe pipe, nng_pipe_ev event, void *left)
+{
+    (void)pipe, (void)event;
+    atomic_store((atomic_int *)left, 1);
+}
+
 static int listen_and_answer(const struct inmate *me)
 {
+    static atomic_int left; /* whoever has its answer goes */
     const struct bus *bus = me->argument;
     nng_socket s;
     char bytes[64];
     size_t size = sizeof bytes;
-    if (open_pair(&s) != 0)
+    if (open_pair(&s) != 0 || nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, note_end, &left) != 0)
         return -1;
     nng_listener at;
     if (nng_listener_create(&at, s, bus->fresh) != 0 ||
@@ -171,7 +179,8 @@ static int listen_and_answer(const struct inmate *me)
         return -2;
     if (nng_recv(s, bytes, &size, 0) != 0 || nng_send(s, bytes, size, 0) != 0)
         return -3;
-    usleep(100000); /* the answer leaves by a thread of nng's */
+    for (int i = 0; i < 60000 && atomic_load(&left) == 0; i++) /* the answer leaves by a thread of nng's */
+        usleep(1000);
     return nng_listener_close(at) == 0 ? 0 : -4;
 }
 

@@ -79,7 +79,7 @@ def whole(tap, house, ear):
     tap.check('with its size', info(house, 'b')['size'] == str(1 << 30), info(house, 'b'))
     tap.check('it stays in its own pool', info(house, 'b')['pool'] == 'two')
     tap.check('and has a revision of what it was', len(house.must('admin.vm.volume.ListSnapshots+private', 'b').split()) == 1)
-    tap.check('that is told', wait(lambda: any(r.name == 'domain-import-volume' and r.subject == 'b' for r in list(ear.records)), 5))
+    tap.check('that is told', wait(lambda: any(r.name == 'domain-import-volume' and r.subject == 'b' for r in list(ear.records))))
     house.must('admin.vm.Kill', 'a')
     answer = clone(house, 'b', 'c')
     tap.check('and on into a pool of another driver', answer.ok and digest(image(house, 'flat', 'c')) == was, answer)
@@ -164,7 +164,7 @@ def nothing_is_held(tap, house):
             except OSError:
                 pass
         return [link for link in links if '.img' in link]
-    tap.check('the supervisor holds no volume open', wait(lambda: not images(), 5), images())
+    tap.check('the supervisor holds no volume open', wait(lambda: not images()), images())
 
 
 def play(tap):

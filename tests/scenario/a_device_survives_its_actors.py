@@ -33,7 +33,7 @@ def call_and_kill(house, verb, victim, delay):
     except ProcessLookupError:
         pass
     caller.join(90)
-    wait(lambda: house.pid(victim) not in (0, pid), 10)
+    wait(lambda: house.pid(victim) not in (0, pid))
     return (answers or [None])[0]
 
 
@@ -72,10 +72,10 @@ def play(tap):
             for delay in DELAYS_MS:
                 answer = call_and_kill(house, 'Attach', victim, delay)
                 tap.check(f'{kind} killed {delay} ms into an attachment: it is attached once',
-                          getattr(answer, 'ok', False) and wait(lambda: attached(house) == 1, 20), answer)
+                          getattr(answer, 'ok', False) and wait(lambda: attached(house) == 1), answer)
                 answer = call_and_kill(house, 'Detach', victim, delay)
                 tap.check(f'{kind} killed {delay} ms into a detachment: it is detached',
-                          getattr(answer, 'ok', False) and wait(lambda: attached(house) == 0, 20), answer)
+                          getattr(answer, 'ok', False) and wait(lambda: attached(house) == 0), answer)
         tap.check('the VM ran all the time', house.state('work') == 'Running')
         answer = house.call(f'{METHOD}Attach+{CARD}', 'work')
         tap.check('and takes the device again', answer.ok, answer)

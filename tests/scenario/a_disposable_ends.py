@@ -33,7 +33,7 @@ def ends_with_its_life(tap, house, ear):
     tap.check('it is removed when it has shut down', wait(lambda: not is_there(house, name)))
     wait(lambda: 'domain-delete' in about(ear, name))
     tap.check('its end is told in order', about(ear, name)[-len(END):] == END, about(ear, name))
-    tap.check('its domain is gone', wait(lambda: name not in house.virsh(), 5), house.virsh())
+    tap.check('its domain is gone', wait(lambda: name not in house.virsh()), house.virsh())
 
 
 def start(house, name):
@@ -63,7 +63,7 @@ def ends_while_registry_dies(tap, house):
         left.append(name)
         wait(lambda: house.serving('registry', registry))
     tap.check('each is removed though registry was killed meanwhile',
-              wait(lambda: not any(is_there(house, name) for name in left), 20),
+              wait(lambda: not any(is_there(house, name) for name in left)),
               [(name, house.state(name), house.ps().get(house.vm_actor(name)), house.virsh().get(name))
                for name in left if is_there(house, name)], answers)
 
@@ -88,7 +88,7 @@ def goes_at_the_boot(tap, house):
     shutil.rmtree(house.dir / 'run/notes')  # as a reboot does
     house.up(empty=False)
     tap.check('what was left is removed at the boot', wait(lambda: not is_there(house, left)))
-    tap.check('what starts with the host is started', wait(lambda: house.state('eager') == 'Running', 20))
+    tap.check('what starts with the host is started', wait(lambda: house.state('eager') == 'Running'))
     tap.check('and nothing else is', house.state('lazy') == 'Halted')
     house.must('admin.vm.Kill', 'eager')
     wait(lambda: house.state('eager') == 'Halted')

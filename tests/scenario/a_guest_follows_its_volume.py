@@ -36,7 +36,7 @@ def play(tap):
                       answer)
             tap.check('and the new size stays', size(house) == str(5 << 30))
             house.must('admin.vm.Kill', 'work')
-            tap.check('also when it has ended', wait(lambda: size(house) == str(5 << 30), 5))
+            tap.check('also when it has ended', wait(lambda: size(house) == str(5 << 30)))
     finally:
         programs.end()
 

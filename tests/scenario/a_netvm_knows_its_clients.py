@@ -5,7 +5,7 @@ import threading
 from house import House, Listener, scenario, wait
 from stand_ins import Programs, database, since
 
-AT_ONCE = 1.0
+AT_ONCE = 10.0  # a service that never ends is waited for a minute
 RECORD = 'deferred-netvm-original'
 
 
@@ -41,11 +41,11 @@ def begins(house, tap, ip):
 def firewall(house, tap, ip):
     house.must('admin.vm.firewall.Set', 'work', 'action=drop dst4=10.1.0.0/16\naction=accept proto=tcp dstports=443\n')
     tap.check('its rules reach the netvm when they change', wait(lambda: (
-        database(house, 'first').get(f'/qubes-firewall/{ip}/0001') == 'action=accept proto=tcp dstports=443-443'), 5),
+        database(house, 'first').get(f'/qubes-firewall/{ip}/0001') == 'action=accept proto=tcp dstports=443-443')),
         database(house, 'first'))
     house.must('admin.vm.firewall.Set', 'work', 'action=accept\n')
     tap.check('rules that are no more are gone there', wait(
-        lambda: f'/qubes-firewall/{ip}/0001' not in database(house, 'first'), 5), database(house, 'first'))
+        lambda: f'/qubes-firewall/{ip}/0001' not in database(house, 'first')), database(house, 'first'))
 
 
 def changes(house, tap, ear, ip):
@@ -59,7 +59,7 @@ def changes(house, tap, ear, ip):
     tap.check('answered, the new netvm holds what it should', answer.ok and new.get('/connected-ips') == ip
               and new.get(f'/qubes-firewall/{ip}/policy') == 'drop'
               and new.get(f'/mapped-ip/{ip}/visible-ip') == ip, answer, new)
-    tap.check('the old one forgets it', wait(lambda: database(house, 'first').get('/connected-ips') == '', 5), old)
+    tap.check('the old one forgets it', wait(lambda: database(house, 'first').get('/connected-ips') == ''), old)
     tap.check('and the VM learns its gateway', database(house, 'work').get('/qubes-gateway')
               == value(house, 'second', 'ip'), database(house, 'work'))
     wait(lambda: 'net-domain-connect' in since(ear, heard, 'second'))
@@ -76,23 +76,23 @@ def record(house):
 def put_off(house, tap, ear):
     house.must('admin.vm.Pause', 'work')
     wait(lambda: house.state('work') == 'Paused')
-    wait(lambda: house.call('admin.vm.property.Set+netvm', 'work', 'first').ok, 8)
+    wait(lambda: house.call('admin.vm.property.Set+netvm', 'work', 'first').ok)
     tap.check('while it is paused a change is put off', value(house, 'work', 'netvm') == 'first'
               and record(house) == 'second', record(house))
     heard = len(ear.records)
     house.must('admin.vm.Unpause', 'work')
-    tap.check('and made when it runs again', wait(lambda: record(house) is None, 5), record(house))
+    tap.check('and made when it runs again', wait(lambda: record(house) is None), record(house))
     tap.check('with its events', wait(lambda: plain(ear, heard, 'work') == [
         'domain-pre-unpaused', 'domain-unpaused', 'property-pre-set:netvm', 'domain-qdb-create',
-        'property-set:netvm'], 5), since(ear, heard, 'work'))
+        'property-set:netvm']), since(ear, heard, 'work'))
     house.must('admin.vm.Pause', 'work')
     wait(lambda: house.state('work') == 'Paused')
     last = []
-    wait(lambda: last.append(house.call('admin.vm.property.Set+netvm', 'work', 'second')) or last[-1].ok, 8)
+    wait(lambda: last.append(house.call('admin.vm.property.Set+netvm', 'work', 'second')) or last[-1].ok)
     tap.check('and again', record(house) == 'first' and value(house, 'work', 'netvm') == 'second', record(house),
               last[-3:])
     house.must('admin.vm.Kill', 'work')
-    tap.check('what was put off ends with the VM', wait(lambda: record(house) is None, 5), record(house))
+    tap.check('what was put off ends with the VM', wait(lambda: record(house) is None), record(house))
     house.must('admin.vm.Start', 'work', timeout=60)
 
 
@@ -120,7 +120,7 @@ def suspended(house, tap, programs, ear):
     answer = house.call('admin.vm.Kill', 'work')
     thread.join(30)
     tap.check('one that never ends delays nobody, and the VM can be killed', slowest < AT_ONCE and answer.ok
-              and answer.seconds < 3 and not thread.is_alive(), slowest, answer)
+              and answer.seconds < AT_ONCE and not thread.is_alive(), slowest, answer)
     programs.how('qrexec-client', 'work', '')
 
 
@@ -129,7 +129,7 @@ def guest_dies(house, tap, ip):
     house.kill(house.vm_actor('second', 'guest'))
     tap.check('after the death of its guest process the netvm still hears of rules', wait(lambda: (
         house.call('admin.vm.firewall.Set', 'work', 'action=drop\n').ok
-        and database(house, 'second').get(f'/qubes-firewall/{ip}/0000') == 'action=drop'), 10),
+        and database(house, 'second').get(f'/qubes-firewall/{ip}/0000') == 'action=drop')),
         database(house, 'second'))
 
 
@@ -138,7 +138,7 @@ def old_tables(house, tap, ip):
     xid = value(house, 'work', 'xid')
     table = f'/qubes-iptables-domainrules/{xid}'
     tap.check('an old netvm has its client in its tables', wait(lambda: database(house, 'second').get(table) == (
-        f'*filter\n-A FORWARD -s {ip} -j DROP\n-A FORWARD -s {ip} -j DROP\nCOMMIT\n'), 5),
+        f'*filter\n-A FORWARD -s {ip} -j DROP\n-A FORWARD -s {ip} -j DROP\nCOMMIT\n')),
         xid, database(house, 'second'))
     holds = database(house, 'second')
     tap.check('and is told to load them', holds.get('/qubes-iptables') == 'reload'
@@ -155,7 +155,7 @@ def shown_by(house, tap):
     house.must('admin.vm.Start', 'screen', timeout=60)
     xid = value(house, 'screen', 'xid')
     tap.check('when it has started it is', wait(lambda: all(database(house, 'work').get(key) == xid for key in (
-        '/qubes-gui-domain-xid', '/qubes-audio-domain-xid')), 5), xid, database(house, 'work'))
+        '/qubes-gui-domain-xid', '/qubes-audio-domain-xid'))), xid, database(house, 'work'))
     house.must('admin.vm.Kill', 'screen')
 
 

@@ -14,15 +14,15 @@ def play(tap):
         tap.check('a VM has its private volume', (folder / 'private.img').stat().st_size == 2 << 30)
         house.must('admin.vm.notes.Set', 'work', 'hello')
         tap.check('its notes come to lie beside the volumes that another process made',
-                  wait(lambda: (folder / 'notes.txt').exists() and (folder / 'notes.txt').read_text() == 'hello', 8))
+                  wait(lambda: (folder / 'notes.txt').exists() and (folder / 'notes.txt').read_text() == 'hello'))
         house.must('admin.vm.Start', 'work')
         tap.check('it starts, from its template\'s root',
                   (folder / 'root-dirty.img').stat().st_size == 10 << 30 and 'Running' in house.must('admin.vm.List', 'work'))
         house.must('admin.vm.Kill', 'work')
         tap.check('its session ends with its working copies',
-                  wait(lambda: not list(folder.glob('*-dirty.img')), 8))
+                  wait(lambda: not list(folder.glob('*-dirty.img'))))
         house.must('admin.vm.Remove', 'work')
-        tap.check('nothing is left of it', wait(lambda: not folder.exists(), 8))
+        tap.check('nothing is left of it', wait(lambda: not folder.exists()))
 
 
 scenario(play)

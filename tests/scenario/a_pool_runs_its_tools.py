@@ -11,7 +11,7 @@ import time
 from house import House, scenario, wait
 from volumes import info, pool_number, xml
 
-LATE = 3  # seconds that a tool may take here
+LATE = 10  # seconds that a tool may take here
 
 
 class Tools:
@@ -239,7 +239,7 @@ def hangs(tap, house, tools):
         house.must('admin.vm.Kill', f'f{i}')
         worst = max(worst, time.monotonic() - begin)
         tap.check('a VM of another pool is made, starts and ends', made.ok, made)
-    tap.check('nobody else waits', worst < 2.0, worst)
+    tap.check('nobody else waits', worst < LATE - 2, worst)
     worker.join()
     tap.check('in the end its asker gets an error that names it', answers[0].kind == 'error' and
               'lvm lvcreate took too long' in answers[0].text, answers)

@@ -23,7 +23,7 @@ def quarantine(house, actor):
     """Stands still in each of its lives; whether it is quarantined for that."""
     last = 0
     for _ in range(8):
-        wait(lambda: house.serving(actor, but=last) or house.ps()[actor]['state'] == 'quarantined', 10)
+        wait(lambda: house.serving(actor, but=last) or house.ps()[actor]['state'] == 'quarantined')
         if house.ps()[actor]['state'] == 'quarantined':
             return True
         last = house.kill(actor, signal.SIGSTOP)
@@ -46,7 +46,7 @@ def play(tap):
             pid = house.kill(victim)
             wait(lambda v=victim, p=pid: house.serving(v, but=p))
             tap.check(f'it is told as running after the death of {victim}',
-                      wait(lambda: house.state(VM) == 'Running', 5), house.state(VM))
+                      wait(lambda: house.state(VM) == 'Running'), house.state(VM))
         house.kill('router')
         tap.check('and it stays so when those who speak have spoken',
                   not wait(lambda: house.state(VM) != 'Running', 7), house.state(VM))
@@ -54,7 +54,7 @@ def play(tap):
         wait(lambda: house.virsh().get(VM, 'shut off') == 'shut off')
         answer = house.call('admin.vm.Unpause', VM)
         tap.check('when its domain has ended, who asks for it hears an error, and then that it is halted',
-                  answer.kind == 'error' and wait(lambda: house.state(VM) == 'Halted', 5), answer, house.state(VM))
+                  answer.kind == 'error' and wait(lambda: house.state(VM) == 'Halted'), answer, house.state(VM))
         tap.check('the other VM runs', house.state(OTHER) == 'Running')
 
 

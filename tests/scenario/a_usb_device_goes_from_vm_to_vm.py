@@ -43,7 +43,7 @@ def told(ear, since, subject):
 
 
 def hears(ear, since, subject, *names):
-    wait(lambda: len(told(ear, since, subject)) >= len(names), 5)
+    wait(lambda: len(told(ear, since, subject)) >= len(names))
     return told(ear, since, subject) == list(names)
 
 
@@ -78,7 +78,7 @@ def is_attached(house, tap, ear, ports, programs):
     tap.check('which is told before and after', hears(ear, since, FRONT, 'device-pre-attach:usb', 'device-attach:usb'),
               told(ear, since, FRONT))
     ports.connected('1-1', FRONT)
-    tap.check('its backend says so, which is no news', wait(lambda: 'device-list-change:usb' in told(ear, since, BACK), 5)
+    tap.check('its backend says so, which is no news', wait(lambda: 'device-list-change:usb' in told(ear, since, BACK))
               and hears(ear, since, FRONT, 'device-pre-attach:usb', 'device-attach:usb'), told(ear, since, FRONT))
     tap.check('it is shown so', attached(house, FRONT).startswith(f'back+{MOUSE} ')
               and "attachment='front'" in house.must(f'{METHOD}Available+1-1', BACK), attached(house, FRONT))
@@ -88,7 +88,7 @@ def is_attached(house, tap, ear, ports, programs):
     pid = house.kill(BUS)
     answer = house.call(f'{METHOD}Attach+back+1-1', OTHER, timeout=30)
     tap.check('killed, another of it knows who has what', answer.error == 'DeviceAlreadyAttached'
-              and wait(lambda: 'back+1-1' in attached(house, FRONT), 5) and house.pid(BUS) != pid, answer)
+              and wait(lambda: 'back+1-1' in attached(house, FRONT)) and house.pid(BUS) != pid, answer)
 
 
 def is_detached(house, tap, ear, ports, programs):
@@ -138,24 +138,24 @@ def is_allowed_meanwhile(house, tap, ports, programs):
         return line.read_text() if line.exists() else ''
 
     call = Attaching(house, programs, FRONT)
-    there = wait(lambda: says().startswith('front back allow,user=root\n'), 20)
+    there = wait(lambda: says().startswith('front back allow,user=root\n'))
     tap.check("while it is attached dom0's policy lets its frontend call its backend", there
               and line.stat().st_mode & 0o7777 == 0o660, says())
     answer = call.end()
-    tap.check('and no longer', answer.ok and wait(lambda: not line.exists(), 5), answer, says())
+    tap.check('and no longer', answer.ok and wait(lambda: not line.exists()), answer, says())
     house.must(f'{METHOD}Detach+back+1-1', FRONT)
     line.write_text('a b deny\n')
     call = Attaching(house, programs, FRONT)
-    there = wait(lambda: says().startswith('front back allow,user=root\n') and says().endswith('\na b deny\n'), 20)
+    there = wait(lambda: says().startswith('front back allow,user=root\n') and says().endswith('\na b deny\n'))
     pid = house.kill('launcher')
     tap.check('killed meanwhile, the next launcher takes it back and leaves what others wrote',
-              there and wait(lambda: says() == 'a b deny\n', 20) and wait(lambda: house.serving('launcher', pid), 20), says())
+              there and wait(lambda: says() == 'a b deny\n') and wait(lambda: house.serving('launcher', pid)), says())
     answer = call.end()
     tap.check('who had asked is answered', answer is not None and (answer.ok or answer.kind == 'error'), answer)
     line.unlink()
     house.call(f'{METHOD}Detach+back+1-1', FRONT)
     answer = house.call(f'{METHOD}Attach+back+1-1', FRONT, timeout=60)
-    tap.check('attached again it leaves no line', answer.ok and wait(lambda: not line.exists(), 5), answer, says())
+    tap.check('attached again it leaves no line', answer.ok and wait(lambda: not line.exists()), answer, says())
     house.must(f'{METHOD}Detach+back+1-1', FRONT)
 
 
@@ -164,7 +164,7 @@ def is_taken_by_a_device_model(house, tap, programs):
     house.must('admin.vm.feature.Set+stubdom-qrexec', OTHER, '1')
     line = house.dir / 'usb-policy/qubes.USB+1-1'
     call = Attaching(house, programs, OTHER, 'other-dm')
-    there = wait(lambda: line.exists() and line.read_text().startswith('other-dm back allow,user=root\n'), 20)
+    there = wait(lambda: line.exists() and line.read_text().startswith('other-dm back allow,user=root\n'))
     answer = call.end()
     tap.check('the stub domain of an HVM VM takes it, and is allowed to', there and answer.ok
               and any('-d other-dm' in call and 'qubes.USBAttach' in call for call in programs.calls()), answer)
@@ -177,13 +177,13 @@ def follows_assignments(house, tap, ear, ports):
     house.must(f'{METHOD}Assign+back+2-1', FRONT, "mode='auto-attach'")
     ports.says('2-1', desc='0951:1666 Kingston Stick 1A', interfaces='080650')
     tap.check('a device that comes goes to the VM that has it assigned',
-              wait(lambda: 'back+2-1' in attached(house, FRONT), 10), attached(house, FRONT))
+              wait(lambda: 'back+2-1' in attached(house, FRONT)), attached(house, FRONT))
     since = len(ear.records)
     house.must('admin.vm.Kill', FRONT)
     tap.check('with its frontend the attachment ends', hears(ear, since, FRONT, 'device-detach:usb')
               and attached(house, FRONT) == '', told(ear, since, FRONT))
     house.must('admin.vm.Start', FRONT)
-    tap.check('and comes again by itself', wait(lambda: 'back+2-1' in attached(house, FRONT), 10))
+    tap.check('and comes again by itself', wait(lambda: 'back+2-1' in attached(house, FRONT)))
 
 
 def is_its_backends_word(house, tap, ear, ports):
@@ -193,10 +193,10 @@ def is_its_backends_word(house, tap, ear, ports):
               and 'back+1-1' in attached(house, OTHER), told(ear, since, OTHER))
     ports.connected('1-1', 'nobody')
     tap.check('a VM that there is not has nothing', hears(ear, since, OTHER, 'device-attach:usb', 'device-detach:usb')
-              and wait(lambda: "attachment='nobody'" not in house.must(f'{METHOD}Available', BACK), 5))
+              and wait(lambda: "attachment='nobody'" not in house.must(f'{METHOD}Available', BACK)))
     ports.gone('1-1')
     house.must('admin.vm.Kill', BACK)
-    tap.check('with the backend all ends', wait(lambda: attached(house, FRONT) == '', 10)
+    tap.check('with the backend all ends', wait(lambda: attached(house, FRONT) == '')
               and wait(lambda: house.pid(BUS) == 0, 30), attached(house, FRONT))
 
 
@@ -211,7 +211,7 @@ def is_a_package(tap):
             answer = house.call(f'{METHOD}Available', BACK)
             tap.check('without --more-devices there is no such class', 'usb' not in house.must('admin.deviceclass.List')
                       and answer.error == 'ProtocolError', answer)
-            tap.check('nobody hears of its devices', not wait(lambda: any('usb' in r.name for r in ear.records), 1)
+            tap.check('nobody hears of its devices', not wait(lambda: any('usb' in r.name for r in ear.records))
                       and house.pid(BUS) == 0, ear.records)
         finally:
             ports.daemon.end()

@@ -55,7 +55,7 @@ def play(tap):
         tap.check('a removed VM is unknown', house.call('admin.vm.Start', 'day').error == 'QubesVMNotFoundError')
         tap.check('no event is told twice', not ear.doubled, ear.doubled)
         house.down()
-        tap.check('no process is left', wait(lambda: not house.leftovers(), 3), house.leftovers())
+        tap.check('no process is left', wait(lambda: not house.leftovers()), house.leftovers())
 
 
 scenario(play)

@@ -8,7 +8,7 @@ from stand_ins import Programs, database, since
 STARTED = ['domain-pre-start', 'domain-verify-files', 'domain-pre-spawn', 'property-reset:xid',
            'property-reset:stubdom_xid', 'property-reset:start_time', 'domain-spawn', 'domain-qdb-create',
            'domain-pre-unpaused', 'domain-unpaused', 'domain-start']
-AT_ONCE = 1.0
+AT_ONCE = 10.0  # what waited for the agent would wait for a minute
 
 
 def starts(house, tap, programs, ear):
@@ -32,7 +32,7 @@ def starts(house, tap, programs, ear):
     house.must('admin.vm.feature.Remove+service.cups', 'work')
     tap.check('a feature that changes is told to the guest', wait(
         lambda: database(house, 'work').get('/qubes-service/crond') == '1'
-        and '/qubes-service/cups' not in database(house, 'work'), 5), database(house, 'work'))
+        and '/qubes-service/cups' not in database(house, 'work')), database(house, 'work'))
 
 
 def fails(house, tap, programs, ear, what, program, how, error):
@@ -56,7 +56,7 @@ def fails(house, tap, programs, ear, what, program, how, error):
               and 'domain-start' not in names and names.count('domain-start-failed') == 1
               and wait(lambda: since(ear, heard, 'ill')[-1:] == ['domain-shutdown'])
               and since(ear, heard, 'ill')[-6:-5] == ['domain-start-failed'], since(ear, heard, 'ill'))
-    tap.check(f'{what}: nobody else waits', slowest < AT_ONCE and other.ok and other.seconds < 5, slowest, other)
+    tap.check(f'{what}: nobody else waits', slowest < AT_ONCE and other.ok and other.seconds < AT_ONCE, slowest, other)
     programs.how(program, 'ill', '')
 
 
@@ -68,7 +68,7 @@ def killed_while_it_waits(house, tap, programs, ear):
     answers = []
     thread = threading.Thread(target=lambda: answers.append(house.call('admin.vm.Start', 'ill', timeout=60)))
     thread.start()
-    wait(lambda: 'domain-unpaused' in since(ear, heard, 'ill'), 20)
+    wait(lambda: 'domain-unpaused' in since(ear, heard, 'ill'))
     tap.check('while qrexec is waited for, it is in transition', house.state('ill') == 'Transient',
               house.state('ill'))
     house.kill(house.vm_actor('ill'))
@@ -88,11 +88,28 @@ def killed_by_hand(house, tap, programs):
     programs.how('qrexec-daemon', 'ill', 'hang')
     thread = threading.Thread(target=lambda: house.call('admin.vm.Start', 'ill', timeout=90))
     thread.start()
-    wait(lambda: house.state('ill') == 'Transient', 20)
+    wait(lambda: house.state('ill') == 'Transient')
     answer = house.call('admin.vm.Kill', 'ill')
     thread.join(30)
-    tap.check('a VM whose agent does not come is killed at once', answer.ok and answer.seconds < 3
+    tap.check('a VM whose agent does not come is killed at once', answer.ok and answer.seconds < AT_ONCE
               and house.state('ill') == 'Halted' and not thread.is_alive(), answer)
+    programs.how('qrexec-daemon', 'ill', '')
+
+
+def shut_down_by_hand(house, tap, programs):
+    """What one does with a boot that hangs: look at its console, and end it."""
+    programs.how('qrexec-daemon', 'ill', 'hang')
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(house.call('admin.vm.Start', 'ill', timeout=90)))
+    thread.start()
+    wait(lambda: house.state('ill') == 'Transient')
+    console = house.call('admin.vm.Console', 'ill')
+    tap.check('a VM whose agent does not come says where its console is', console.ok and console.seconds < AT_ONCE,
+              console)
+    answer = house.call('admin.vm.Shutdown+wait', 'ill', timeout=90)
+    thread.join(90)
+    tap.check('and is shut down at once', answer.ok and answer.seconds < AT_ONCE and house.state('ill') == 'Halted'
+              and answers and not answers[0].ok, answer, answers)
     programs.how('qrexec-daemon', 'ill', '')
 
 
@@ -114,6 +131,7 @@ def play(tap):
             fails(house, tap, programs, ear, 'a QubesDB that lies', 'qubesdb-daemon', 'deaf', 'QubesException')
             killed_while_it_waits(house, tap, programs, ear)
             killed_by_hand(house, tap, programs)
+            shut_down_by_hand(house, tap, programs)
     finally:
         programs.end()
 

@@ -13,10 +13,10 @@ def play(tap):
             began = time.monotonic()
             rows = house.ps()
             took = time.monotonic() - began
-            tap.check(f'ps answers at once while {actor} stands still', took < 1 and actor in rows, took)
+            tap.check(f'ps answers at once while {actor} stands still', took < 5 and actor in rows, took)
             house.kill(actor, signal.SIGCONT)
-            tap.check(f'{actor} serves again afterwards', wait(lambda: house.serving(actor), 15), pid, house.ps())
-        tap.check('calls are answered again', wait(lambda: house.call('admin.vm.List').ok, 15))
+            tap.check(f'{actor} serves again afterwards', wait(lambda: house.serving(actor)), pid, house.ps())
+        tap.check('calls are answered again', wait(lambda: house.call('admin.vm.List').ok))
 
 
 scenario(play)

@@ -37,11 +37,11 @@ def rogue_build() -> pathlib.Path:
 
 
 def others_are_well(house):
-    """What an honest VM's owner does in a second."""
+    """What an honest VM's owner does in seconds."""
     rows = [('admin.vm.List', 'dom0'), ('admin.vm.Pause', HONEST), ('admin.vm.Unpause', HONEST),
             ('admin.vm.feature.Set+mark', HONEST, str(time.monotonic())), ('admin.vm.CurrentState', HONEST)]
     answers = [house.call(*row) for row in rows]
-    return all(answer.ok and answer.seconds < 2 for answer in answers), answers
+    return all(answer.ok and answer.seconds < 10 for answer in answers), answers
 
 
 def play(tap):
@@ -72,7 +72,7 @@ def play_in(house, tap):
         well, answers = others_are_well(house)
         tap.check(f'{what}: the others are well', well, answers, house.log()[-1500:])
         if end:
-            tap.check(f'{what}: it is ended and the log says why', wait(lambda word=end: word in house.log(), 3))
+            tap.check(f'{what}: it is ended and the log says why', wait(lambda word=end: word in house.log()))
     tap.check('nobody was started by a rogue', house.state(ASLEEP) == 'Halted'
               and house.virsh().get(ASLEEP, 'shut off') == 'shut off')
     tap.check('an honest VM is what it was', house.state(HONEST) == 'Running')

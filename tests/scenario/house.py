@@ -16,7 +16,7 @@ import traceback
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('BULKHEAD_BUILD') or TREE / 'build/release')
-SILENCE = 15.0  # nobody waits longer for an answer or an end
+SILENCE = 40.0  # nobody waits longer for an answer or an end: by then api itself has answered
 
 
 class Silence(Exception):
@@ -107,7 +107,7 @@ class House:
         return int((self.dir / 'run/libvirtd.pid').read_text('ascii').split()[0])
 
     def tool(self, *arguments: str, name: str = 'instance') -> None:
-        done = subprocess.run([TREE / 'tools' / name, *arguments], env=self.environment, timeout=60,
+        done = subprocess.run([TREE / 'tools' / name, *arguments], env=self.environment, timeout=180,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               stdin=subprocess.DEVNULL)
         if done.returncode != 0:
@@ -186,7 +186,7 @@ class House:
     # ---- processes ----
 
     def ps(self) -> dict[str, dict]:
-        out = subprocess.run([BUILD / 'bulkhead', '--dir', self.dir, 'ps', '--json'], check=True, timeout=10,
+        out = subprocess.run([BUILD / 'bulkhead', '--dir', self.dir, 'ps', '--json'], check=True, timeout=60,
                              stdout=subprocess.PIPE).stdout
         return {row['actor']: row for row in json.loads(out)}
 
@@ -209,7 +209,7 @@ class House:
         return row is not None and row['state'] == 'serving' and row['pid'] not in (0, but)
 
     def virsh(self) -> dict[str, str]:
-        out = subprocess.run(['virsh', '-q', '-c', self.uri, 'list', '--all'], check=True, timeout=20,
+        out = subprocess.run(['virsh', '-q', '-c', self.uri, 'list', '--all'], check=True, timeout=60,
                              stdout=subprocess.PIPE).stdout.decode()
         rows = [line.split(None, 2) for line in out.splitlines() if line.strip()]
         return {row[1]: row[2].strip() for row in rows}
@@ -227,8 +227,8 @@ class House:
         return found
 
 
-def wait(condition, seconds: float = 10.0) -> bool:
-    """Whether the condition came true in time."""
+def wait(condition, seconds: float = 60.0) -> bool:
+    """Whether the condition came true in time. The bound is there for what never comes, not for what is slow."""
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
@@ -328,7 +328,7 @@ class Listener(threading.Thread):
 
     def begin(self) -> 'Listener':
         self.start()
-        if not wait(lambda: self.token, 10):
+        if not wait(lambda: self.token):
             raise RuntimeError('no stream of events')
         return self
 

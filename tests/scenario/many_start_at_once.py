@@ -36,7 +36,7 @@ def told(ear, heard, names, right):
         wrong.clear()
         wrong.update({name: since(ear, heard, name) for name in names if since(ear, heard, name) != right})
         return not wrong
-    wait(look, 20)
+    wait(look)
     return wrong
 
 

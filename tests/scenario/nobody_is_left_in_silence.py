@@ -107,7 +107,7 @@ def kill_rounds(house, tap, kind, phase):
     began, returned = time.monotonic(), 0
     for _ in range(rounds):
         pid = house.kill(actor)
-        if pid and wait(lambda gone=pid: house.serving(actor, gone), 20):
+        if pid and wait(lambda gone=pid: house.serving(actor, gone)):
             returned += 1
         time.sleep(random.uniform(0.0, 0.06))
     took = time.monotonic() - began
@@ -115,7 +115,7 @@ def kill_rounds(house, tap, kind, phase):
     tap.check(f'{kind} is killed {rounds} times and serves again each time', returned == rounds,
               f'{returned} of {rounds}', actor, house.ps())
     tap.note(f'{kind}: {1000 * took / rounds:.0f} ms a round')
-    wait(lambda: house.call('admin.vm.List').ok, 15)
+    wait(lambda: house.call('admin.vm.List').ok)
 
 
 def dump(house, vms):
@@ -228,7 +228,7 @@ def play(tap):
         tap.check('nobody is quarantined', not rows and 'quarantined' not in house.log(), rows)
         before = dump(house, names)
         house.down()
-        tap.check('no process is left', wait(lambda: not house.leftovers(), 3), *house.leftovers())
+        tap.check('no process is left', wait(lambda: not house.leftovers()), *house.leftovers())
         check_store(house, tap)
         house.up(empty=False)
         after = dump(house, names)

@@ -9,7 +9,7 @@ VM, OTHER = 'hvm', 'two'
 
 
 def listed(house, *ports):
-    return wait(lambda: house.must(f'{METHOD}List', VM).splitlines() == list(ports), 5)
+    return wait(lambda: house.must(f'{METHOD}List', VM).splitlines() == list(ports))
 
 
 def refused(tap, house, error, verb, device, vm=VM, payload=''):
@@ -27,7 +27,7 @@ def is_kept_while_halted(house, tap, ear):
     answer = house.call(f'{METHOD}Attach+{NET}', VM, 'persistent=True')
     tap.check('a halted VM is given a persistent device', answer.ok and listed(house, f'{NET} persistent=yes'), answer)
     tap.check('which is told before and after', wait(lambda: told(ear, since) == [
-        (VM, 'device-pre-attach:pci'), (VM, 'device-attach:pci')], 5), told(ear, since))
+        (VM, 'device-pre-attach:pci'), (VM, 'device-attach:pci')]), told(ear, since))
     refused(tap, house, 'DeviceAlreadyAttached', 'Attach', NET, payload='persistent=True')
     refused(tap, house, 'QubesVMNotStartedError', 'Set.persistent', NET, payload='False')
     refused(tap, house, 'DeviceNotAttached', 'Detach', SOUND)
@@ -41,12 +41,12 @@ def is_changed_while_it_runs(house, tap, ear):
     house.must('admin.vm.Start', VM)
     refused(tap, house, 'QubesVMNotHaltedError', 'Detach', NET)
     tap.check('it need not stay attached for good', wait(
-        lambda: house.call(f'{METHOD}Set.persistent+{NET}', VM, 'False').ok, 5)
+        lambda: house.call(f'{METHOD}Set.persistent+{NET}', VM, 'False').ok)
         and listed(house, f'{NET} persistent=no', f'{CARD} no-strict-reset=True persistent=yes'))
     since = len(ear.records)
     answer = house.call(f'{METHOD}Detach+{NET}', VM)
     tap.check('then it is detached', answer.ok and listed(house, f'{CARD} no-strict-reset=True persistent=yes')
-              and wait(lambda: told(ear, since) == [(VM, 'device-pre-detach:pci'), (VM, 'device-detach:pci')], 5), answer)
+              and wait(lambda: told(ear, since) == [(VM, 'device-pre-detach:pci'), (VM, 'device-detach:pci')]), answer)
     answer = house.call(f'{METHOD}Attach+{SOUND}', VM)
     tap.check('another is attached', answer.ok and listed(
         house, f'{SOUND} persistent=no', f'{CARD} no-strict-reset=True persistent=yes'), answer)

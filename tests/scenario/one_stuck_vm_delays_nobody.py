@@ -8,8 +8,8 @@ import time
 from house import House, Silence, scenario, wait
 
 STUCK, OTHER, FRESH = 'stuck', 'other', 'fresh'
-AT_ONCE = 1.0
-KILL_MOST = 10.0
+AT_ONCE = 5.0  # who waited for the stuck one would wait longer
+KILL_MOST = 20.0
 
 
 class Asker(threading.Thread):
@@ -46,10 +46,10 @@ def a_stuck_vm(house, tap):
     tap.check('calls about others, and reads of the stuck one, are answered at once', ok and slowest < AT_ONCE,
               slowest, answers)
     answer = house.call('admin.vm.Start', FRESH, timeout=30)
-    tap.check('another VM starts meanwhile', answer.ok and answer.seconds < 5, answer)
+    tap.check('another VM starts meanwhile', answer.ok and answer.seconds < 2 * AT_ONCE, answer)
     began = time.monotonic()
     answer = Asker(house, 'admin.vm.Kill', STUCK, 30).result()
-    tap.check('Kill of the stuck VM is answered within 10 s', not isinstance(answer, Silence)
+    tap.check(f'Kill of the stuck VM is answered within {KILL_MOST:.0f} s', not isinstance(answer, Silence)
               and answer.kind != 'closed' and time.monotonic() - began < KILL_MOST, answer)
     if not getattr(answer, 'ok', False):
         house.call('admin.vm.Kill', STUCK, timeout=30)
@@ -57,7 +57,7 @@ def a_stuck_vm(house, tap):
               wait(lambda: house.state(STUCK) == 'Halted' and house.virsh().get(STUCK, 'shut off') == 'shut off'),
               house.state(STUCK), house.virsh())
     tap.check('its process was replaced or went on, and none is left over', wait(
-        lambda: house.pid(f'vm/{house.stuck}') != pid, 10), house.ps().get(f'vm/{house.stuck}'))
+        lambda: house.pid(f'vm/{house.stuck}') != pid), house.ps().get(f'vm/{house.stuck}'))
     tap.check('the others run on', house.state(OTHER) == 'Running' and house.state(FRESH) == 'Running')
 
 
@@ -88,7 +88,7 @@ def a_stuck_libvirtd(house, tap):
         ours = {name: house.state(name) for name in (STUCK, OTHER, FRESH)}
         return all((theirs.get(name) == 'running') == (state == 'Running') and
                    state in ('Running', 'Halted') for name, state in ours.items())
-    tap.check('all agree again', wait(agree, 20), house.virsh(), house.must('admin.vm.List'))
+    tap.check('all agree again', wait(agree), house.virsh(), house.must('admin.vm.List'))
     now = {actor: row['pid'] for actor, row in house.ps().items() if actor in others}
     tap.check('api, registry and router were not restarted', now == others, now, others)
 

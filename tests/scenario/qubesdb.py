@@ -16,7 +16,7 @@ class Daemon:
     def __init__(self, house, vm, mode='well'):
         self.path = house.dir / 'qubes-run' / f'qubesdb.{vm}.sock'
         self.process = subprocess.Popen([BUILD / 'tests/stand-ins/qubesdb_daemon', self.path, mode])
-        if not wait(self.answers, 5):
+        if not wait(self.answers):
             raise RuntimeError(f'no stand-in at {self.path}')
 
     def answers(self):

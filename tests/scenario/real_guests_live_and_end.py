@@ -98,7 +98,7 @@ def play(tap):
         a_libvirtd_that_dies(house, tap)
         tap.check('no event is told twice', not house.ear.doubled, house.ear.doubled)
         house.down()
-        tap.check('no process is left', wait(lambda: not house.leftovers(), 3), house.leftovers())
+        tap.check('no process is left', wait(lambda: not house.leftovers()), house.leftovers())
 
 
 scenario(play)

@@ -9,7 +9,7 @@ INTERNAL = 'qubesd.internal.sock'
 CALLED = 'domain-cmd-pre-run'
 ASLEEP = [CALLED, CALLED, 'domain-pre-paused', 'domain-paused']
 AWAKE = ['domain-pre-unpaused', 'domain-unpaused', CALLED]
-AT_ONCE = 1.0
+AT_ONCE = 2.0
 
 
 def internal(house, method):

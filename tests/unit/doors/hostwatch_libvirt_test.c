@@ -44,13 +44,13 @@ static void note_closed(void *user)
     pthread_mutex_unlock(&notes->lock);
 }
 
-/* Waits until that many events, or ends of connections, were noted: at most five seconds. */
+/* Waits until that many events, or ends of connections, were noted: at most a minute. */
 static void await(struct notes *notes, size_t events, unsigned closed)
 {
     struct timespec until;
     int r = 0;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 5;
+    until.tv_sec += 60;
     pthread_mutex_lock(&notes->lock);
     while (r == 0 && (notes->count < events || notes->closed < closed))
         r = pthread_cond_timedwait(&notes->more, &notes->lock, &until);

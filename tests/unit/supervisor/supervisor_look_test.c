@@ -84,7 +84,7 @@ static void a_process_that_is_not_there_is_not_seen(void **state)
 /* Looks until the process is in that state; the scheduler decides when. */
 static bool comes_to(pid_t pid, char state, struct look *seen)
 {
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 6000; i++) {
         if (look_at(pid, seen) == 0 && seen->state == state)
             return true;
         usleep(10000);
@@ -117,7 +117,7 @@ static void a_process_that_runs_wants_the_processor_and_its_time_is_counted(void
     if (child == 0)
         for (volatile unsigned n = 0;; n++)
             ;
-    for (int i = 0; i < 500 && seen.used == 0; i++) {
+    for (int i = 0; i < 6000 && seen.used == 0; i++) {
         usleep(10000);
         assert_int_equal(look_at(child, &seen), 0);
     }

@@ -104,6 +104,27 @@ static void who_lives_by_it_keeps_it(void **state)
     bench_end(&b);
 }
 
+/* Asked when the guest did not run yet, or while another call is under way, it is done as soon as it can. */
+static void one_that_comes_too_early_is_done_when_the_guest_runs(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    b.qrexec = true;
+    bench_run(&b);
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    uint64_t console = BENCH_HEAR(&b, vm_console, 0), shutdown = BENCH_HEAR(&b, vm_shutdown, 0);
+    while (bench_count(&b, "domain-unpaused") == 0)
+        assert_true(bench_run_once(&b));
+    b.hold_asks = true;
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, console), 0);
+    assert_int_equal(bench_answer(&b, shutdown), 0);
+    assert_int_equal(bench_answer(&b, start), 1);
+    BENCH_HEARD(&b, BEFORE, "domain-pre-shutdown force=False");
+    bench_end(&b);
+}
+
 static void its_console_is_known_while_it_boots(void **state)
 {
     struct bench b;
@@ -151,6 +172,7 @@ int main(void)
         cmocka_unit_test(one_that_nobody_waits_for_is_answered_and_the_start_goes_on),
         cmocka_unit_test(one_that_fails_or_takes_too_long_is_told_and_leaves_the_start_alone),
         cmocka_unit_test(who_lives_by_it_keeps_it),
+        cmocka_unit_test(one_that_comes_too_early_is_done_when_the_guest_runs),
         cmocka_unit_test(its_console_is_known_while_it_boots),
         cmocka_unit_test(killed_meanwhile_the_start_is_finished_by_the_next_and_told_once),
     };
