@@ -111,6 +111,7 @@ static void a_saved_volume_is_written_in_place_behind_a_snapshot(void **state)
     must(POOL_start, &v);
     assert_string_equal(asked, "create-snapshot NAME private.img private-cow.img\n");
     assert_string_equal(look(&v).path, device);
+    assert_string_equal(look(&v).own, at(&v, ".img"));
     assert_false(look(&v).dirty); /* the first write makes it so */
     FILE *f = fopen(at(&v, "-cow.img"), "r+");
     assert_non_null(f);
