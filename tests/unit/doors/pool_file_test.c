@@ -238,6 +238,7 @@ static void a_kernel_is_looked_up_by_its_name(void **state)
         snprintf(path, sizeof path, "%s/%s", dir, files[i]);
         assert_int_equal(i == 0 ? mkdir(path, 0755) : mknod(path, S_IFREG | 0644, 0), 0);
         assert_string_equal(look(&v).path, i == 2 ? path : "");
+        assert_string_equal(strrchr(look(&v).own, '/'), "/modules.img"); /* there or not */
     }
     must(POOL_verify, &v);
     must(POOL_start, &v);
