@@ -191,7 +191,11 @@ static int with_mapping(struct pool *p, enum pool_verb verb, const struct pool_h
     int r = verb == POOL_look ? 0 : crypt_close(h, path);
     if (r < 0 || (r = as_driver(p, verb, h, e, out)) < 0)
         return r;
-    return verb == POOL_look && ephemeral ? text_copy(out->path, sizeof out->path, span_of(path)) : r;
+    if (verb != POOL_look || !ephemeral)
+        return r;
+    if (out->own[0] == '\0')
+        memcpy(out->own, out->path, sizeof out->own);
+    return text_copy(out->path, sizeof out->path, span_of(path));
 }
 
 /* Only volumes that are thrown away can have a mapping; those of callback have it from the driver below. */

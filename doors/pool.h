@@ -72,6 +72,7 @@ struct pool_remains {
 struct pool_outcome {
     char path[POOL_PATH_MAX + 1];   /* export, import_begin: the data; look: what the VM is given (of an
                                      * ephemeral volume its mapping), "" for none */
+    char own[POOL_PATH_MAX + 1];    /* look: where the volume itself lies; "" for the same as `path` */
     uint64_t size, usage;           /* bytes; of the volume, or of the pool */
     bool known;                     /* size and usage mean something */
     bool dirty, outdated, has_data; /* look */

@@ -118,6 +118,7 @@ static int file_do_look(struct pool *p, const struct pool_hand *h, const struct 
     ret->size = has_image == 1 ? (uint64_t)image.st_size : n.f.v->size;
     ret->usage = (kind != VOLUME_VOLATILE && has_cow == 1 ? (uint64_t)cow.st_blocks * 512 : 0) +
                  (kind != VOLUME_SNAPSHOT && has_image == 1 ? (uint64_t)image.st_blocks * 512 : 0);
+    text_copy(ret->own, sizeof ret->own, span_of(kind == VOLUME_SNAPSHOT ? n.f.source : n.f.clean));
     if (name[0] != '\0')
         snprintf(ret->path, sizeof ret->path, "/dev/mapper/%s", name);
     else if (kind != VOLUME_SNAPSHOT)

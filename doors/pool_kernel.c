@@ -68,7 +68,8 @@ static int do_look(struct pool *p, const struct pool_hand *h, const struct pool_
     if (e->volume->vid[0] == '\0')
         return 0;
     int r = file_of(p, h, e->volume->vid, "modules.img", path);
-    if (r < 0 || (r = disk_stat(h, path, NULL)) <= 0)
+    if (r < 0 || (r = text_copy(ret->own, sizeof ret->own, span_of(path))) < 0 ||
+        (r = disk_stat(h, path, NULL)) <= 0)
         return r;
     ret->has_data = true;
     return text_copy(ret->path, sizeof ret->path, span_of(path));

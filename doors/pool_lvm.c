@@ -178,19 +178,27 @@ static int lvm_do_tidy(struct pool *p, const struct pool_hand *h, const struct p
 
 /* ---- what is there ---- */
 
+static int mapped_path(const struct lvm_work *w, const char *name, char to[POOL_PATH_MAX + 1])
+{
+    char mapped[2 * (2 * LV_NAME_MAX + 2)], vid[2 * LV_NAME_MAX + 2];
+    snprintf(vid, sizeof vid, "%s/%s", w->p->group, name);
+    if (!names_mapper(mapped, sizeof mapped, vid))
+        return fault_set(w->h->why, ERR_STORAGE, "the name of %s is too long", w->v->vid);
+    snprintf(to, POOL_PATH_MAX + 1, "/dev/mapper/%s", mapped);
+    return 0;
+}
+
 static int lvm_do_look(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
                        struct pool_outcome *ret)
 {
-    char mapped[2 * (2 * LV_NAME_MAX + 2)], vid[2 * LV_NAME_MAX + 2];
     uint64_t seconds = 0;
     LVM_WORK(w, p, h, e->volume);
     bool main = lvm_find(&w, w.main) != NULL,
          copied = volume_kind(w.v) != VOLUME_VOLATILE && !volume_in_place(w.v);
     const struct lv *snap = lvm_find(&w, w.snap), *current = lvm_find(&w, lvm_current(&w, w.main));
-    snprintf(vid, sizeof vid, "%s/%s", w.p->group, copied ? w.snap : w.main);
-    if (!names_mapper(mapped, sizeof mapped, vid))
-        return fault_set(h->why, ERR_STORAGE, "the name of %s is too long", w.v->vid);
-    snprintf(ret->path, sizeof ret->path, "/dev/mapper/%s", mapped);
+    if ((r = mapped_path(&w, copied ? w.snap : w.main, ret->path)) < 0 ||
+        (r = mapped_path(&w, lvm_current(&w, w.main), ret->own)) < 0)
+        return r;
     ret->known = true;
     ret->has_data = snap != NULL || current != NULL;
     ret->size = snap != NULL && copied ? snap->size : current != NULL ? current->size : w.v->size;

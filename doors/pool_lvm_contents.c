@@ -179,12 +179,9 @@ int lvm_do_clone(struct pool *p, const struct pool_hand *h, const struct pool_er
 {
     char from[LV_NAME_MAX + 1];
     LVM_WORK(w, p, h, e->volume);
-    struct lvm_work of_source = {.p = w.p, .h = h, .v = e->source};
     (void)ret;
-    if (!w.v->save_on_stop)
-        return 0;
-    if (!e->source->save_on_stop)
-        return needs_saved(&of_source, "clone");
+    if (!w.v->save_on_stop || !e->source->save_on_stop)
+        return 0; /* nothing of it is kept */
     if ((r = lvm_refuse_dirty(&w)) < 0 || (r = lvm_refuse_import(&w)) < 0)
         return r;
     size_t group = strlen(w.p->group);

@@ -164,20 +164,40 @@ int plan_volume_resize(const struct known *k, uint32_t qid, struct span volume, 
     return doing_end(&d, r);
 }
 
+void storage_sized(struct doing *d, uint32_t qid, struct span volume, struct span size)
+{
+    struct span lines, now = {NULL, 0};
+    if (size.len == 0 || !known_item(&d->k, CHANGE_VOLUME, qid, volume, &lines) ||
+        !storage_is(lines, "save_on_stop"))
+        return; /* of what is thrown away the next one is made as is configured */
+    ask_attribute(lines, "size", &now);
+    if (!span_equal(now, size))
+        storage_put(d, qid, volume, "size", size);
+}
+
 int plan_volume_revert(const struct known *k, uint32_t qid, struct span volume, struct span revision,
                        struct plan *p, struct fault *why)
 {
     struct doing d = doing_begin(k, 0, p, why);
     struct plan_job *job = NULL;
+    struct span size, name = span_split(revision, ' ', &size);
     int r = storage_volume_job(&d, "revert", qid, volume, &job);
-    if (r >= 0)
-        job->revision = plan_keep(p, revision);
+    if (r >= 0) {
+        job->revision = plan_keep(p, name);
+        storage_sized(&d, qid, volume, size);
+    }
     return doing_end(&d, r);
 }
 
-static void say_begin(struct doing *d, uint32_t qid, struct span volume, uint64_t size)
+/* What is configured, until storage has said what is. */
+static struct span size_now(struct doing *d, struct span size, struct span lines)
 {
-    struct plan_pair pair[2] = {{"volume", volume}, {"size", plan_format(d->p, "%" PRIu64, size)}};
+    return size.len > 0 ? size : plan_format(d->p, "%" PRIu64, storage_size(lines));
+}
+
+static void say_begin(struct doing *d, uint32_t qid, struct span volume, struct span size)
+{
+    struct plan_pair pair[2] = {{"volume", volume}, {"size", size}};
     plan_event(d->p, qid, "domain-volume-import-begin", SPAN_LITERAL(""), 2, pair);
 }
 
@@ -187,14 +207,15 @@ static void say_end(struct doing *d, uint32_t qid, struct span volume, bool succ
     plan_event(d->p, qid, "domain-volume-import-end", SPAN_LITERAL(""), 2, pair);
 }
 
-int plan_volume_clear(const struct known *k, uint32_t qid, struct span volume, struct plan *p,
-                      struct fault *why)
+int plan_volume_clear(const struct known *k, uint32_t qid, struct span volume, struct span size,
+                      struct plan *p, struct fault *why)
 {
     struct doing d = doing_begin(k, 0, p, why);
     struct plan_job *job = NULL;
     int r = storage_volume_job(&d, "clear", qid, volume, &job);
     if (r >= 0) {
-        say_begin(&d, qid, volume, storage_size(job->lines));
+        storage_sized(&d, qid, volume, size);
+        say_begin(&d, qid, volume, size_now(&d, size, job->lines));
         say_end(&d, qid, volume, true);
     }
     return doing_end(&d, r);
@@ -228,13 +249,11 @@ int plan_import_begin(const struct known *k, uint32_t qid, struct span volume, s
     if (r >= 0 && size.len > 0)
         r = storage_number(size, &bytes, why);
     if (r >= 0)
-        r = storage_volume_job(&d, "import_begin", qid, volume, &job);
+        r = storage_volume_job(&d, size.len > 0 ? "import_begin" : "import_same", qid, volume, &job);
     if (r >= 0) {
-        job->size = size.len > 0 ? bytes : storage_size(job->lines);
-        say_begin(&d, qid, volume, job->size);
-        p->result = plan_format(p, "%" PRIu64, job->size);
-        if (size.len > 0)
-            storage_put(&d, qid, volume, "size", size);
+        job->size = bytes;
+        p->result = size_now(&d, plan_keep(p, size), job->lines);
+        say_begin(&d, qid, volume, p->result);
     }
     return doing_end(&d, r);
 }
@@ -244,12 +263,23 @@ int plan_import_end(const struct known *k, uint32_t qid, struct span volume, str
 {
     struct doing d = doing_begin(k, 0, p, why);
     struct plan_job *job = NULL;
+    struct span size, verdict = span_split(word, ' ', &size);
     int r = storage_volume_job(&d, "import_end", qid, volume, &job);
     if (r >= 0) {
-        job->success = span_is(word, "ok");
+        job->success = span_is(verdict, "ok");
+        if (job->success)
+            storage_sized(&d, qid, volume, size);
         say_end(&d, qid, volume, job->success);
     }
     return doing_end(&d, r);
+}
+
+int plan_import_failed(const struct known *k, uint32_t qid, struct span volume, struct plan *p,
+                       struct fault *why)
+{
+    struct doing d = doing_begin(k, 0, p, why);
+    say_end(&d, qid, volume, false);
+    return doing_end(&d, 0);
 }
 
 /* A disposable of an AppVM lives on the AppVM's volumes. */

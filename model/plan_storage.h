@@ -36,21 +36,26 @@ void plan_result_path(struct plan *p, const char *path);
 bool leftover_is(const struct known *k, const struct plan_job *job);
 bool leftover_key_is(const struct plan_job *job, struct span key);
 
+/* Where a size may follow (after one blank, or alone): what storage says that the volume has, once its part
+ * is done. Without one, what is configured stays. */
 int plan_volume_resize(const struct known *k, uint32_t qid, struct span volume, struct span size,
                        struct plan *p, struct fault *why);
 int plan_volume_revert(const struct known *k, uint32_t qid, struct span volume, struct span revision,
                        struct plan *p, struct fault *why);
-int plan_volume_clear(const struct known *k, uint32_t qid, struct span volume, struct plan *p,
-                      struct fault *why);
-/* `source`: "<qid> <volume>". */
+int plan_volume_clear(const struct known *k, uint32_t qid, struct span volume, struct span size,
+                      struct plan *p, struct fault *why);
+/* `source`: "<qid> <volume>[ <size>]". */
 int plan_volume_clone(const struct known *k, uint32_t qid, struct span volume, struct span source,
                       struct plan *p, struct fault *why);
 /* `size` empty: as large as it is. The answer is "<size> <path>", which storage completes. */
 int plan_import_begin(const struct known *k, uint32_t qid, struct span volume, struct span size,
                       struct plan *p, struct fault *why);
-/* `word`: ok, or fail and a reason in the next line. */
+/* `word`: ok, or fail. */
 int plan_import_end(const struct known *k, uint32_t qid, struct span volume, struct span word, struct plan *p,
                     struct fault *why);
+/* Only its event: the end itself did not succeed. */
+int plan_import_failed(const struct known *k, uint32_t qid, struct span volume, struct plan *p,
+                       struct fault *why);
 int plan_volume_keep(const struct known *k, uint32_t qid, struct span volume, struct span number,
                      struct plan *p, struct fault *why);
 int plan_volume_rw(const struct known *k, uint32_t qid, struct span volume, struct span word, struct plan *p,

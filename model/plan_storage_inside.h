@@ -17,6 +17,8 @@ struct span storage_with(struct doing *d, struct span lines, const char *key, st
 int storage_find(struct doing *d, uint32_t qid, struct span name, struct volume_known *v);
 /* One of its attributes is to be another. */
 void storage_put(struct doing *d, uint32_t qid, struct span volume, const char *key, struct span value);
+/* It is as large now as storage says ("" for unknown), if that is kept. */
+void storage_sized(struct doing *d, uint32_t qid, struct span volume, struct span size);
 uint64_t storage_size(struct span lines); /* 0: none is configured */
 bool storage_in_place(struct span lines); /* its VM works on its only copy (storage 1.3) */
 bool storage_has_driver(struct doing *d, struct span lines, const char *driver);

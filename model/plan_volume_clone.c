@@ -4,10 +4,11 @@
 #include "model/plan_storage_inside.h"
 
 static int read_source(struct doing *d, struct span text, uint32_t *qid, struct volume_known *v,
-                       struct span *name)
+                       struct span *name, struct span *size)
 {
     uint64_t number;
-    struct span first = span_split(text, ' ', name);
+    struct span first = span_split(text, ' ', &text);
+    *name = span_split(text, ' ', size);
     if (text_number(first, 0, QID_MAX, &number) < 0 || ask_vm(&d->k, (uint32_t)number) == NULL)
         return fault_set(d->why, ERR_VM_NOT_FOUND, "the VM that is to be cloned from is gone");
     *qid = (uint32_t)number;
@@ -66,17 +67,16 @@ int plan_volume_clone(const struct known *k, uint32_t qid, struct span volume, s
     struct doing d = doing_begin(k, 0, p, why);
     struct plan_job *job = NULL;
     struct volume_known from;
-    struct span name;
+    struct span name, size = {NULL, 0};
     uint32_t from_qid = 0;
-    int r = read_source(&d, source, &from_qid, &from, &name);
+    int r = read_source(&d, source, &from_qid, &from, &name, &size);
     if (r >= 0)
         r = storage_volume_job(&d, "clone", qid, volume, &job);
     if (r >= 0 && (r = take_from(&d, from_qid, &from, name, job)) == 1)
         p->job = NULL;
     if (r < 0)
         return doing_end(&d, r);
-    if (storage_size(from.lines) > 0)
-        storage_put(&d, qid, volume, "size", storage_attribute(from.lines, "size"));
+    storage_sized(&d, qid, volume, size);
     struct plan_pair pair[2] = {{"name", volume}, {"source", name}};
     plan_event(p, qid, "domain-import-volume", SPAN_LITERAL(""), 2, pair);
     r = span_is(volume, "root") ? do_root_imported(&d, qid) : 0;

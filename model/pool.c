@@ -93,13 +93,14 @@ static bool used_in_place(struct span lines)
 }
 
 /* The volume up the templates that this one is a snapshot of. */
-static bool source_in_place(const struct known *k, uint32_t qid, struct span name, struct span source)
+const struct vm *volume_source_in_place(const struct known *k, uint32_t qid, struct span name,
+                                        struct span lines)
 {
-    struct span lines;
-    for (const struct vm *t = ask_template(k, qid); t != NULL; t = ask_template(k, t->qid))
-        if (known_item(k, CHANGE_VOLUME, t->qid, name, &lines) && span_equal(attribute(lines, "vid"), source))
-            return used_in_place(lines);
-    return false;
+    struct span source = attribute(lines, "source"), of;
+    for (const struct vm *t = ask_template(k, qid); source.len > 0 && t != NULL; t = ask_template(k, t->qid))
+        if (known_item(k, CHANGE_VOLUME, t->qid, name, &of) && span_equal(attribute(of, "vid"), source))
+            return used_in_place(of) ? t : NULL;
+    return NULL;
 }
 
 int volume_known(const struct known *k, uint32_t qid, struct span name, struct text *made,
@@ -110,8 +111,7 @@ int volume_known(const struct known *k, uint32_t qid, struct span name, struct t
     if (!known_item(k, CHANGE_VOLUME, qid, name, &v->lines))
         return 0;
     v->pool = attribute(v->lines, "pool");
-    struct span source = attribute(v->lines, "source");
-    v->in_place = source.len > 0 && source_in_place(k, qid, name, source);
+    v->in_place = volume_source_in_place(k, qid, name, v->lines) != NULL;
     if (pool_known(k, v->pool, &pool) && span_is(attribute(pool, "driver"), "linux-kernel"))
         v->lines = with_kernel(k, qid, v->lines, made);
     return made->failed < 0 ? made->failed : 1;

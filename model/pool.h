@@ -35,6 +35,10 @@ struct volume_known {
 int volume_known(const struct known *k, uint32_t qid, struct span name, struct text *made,
                  struct volume_known *v);
 
+/* The VM whose volume this one is a snapshot of, if that VM works on its only copy; else NULL. */
+const struct vm *volume_source_in_place(const struct known *k, uint32_t qid, struct span name,
+                                        struct span lines);
+
 /* A VM with a volume in the pool, or NULL; the property of the system that names it, or NULL. */
 const struct vm *pool_user(const struct known *k, struct span pool);
 const char *pool_default_for(const struct known *k, struct span pool);

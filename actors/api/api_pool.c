@@ -4,30 +4,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "actors/api/api_inside.h"
+#include "actors/api/api_pool.h"
 #include "base/own.h"
 #include "model/pool.h"
 
 #define LOOK_WITHIN (30 * SECONDS)
-enum { PARAMETERS_MOST = 8, NAME_MOST = 64 };
+enum { NAME_MOST = 64 };
 
-static const struct driver_row {
-    const char *name, *required, *optional;
-} drivers[] = {
+static const struct pool_options drivers[] = {
 #define POOL_DRIVER(symbol, name, required, optional, together, tools) {name, required, optional},
 #include "doors/pool_driver.def"
 };
 
+const struct pool_options *pool_options_of(struct span driver)
+{
+    for (size_t i = 0; i < COUNT(drivers); i++)
+        if (span_is(driver, drivers[i].name))
+            return &drivers[i];
+    return NULL;
+}
+
+bool pool_options_have(const char *words, struct span word)
+{
+    for (struct span one, rest = span_of(words); rest.len > 0;) {
+        one = span_split(rest, ' ', &rest);
+        if (span_equal(one, word))
+            return true;
+    }
+    return false;
+}
+
 static int by_name(const void *a, const void *b)
 {
-    const struct driver_row *const *left = a, *const *right = b;
+    const struct pool_options *const *left = a, *const *right = b;
     return strcmp((*left)->name, (*right)->name);
 }
 
 int api_do_driver_list(struct api *self, struct out *out, const struct asked *q, struct text *reply,
                        struct fault *why)
 {
-    const struct driver_row *sorted[COUNT(drivers)];
+    const struct pool_options *sorted[COUNT(drivers)];
     (void)self, (void)out, (void)q, (void)why;
     for (size_t i = 0; i < COUNT(drivers); i++)
         sorted[i] = &drivers[i];
@@ -90,7 +106,22 @@ static void add_lines(struct lines *l, struct span text)
 {
     while (text.len > 0 && l->count < COUNT(l->at)) {
         struct span line = span_split(text, '\n', &text);
-        if (line.len > 0 && !span_starts(line, "setup_check=")) /* only of interest to its setup */
+        if (line.len > 0)
+            l->at[l->count++] = line;
+    }
+}
+
+/* What its driver says of a pool: other attributes can be set of all, and count for none of these. */
+static void add_options(struct lines *l, struct span text)
+{
+    struct span driver = {"", 0}, value;
+    ask_attribute(text, "driver", &driver);
+    const struct pool_options *d = pool_options_of(driver);
+    while (text.len > 0 && l->count < COUNT(l->at)) {
+        struct span line = span_split(text, '\n', &text), key = span_split(line, '=', &value);
+        bool has = d == NULL || span_is(key, "driver") || pool_options_have(d->required, key) ||
+                   pool_options_have(d->optional, key);
+        if (line.len > 0 && has && !span_is(key, "setup_check")) /* only of interest to its setup */
             l->at[l->count++] = line;
     }
 }
@@ -133,7 +164,7 @@ static int info_came(struct api *self, const struct call *c, const struct answer
     if (r < 0)
         return r;
     text_format(&name, "name=%s", c->name);
-    add_lines(&l, lines);
+    add_options(&l, lines);
     add_lines(&l, text_span(&name));
     write_sorted(&l, reply);
     if ((m.seen & 1) != 0)
@@ -188,7 +219,12 @@ static int volumes_came(struct api *self, const struct call *c, const struct ans
     return 0;
 }
 
-/* The file driver knows a volume by its VM only. */
+/* These drivers know a volume by its VM: one that has no file at rest is one of the pool's, too. */
+static bool lists_configured(struct span driver)
+{
+    return span_is(driver, "file") || span_is(driver, "file-reflink");
+}
+
 static void list_configured(const struct api *self, struct span pool, struct text *reply)
 {
     for (const struct vm *vm = model_vm_from(self->model, 1); vm != NULL;
@@ -209,7 +245,7 @@ int api_do_pool_volumes(struct api *self, struct out *out, const struct asked *q
 {
     struct span lines, driver = {"", 0};
     if (find(self, q, &lines, why) == 0 && ask_attribute(lines, "driver", &driver) &&
-        span_is(driver, "file")) {
+        lists_configured(driver)) {
         list_configured(self, q->request.argument, reply);
         return 0;
     }
@@ -228,142 +264,4 @@ int api_do_pool_change(struct api *self, struct out *out, const struct asked *q,
         return r;
     return api_operate(self, out, q, (enum operation)q->method->detail, QID_GLOBAL, q->request.argument,
                        q->request.payload);
-}
-
-static const struct driver_row *find_driver(struct span name)
-{
-    for (size_t i = 0; i < COUNT(drivers); i++)
-        if (span_is(name, drivers[i].name))
-            return &drivers[i];
-    return NULL;
-}
-
-static bool has_word(const char *words, struct span word)
-{
-    for (struct span one, rest = span_of(words); rest.len > 0;) {
-        one = span_split(rest, ' ', &rest);
-        if (span_equal(one, word))
-            return true;
-    }
-    return false;
-}
-
-static bool is_name(struct span s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", s.at[i]) == NULL ||
-            s.at[i] == '\0')
-            return false;
-    return true;
-}
-
-struct pool_wish {
-    struct span name, key[PARAMETERS_MOST], value[PARAMETERS_MOST];
-    size_t count;
-};
-
-static int take_line(struct pool_wish *w, struct span line, struct fault *why)
-{
-    struct span value, key = span_split(line, '=', &value);
-    if (value.at == NULL)
-        return fault_set(why, ERR_PROTOCOL, "a pool is described by lines key=value");
-    bool twice = span_is(key, "name") && w->name.at != NULL;
-    for (size_t i = 0; i < w->count; i++)
-        twice = twice || span_equal(w->key[i], key);
-    if (twice)
-        return fault_set(why, ERR_PROTOCOL, "a key is given twice");
-    if (span_is(key, "name")) {
-        w->name = value;
-        return 0;
-    }
-    if (w->count == PARAMETERS_MOST)
-        return fault_set(why, ERR_PROTOCOL, "no driver has so many options");
-    w->key[w->count] = key;
-    w->value[w->count++] = value;
-    return 0;
-}
-
-static int read_wish(struct span payload, struct pool_wish *w, struct fault *why)
-{
-    int r = 0;
-    for (size_t i = 0; i < payload.len; i++)
-        if ((unsigned char)payload.at[i] >= 0x80)
-            return fault_set(why, ERR_PROTOCOL, "a pool is described in ASCII");
-    while (payload.len > 0 && r >= 0) {
-        struct span line = span_split(payload, '\n', &payload);
-        r = take_line(w, line, why);
-    }
-    if (r < 0)
-        return r;
-    if (w->name.at == NULL)
-        return fault_set(why, ERR_PROTOCOL, "the pool's name is missing");
-    if (!is_name(w->name) || w->name.len > NAME_MOST)
-        return fault_set(why, ERR_PROTOCOL, "a pool is named with letters, digits, '.', '_' and '-'");
-    return w->name.len > 0 ? 0 : fault_set(why, ERR_QUBES, "the pool's name is empty");
-}
-
-static const struct span *given(const struct pool_wish *w, struct span key)
-{
-    for (size_t i = 0; i < w->count; i++)
-        if (span_equal(w->key[i], key))
-            return &w->value[i];
-    return NULL;
-}
-
-static bool is_no(struct span word)
-{
-    static const char *const no[] = {"no", "No", "false", "False", "0", "off", ""};
-    for (size_t i = 0; i < COUNT(no); i++)
-        if (span_is(word, no[i]))
-            return true;
-    return false;
-}
-
-/* All parameters with their defaults; whether its setup is checked only where that is said. */
-static int make_lines(const struct driver_row *d, const struct pool_wish *w, struct text *lines,
-                      struct fault *why)
-{
-    for (size_t i = 0; i < w->count; i++)
-        if (!has_word(d->required, w->key[i]) && !has_word(d->optional, w->key[i]))
-            return fault_set(why, ERR_PROTOCOL, "driver %s has no option of that name", d->name);
-    for (struct span one, rest = span_of(d->required); rest.len > 0;) {
-        one = span_split(rest, ' ', &rest);
-        const struct span *value = given(w, one);
-        if (value == NULL || value->len == 0)
-            return fault_set(why, ERR_QUBES, "driver %s needs the option %.*s", d->name, (int)one.len,
-                             one.at);
-        text_format(lines, "%.*s=%.*s\n", (int)one.len, one.at, (int)value->len, value->at);
-    }
-    text_format(lines, "driver=%s", d->name);
-    for (struct span one, rest = span_of(d->optional); rest.len > 0;) {
-        one = span_split(rest, ' ', &rest);
-        const struct span *value = given(w, one);
-        struct span usual = span_is(one, "revisions_to_keep") ? SPAN_LITERAL("1") : SPAN_LITERAL("False");
-        if (span_is(one, "setup_check") && value == NULL)
-            continue;
-        if (span_is(one, "setup_check")) {
-            text_format(lines, "\nsetup_check=%s", is_no(*value) ? "False" : "True");
-            continue;
-        }
-        text_format(lines, "\n%.*s=%.*s", (int)one.len, one.at, (int)(value != NULL ? value->len : usual.len),
-                    value != NULL ? value->at : usual.at);
-    }
-    return lines->failed;
-}
-
-int api_do_pool_add(struct api *self, struct out *out, const struct asked *q, struct text *reply,
-                    struct fault *why)
-{
-    AUTO_TEXT lines = TEXT_WITH_LIMIT(4096);
-    struct pool_wish w = {.count = 0};
-    const struct driver_row *driver = find_driver(q->request.argument);
-    (void)reply;
-    if (driver == NULL)
-        return fault_set(why, ERR_PERMISSION, "there is no such driver; ask admin.pool.ListDrivers");
-    int r = read_wish(q->request.payload, &w, why);
-    if (r >= 0)
-        r = make_lines(driver, &w, &lines, why);
-    if (r < 0)
-        return r;
-    return api_operate(self, out, q, OPERATION_pool_add, QID_GLOBAL, w.name, text_span(&lines));
 }

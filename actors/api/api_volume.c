@@ -9,6 +9,7 @@
 #include "model/pool.h"
 
 #define LOOK_WITHIN (30 * SECONDS)
+enum { REVISION_MOST = 64 };
 
 static int find(struct api *self, uint32_t qid, struct span name, struct text *made, struct volume_known *v,
                 struct fault *why)
@@ -73,25 +74,6 @@ static uint64_t configured_size(struct span lines)
     return ask_attribute(lines, "size", &value) && text_number(value, 0, UINT64_MAX, &size) == 0 ? size : 0;
 }
 
-/* Where the data are. The file driver gives VMs a device made of them. */
-static void add_path(const struct api *self, struct span pool, struct span lines, const char *path,
-                     struct text *reply)
-{
-    struct span attributes, driver = {"", 0}, directory = {"", 0}, vid = {"", 0}, source = {"", 0};
-    if (pool_known(&self->known, pool, &attributes)) {
-        ask_attribute(attributes, "driver", &driver);
-        ask_attribute(attributes, "dir_path", &directory);
-    }
-    ask_attribute(lines, "vid", &vid);
-    ask_attribute(lines, "source", &source);
-    if (source.len > 0)
-        vid = source;
-    if (span_is(driver, "file"))
-        text_format(reply, "path=%.*s/%.*s.img\n", (int)directory.len, directory.at, (int)vid.len, vid.at);
-    else
-        text_format(reply, "path=%s\n", path);
-}
-
 static int info_came(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
                      struct fault *why)
 {
@@ -109,7 +91,7 @@ static int info_came(struct api *self, const struct call *c, const struct answer
                 (m.seen & 1) != 0 ? m.size : configured_size(v.lines), m.usage);
     add_truth(reply, "rw", v.lines);
     add_word(reply, "source", v.lines);
-    add_path(self, v.pool, v.lines, m.path, reply);
+    text_format(reply, "path=%s\n", m.path);
     add_truth(reply, "save_on_stop", v.lines);
     add_truth(reply, "snap_on_start", v.lines);
     add_word(reply, "revisions_to_keep", v.lines);
@@ -180,7 +162,7 @@ static bool is_revision(struct span s)
     for (size_t i = 0; i < s.len; i++)
         if (!isalnum((unsigned char)s.at[i]) && (s.at[i] == '\0' || strchr(":._-", s.at[i]) == NULL))
             return false;
-    return s.len < 64;
+    return true;
 }
 
 int api_do_volume_revert(struct api *self, struct out *out, const struct asked *q, struct text *reply,
@@ -192,6 +174,8 @@ int api_do_volume_revert(struct api *self, struct out *out, const struct asked *
     (void)reply;
     if (r >= 0 && !is_revision(revision))
         r = fault_set(why, ERR_PROTOCOL, "a revision is named with letters, digits, ':', '.', '_' and '-'");
+    else if (r >= 0 && (revision.len == 0 || revision.len >= REVISION_MOST)) /* no driver gives such a name */
+        r = fault_set(why, ERR_REVISION_NOT_FOUND, "the volume has no such revision");
     return r < 0 ? r : change(self, out, q, OPERATION_volume_revert, revision, why);
 }
 
@@ -324,10 +308,10 @@ int api_do_import_end(struct api *self, struct out *out, const struct asked *q, 
     (void)reply;
     if (check(self, q, pool, why) < 0)
         return no_volume(why);
-    if (span_is(word, "ok"))
+    if (span_is(q->request.payload, "ok"))
         return api_operate(self, out, q, OPERATION_import_end, vm_qid(q->dest), q->request.argument,
                            SPAN_LITERAL("ok"));
-    copy_words(like.name, sizeof like.name, reason);
+    copy_words(like.name, sizeof like.name, span_is(word, "fail") ? reason : q->request.payload);
     return api_operate_like(self, out, q, &like, OPERATION_import_end, vm_qid(q->dest), q->request.argument,
                             SPAN_LITERAL("fail"));
 }

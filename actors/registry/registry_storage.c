@@ -257,9 +257,11 @@ enum storage_turn storage_before(struct registry *r, struct out *out, const stru
 
 bool storage_gave_contents(const struct pending_operation *o)
 {
-    bool gives = o->operation == OPERATION_volume_clone || o->operation == OPERATION_volume_revert ||
-                 o->operation == OPERATION_volume_clear ||
-                 (o->operation == OPERATION_import_end && span_is(text_span(&o->value), "ok"));
+    struct span size;
+    bool gives =
+        o->operation == OPERATION_volume_clone || o->operation == OPERATION_volume_revert ||
+        o->operation == OPERATION_volume_clear ||
+        (o->operation == OPERATION_import_end && span_is(span_split(text_span(&o->value), ' ', &size), "ok"));
     return gives && o->work != NULL && o->target <= QID_MAX;
 }
 

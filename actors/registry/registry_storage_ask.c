@@ -2,6 +2,7 @@
  * What storage is asked for an operation, and what its answers come to; in registry. */
 #include "actors/registry/registry_storage_inside.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -112,6 +113,27 @@ static bool next_stage(struct storage_work *w)
     return true;
 }
 
+/* The plan made anew has the size that storage told. */
+static void take_size(struct pending_operation *o)
+{
+    bool alone = o->operation == OPERATION_volume_clear || o->operation == OPERATION_import_begin,
+         behind = o->operation == OPERATION_volume_revert || o->operation == OPERATION_volume_clone ||
+                  o->operation == OPERATION_import_end;
+    if (o->work->sized && (behind || (alone && o->value.len == 0)))
+        text_format(&o->value, "%s%" PRIu64, behind ? " " : "", o->work->now);
+}
+
+/* Who heard of its beginning hears of its end. */
+static void tell_failure(struct registry *r, struct out *out, struct pending_operation *o)
+{
+    AUTO_PLAN p = {0};
+    struct fault why;
+    struct context c = {.op = o->op, .caller = o->request.context.caller};
+    if (o->operation == OPERATION_import_end && o->target <= QID_MAX &&
+        plan_import_failed(&r->known, o->target, text_span(&o->key), &p, &why) >= 0)
+        publish_early(r, out, &c, &p, p.events);
+}
+
 static void jobs_answered(struct registry *r, struct out *out, struct pending_operation *o)
 {
     struct storage_work *w = o->work;
@@ -120,8 +142,10 @@ static void jobs_answered(struct registry *r, struct out *out, struct pending_op
     } else if (w->failed && w->makes) {
         (void)storage_undo(r, out, o);
     } else if (w->failed) {
+        tell_failure(r, out, o);
         operate_done_with(r, out, o, w->r);
     } else {
+        take_size(o);
         w->phase = PHASE_MADE;
         o->step = STEP_WAITING;
     }
@@ -174,6 +198,10 @@ static int take_reply(struct storage_work *w, const struct plan_job *job, const 
         return fault_set(why, ERR_BAD, "storage's answer does not decode");
     memcpy(w->path, m.path, sizeof m.path);
     w->outdated = w->outdated || m.outdated != 0;
+    if (m.sized != 0) {
+        w->sized = true;
+        w->now = m.size;
+    }
     if (job != NULL && job->borrower.len > 0 && job->stage == STAGE_LEND) {
         w->size = m.size;
         w->lent = true;

@@ -30,7 +30,9 @@ struct storage_work {
     enum plan_stage stage;
     uint32_t loan; /* drawn anew by each operation: no other pool can ask for it */
     uint64_t size; /* what was lent has */
-    int r;         /* of the first job that failed, with the operation's why */
+    bool sized;    /* `now` is what the volume has when all is done */
+    uint64_t now;
+    int r; /* of the first job that failed, with the operation's why */
     char path[1024];
 };
 

@@ -110,6 +110,22 @@ static void add_disposable_refusal(struct registry *r, const struct vm *vm, stru
     }
 }
 
+/* What it would copy is being written (storage 1.3, 4). */
+static void add_source_refusal(struct registry *r, const struct vm *vm, struct vm_view *view)
+{
+    const struct item *at = model_items(r->model, vm_qid(vm), CHANGE_VOLUME);
+    for (; at != NULL && view->refusal[0] == '\0'; at = at->next) {
+        struct span lines = {at->value, at->value_len}, name = {at->key, at->key_len}, source = {"", 0};
+        const struct vm *of = volume_source_in_place(&r->known, vm_qid(vm), name, lines);
+        if (of == NULL || !r->claims[vm_qid(of)].living)
+            continue;
+        ask_attribute(lines, "source", &source);
+        snprintf(view->refusal, sizeof view->refusal, "Volume %.*s is running", (int)source.len, source.at);
+        strcpy(view->refusal_class, "QubesVMError");
+        view->vetoed = 1;
+    }
+}
+
 /* In their order; the paths come from storage. */
 static void add_volumes(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory)
 {
@@ -147,6 +163,7 @@ static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view 
         view->vetoed = 1;
     } else {
         add_disposable_refusal(r, vm, view);
+        add_source_refusal(r, vm, view);
     }
 }
 

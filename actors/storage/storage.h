@@ -21,7 +21,7 @@ struct storage_watch {
 };
 
 /* Verbs of doors/pool_verb.def, and those that are more than one of them. */
-enum { STORAGE_OPEN = POOL_VERBS, STORAGE_CLEAR, STORAGE_RECOVER, STORAGE_VERBS };
+enum { STORAGE_OPEN = POOL_VERBS, STORAGE_CLEAR, STORAGE_IMPORT_SAME, STORAGE_RECOVER, STORAGE_VERBS };
 /* Its name, or NULL; and the number of a name, or -ERR_UNKNOWN. */
 const char *storage_verb_name(unsigned verb);
 int storage_verb_find(const char *name);
@@ -50,7 +50,8 @@ struct storage_task {
     struct storage_watch *watch;  /* the job's, which outlives the task */
     struct storage_volumes known; /* RECOVER: it owns them */
     struct text found;
-    bool lost; /* there is no runner of tools any more */
+    bool sized; /* outcome.size is what the volume has, or what its import has */
+    bool lost;  /* there is no runner of tools any more */
     struct pool_outcome outcome;
 };
 

@@ -11,13 +11,15 @@ static void answer_look(struct out *out, const struct volume_job *job, const str
     struct volume_look_reply m = {.size = o->size, .usage = o->usage, .list = text_span(&o->list)};
     bool snapshot = job->volume.snap_on_start;
     m.seen = (o->known ? 1u : 0) | (o->outdated && snapshot ? 2u : 0) | 4u;
-    memcpy(m.path, o->path, sizeof m.path);
+    memcpy(m.path, o->own[0] != '\0' ? o->own : o->path, sizeof m.path);
     (void)REPLY(out, volume_look, &job->request, &m);
 }
 
-static void answer_change(struct out *out, const struct volume_job *job, const struct pool_outcome *o)
+static void answer_change(struct out *out, const struct volume_job *job, const struct storage_task *t)
 {
+    const struct pool_outcome *o = &t->outcome;
     struct volume_change_reply m = {.size = o->size,
+                                    .sized = t->sized ? 1 : 0,
                                     .outdated = o->outdated && job->volume.snap_on_start ? 1 : 0};
     memcpy(m.path, o->path, sizeof m.path);
     (void)REPLY(out, volume_change, &job->request, &m);
@@ -46,7 +48,7 @@ void storage_answer(struct out *out, const struct volume_job *job, const struct 
     else if (job->request.type == MESSAGE_volume_look)
         answer_look(out, job, &t->outcome);
     else if (job->request.type == MESSAGE_volume_change)
-        answer_change(out, job, &t->outcome);
+        answer_change(out, job, t);
     else if (job->request.type == MESSAGE_volume_use)
         answer_use(out, job, &t->outcome);
     else

@@ -13,6 +13,7 @@ static const char *const names[STORAGE_VERBS] = {
 #include "doors/pool_verb.def"
     "open",
     "clear",
+    "import_same",
     "recover",
 };
 
@@ -85,19 +86,42 @@ static int start(struct pool *p, const struct pool_errand *e, struct storage_tas
     return r < 0 ? r : pool_do(p, POOL_look, e, &t->outcome, &t->task.why);
 }
 
-/* Empty contents of the same size. */
-static int clear(struct pool *p, struct pool_errand *e, struct storage_task *t)
+/* An empty place for contents of the size that it has. */
+static int import_same(struct pool *p, struct pool_errand *e, struct storage_task *t)
 {
-    struct pool_outcome seen = {0};
+    AUTO_OUTCOME seen = {0};
     int r = pool_do(p, POOL_look, e, &seen, &t->task.why);
     e->size = seen.known ? seen.size : t->volume.size;
-    pool_outcome_free(&seen);
     if (r >= 0)
-        r = pool_do(p, POOL_import_begin, e, NULL, &t->task.why);
+        r = pool_do(p, POOL_import_begin, e, &t->outcome, &t->task.why);
+    t->outcome.size = e->size;
+    t->sized = true;
+    return r;
+}
+
+static int clear(struct pool *p, struct pool_errand *e, struct storage_task *t)
+{
+    int r = import_same(p, e, t);
     if (r < 0)
         return r;
     e->success = true;
-    return pool_do(p, POOL_import_end, e, &t->outcome, &t->task.why);
+    if ((r = pool_do(p, POOL_import_end, e, NULL, &t->task.why)) >= 0)
+        return r;
+    e->success = false; /* else nothing could be imported any more */
+    pool_do(p, POOL_import_end, e, NULL, NULL);
+    return r;
+}
+
+/* Its contents are others: how large it is now. What was done stays done if that cannot be seen. */
+static void measure(struct pool *p, const struct pool_errand *e, struct storage_task *t)
+{
+    AUTO_OUTCOME seen = {0};
+    bool changed = t->verb == POOL_revert || t->verb == POOL_clone || t->verb == POOL_import_fd ||
+                   (t->verb == POOL_import_end && t->success);
+    if (!changed || t->task.r < 0 || pool_do(p, POOL_look, e, &seen, NULL) < 0 || !seen.known)
+        return;
+    t->outcome.size = seen.size;
+    t->sized = true;
 }
 
 void storage_perform(void *doors, struct task *task)
@@ -113,6 +137,8 @@ void storage_perform(void *doors, struct task *task)
         task->r = recover_perform(d->pool, t);
     else if (t->verb == STORAGE_CLEAR)
         task->r = clear(d->pool, &e, t);
+    else if (t->verb == STORAGE_IMPORT_SAME)
+        task->r = import_same(d->pool, &e, t);
     else if (t->verb == POOL_export)
         task->r = loan_open(d, &e, t);
     else if (t->verb == POOL_import_fd && loan_check(t, &task->why) < 0)
@@ -121,5 +147,7 @@ void storage_perform(void *doors, struct task *task)
         task->r = start(d->pool, &e, t);
     else
         task->r = pool_do(d->pool, (enum pool_verb)t->verb, &e, &t->outcome, &task->why);
+    if (d->pool != NULL)
+        measure(d->pool, &e, t);
     t->lost = d->lost != NULL && d->lost();
 }

@@ -172,6 +172,33 @@ static bool is_our_mapping(const struct tool_pool *pool, const char *name)
            strncmp(name, "vm-volatile-", 12) == 0 && strstr(name, "-crypt@") != NULL;
 }
 
+/* Behind the name of the VM that "vm" or "vm/volume" begins with, as mappings spell it; NULL: it is another.
+ */
+static const char *behind_vm(const char *name, const char *vm)
+{
+    for (; *vm != '\0' && *vm != '/'; vm++) {
+        bool escaped = *vm == '_' || *vm == '-';
+        if (*name++ != (escaped ? '_' : *vm) || (escaped && *name++ != (*vm == '_' ? 'u' : 'd')))
+            return NULL;
+    }
+    return name;
+}
+
+/* What is encrypted has the name of its VM, or of its logical volume: nobody's device gets another one's. */
+static bool is_mapping_over(const struct tool_pool *pool, const char *mapping, const char *device)
+{
+    const char *volume = strrchr(device, '/'), *vm = volume;
+    if (volume == NULL)
+        return false;
+    if (pool->group[0] != '\0')
+        return strncmp(mapping, volume + 1, strlen(volume + 1)) == 0 &&
+               strcmp(mapping + strlen(volume + 1), "@crypt") == 0;
+    while (vm > device && vm[-1] != '/')
+        vm--;
+    const char *rest = strncmp(mapping, "vm-volatile-", 12) == 0 ? behind_vm(mapping + 12, vm) : NULL;
+    return rest != NULL && vm < volume && strncmp(rest, "-crypt@", 7) == 0;
+}
+
 static bool is_our_device(const struct tool_pool *pool, const char *path)
 {
     if (pool->group[0] != '\0')
@@ -219,6 +246,7 @@ bool tool_is_of(const struct tool_values *v, const struct tool_pool *pool)
         return false;
     return is_dataset_of(v, pool) && (v->device[0] == '\0' || is_our_device(pool, v->device)) &&
            (v->mapping[0] == '\0' || is_our_mapping(pool, v->mapping)) &&
+           (v->mapping[0] == '\0' || v->device[0] == '\0' || is_mapping_over(pool, v->mapping, v->device)) &&
            (v->image[0] == '\0' || is_inside(v->image, pool->directory)) &&
            (v->area[0] == '\0' || is_inside(v->area, pool->directory));
 }

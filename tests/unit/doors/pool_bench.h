@@ -61,25 +61,31 @@ static inline void write_pattern(const char *path, char word, size_t size)
     close(fd);
 }
 
+/* The word of a pattern whose blocks before `at` said `word`, and what the one at `at` adds to that. */
+static inline char pattern_word(char word, off_t at, const char block[BLOCK])
+{
+    if (memcmp(block, block + 1, BLOCK - 1) != 0)
+        return '?';
+    if (at == 0 && block[0] != '\0')
+        return block[0];
+    if (at < SIZE && block[0] != (word == '0' || at / BLOCK % 3 == 2 ? '\0' : word))
+        return '?';
+    return word;
+}
+
 /* The word of a pattern, in a file or a device; '0' for nothing but zeros; '?' when it is mixed; '-' for no
  * file. */
 static inline char read_pattern(const char *path, size_t *size)
 {
-    char block[BLOCK], word = '0', zero = '\0';
+    char block[BLOCK], word = '0';
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return '-';
     off_t end = lseek(fd, 0, SEEK_END);
     if (size != NULL)
         *size = (size_t)end;
-    for (off_t at = 0; at + BLOCK <= end; at += BLOCK) {
-        if (pread(fd, block, BLOCK, at) != BLOCK || memcmp(block, block + 1, BLOCK - 1) != 0)
-            word = '?';
-        else if (at == 0 && block[0] != '\0')
-            word = block[0];
-        else if (at < SIZE && block[0] != (word == '0' || at / BLOCK % 3 == 2 ? zero : word))
-            word = '?';
-    }
+    for (off_t at = 0; at + BLOCK <= end; at += BLOCK)
+        word = pread(fd, block, BLOCK, at) != BLOCK ? '?' : pattern_word(word, at, block);
     close(fd);
     return word;
 }

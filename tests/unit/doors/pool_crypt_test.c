@@ -104,6 +104,7 @@ static void it_is_started_under_a_key_and_closed_at_stop(void **state)
     assert_string_equal(asked, OPEN);
     assert_int_equal(pool_do(p, POOL_look, &e, &o, &why), 0);
     assert_string_equal(o.path, "/dev/mapper/vm-volatile-my_uown_dvm-crypt@volatile");
+    assert_string_equal(strrchr(o.own, '/'), "/volatile-dirty.img"); /* its own place is no mapping */
     FILE *f = fopen(mapping, "r");
     assert_int_equal(fread(bytes, 1, sizeof bytes, f), sizeof bytes);
     assert_int_equal(fseek(f, 0, SEEK_END), 0);

@@ -111,6 +111,7 @@ static void a_saved_volume_is_written_in_place_behind_a_snapshot(void **state)
     must(POOL_start, &v);
     assert_string_equal(asked, "create-snapshot NAME private.img private-cow.img\n");
     assert_string_equal(look(&v).path, device);
+    assert_string_equal(look(&v).own, at(&v, ".img"));
     assert_false(look(&v).dirty); /* the first write makes it so */
     FILE *f = fopen(at(&v, "-cow.img"), "r+");
     assert_non_null(f);
@@ -237,6 +238,7 @@ static void a_kernel_is_looked_up_by_its_name(void **state)
         snprintf(path, sizeof path, "%s/%s", dir, files[i]);
         assert_int_equal(i == 0 ? mkdir(path, 0755) : mknod(path, S_IFREG | 0644, 0), 0);
         assert_string_equal(look(&v).path, i == 2 ? path : "");
+        assert_string_equal(strrchr(look(&v).own, '/'), "/modules.img"); /* there or not */
     }
     must(POOL_verify, &v);
     must(POOL_start, &v);

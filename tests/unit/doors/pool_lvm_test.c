@@ -147,6 +147,7 @@ static void a_snapshot_is_outdated_when_its_source_was_committed(void **state)
     assert_int_equal(pool_do(pool, POOL_look, &e, &o, &why), 0);
     assert_false(o.outdated || o.dirty);
     assert_string_equal(o.path, "/dev/mapper/vg-vm--a--root--snap");
+    assert_string_equal(o.own, "/dev/mapper/vg-vm--a--root");
     session(&root, 'x');
     assert_int_equal(pool_do(pool, POOL_look, &e, &o, &why), 0);
     assert_true(o.outdated);

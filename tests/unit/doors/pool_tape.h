@@ -159,13 +159,12 @@ static inline void tape_read(void)
         abort();
 }
 
-/* The file `to` becomes what the disk `from` is after the first `count` entries. */
-static inline void tape_play(const char *from, const char *to, unsigned count)
+/* The file `to` is what the disk is after the entries before `from`; it becomes what it is after `count`. */
+static inline void tape_play_on(const char *to, unsigned from, unsigned count)
 {
-    tape_clone(from, to);
     AUTO_FD log = open(tape_file("log"), O_RDONLY | O_CLOEXEC);
     AUTO_FD disk = open(tape_file(to), O_RDWR | O_CLOEXEC);
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = from; i < count; i++) {
         off_t at = (off_t)tape.entries[i].sector * tape.sector,
               len = (off_t)tape.entries[i].sectors * tape.sector;
         if ((tape.entries[i].flags & TAPE_DISCARD) == 0)
@@ -173,6 +172,13 @@ static inline void tape_play(const char *from, const char *to, unsigned count)
         else if (len > 0 && fallocate(disk, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len) < 0)
             abort();
     }
+}
+
+/* The file `to` becomes what the disk `from` is after the first `count` entries. */
+static inline void tape_play(const char *from, const char *to, unsigned count)
+{
+    tape_clone(from, to);
+    tape_play_on(to, 0, count);
 }
 
 /* Which first parts are tried: the whole up to the end mark, then by turns one that ends behind a flush, and

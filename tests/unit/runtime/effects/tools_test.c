@@ -23,6 +23,9 @@ static int match(const char *const *argv, struct tool_values *v)
 
 #define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+#define CRYPT_WORDS                                                                                          \
+    "cryptsetup", "--key-file=/dev/urandom", "--cipher=aes-xts-plain64", "--type=plain", "--", "open"
+
 static void commands_fit_their_rows(void **state)
 {
     static const struct {
@@ -48,6 +51,10 @@ static void commands_fit_their_rows(void **state)
         {PROGRAM_CRYPT_OPEN,
          {"/usr/sbin/cryptsetup", "--key-file=/dev/urandom", "--cipher=aes-xts-plain64", "--type=plain", "--",
           "open", "/var/lib/qubes/appvms/a/volatile-dirty.img", "vm-volatile-a-crypt@volatile"},
+         .of_files = true},
+        {PROGRAM_CRYPT_OPEN,
+         {CRYPT_WORDS, "/var/lib/qubes/appvms/my_own-vm/volatile.img",
+          "vm-volatile-my_uown_dvm-crypt@volatile"},
          .of_files = true},
         {PROGRAM_CRYPT_CLOSE,
          {"/usr/sbin/cryptsetup", "--", "close", "vm-volatile-a-crypt@volatile"},
@@ -155,6 +162,16 @@ static void what_is_another_pools_is_refused(void **state)
         {&thin, {"dmsetup", "message", "vg-pool-tpool", "0", "delete 6"}},
         {&files, {"lvm", "lvremove", "--force", "--", "vg-1/vm-a-root"}},
         {&files, {"cryptsetup", "--", "close", "luks-root"}},
+        {&files, {CRYPT_WORDS, "/var/lib/qubes/appvms/a/volatile-dirty.img", "vm-volatile-b-crypt@volatile"}},
+        {&files,
+         {CRYPT_WORDS, "/var/lib/qubes/appvms/a/volatile-dirty.img", "vm-volatile-aa-crypt@volatile"}},
+        {&files,
+         {CRYPT_WORDS, "/var/lib/qubes/appvms/aa/volatile-dirty.img", "vm-volatile-a-crypt@volatile"}},
+        {&files,
+         {CRYPT_WORDS, "/var/lib/qubes/appvms/a-b/volatile-dirty.img", "vm-volatile-a_ub-crypt@volatile"}},
+        {&datasets, {CRYPT_WORDS, "/dev/zvol/tank/qubes/a/volatile", "vm-volatile-b-crypt@volatile"}},
+        {&thin, {CRYPT_WORDS, "/dev/mapper/vg--1-vm--a--volatile", "vg--1-vm--b--volatile@crypt"}},
+        {&thin, {CRYPT_WORDS, "/dev/mapper/vg--1-vm--a--volatile", "vg--1-vm--a--volatile-x@crypt"}},
         {&files, {"dmsetup", "resume", "qubes_dom0-root"}},
         {&files, {"dmsetup", "resume", "origin-root"}},
         {&files, {"create-snapshot", "origin-1:2", "/var/lib/qubesX/a.img", "/var/lib/qubes/b.img"}},
