@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -266,6 +267,29 @@ int disk_write(const struct pool_hand *h, int to, struct span data, uint64_t at,
         at += (uint64_t)n;
     }
     return 0;
+}
+
+int disk_write_device(const struct pool_hand *h, const char *path, uint64_t size, struct span data,
+                      uint64_t at)
+{
+    if (at > size || data.len > size - at)
+        return fault_set(h->why, ERR_STORAGE, "too much data (expected %" PRIu64 " bytes)", size);
+    int fd = h->call->open(path, O_WRONLY, 0);
+    if (fd < 0)
+        return pool_broken(h, "open", path);
+    int r = disk_write(h, fd, data, at, path);
+    h->call->close(fd);
+    return r;
+}
+
+int disk_pour_device(const struct pool_hand *h, int from, const char *path, uint64_t size)
+{
+    int fd = h->call->open(path, O_WRONLY, 0);
+    if (fd < 0)
+        return pool_broken(h, "open", path);
+    int r = disk_pour_fd(h, from, fd, size);
+    h->call->close(fd);
+    return r;
 }
 
 int disk_can_share(const struct pool_hand *h, const char *directory)

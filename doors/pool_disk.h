@@ -42,6 +42,10 @@ int disk_pour(const struct pool_hand *h, int from, int to, uint64_t size);
 /* As disk_pour, from a caller's descriptor: a file of fewer bytes is an error, as a pipe of fewer is. */
 int disk_pour_fd(const struct pool_hand *h, int from, int to, uint64_t size);
 int disk_write(const struct pool_hand *h, int to, struct span data, uint64_t at, const char *path);
+/* Both into a device that is there; of `size` bytes, and what goes beyond them is refused. */
+int disk_write_device(const struct pool_hand *h, const char *path, uint64_t size, struct span data,
+                      uint64_t at);
+int disk_pour_device(const struct pool_hand *h, int from, const char *path, uint64_t size);
 
 /* Whether files in the directory can share blocks: 1, 0, or an error. */
 int disk_can_share(const struct pool_hand *h, const char *directory);

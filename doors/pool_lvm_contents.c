@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * What a logical volume holds: its way back, in, out and into others; in storage. Spec: storage 7. */
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -119,15 +117,8 @@ int lvm_do_import_data(struct pool *p, const struct pool_hand *h, const struct p
     const struct lv *lv = lvm_find(&w, w.import);
     if (lv == NULL)
         return no_import(&w);
-    if (e->offset > lv->size || e->data.len > lv->size - e->offset)
-        return fault_set(h->why, ERR_STORAGE, "too much data (expected %" PRIu64 " bytes)", lv->size);
     import_path(&w, path);
-    int fd = h->call->open(path, O_WRONLY, 0);
-    if (fd < 0)
-        return pool_broken(h, "open", path);
-    r = disk_write(h, fd, e->data, e->offset, path);
-    h->call->close(fd);
-    return r;
+    return disk_write_device(h, path, lv->size, e->data, e->offset);
 }
 
 static int commit_import(struct lvm_work *w)
@@ -152,12 +143,7 @@ static int pour(struct lvm_work *w, const struct pool_errand *e)
 {
     char path[POOL_PATH_MAX + 1];
     import_path(w, path);
-    int fd = w->h->call->open(path, O_WRONLY, 0);
-    if (fd < 0)
-        return pool_broken(w->h, "open", path);
-    int r = disk_pour_fd(w->h, e->fd, fd, e->size);
-    w->h->call->close(fd);
-    return r;
+    return disk_pour_device(w->h, e->fd, path, e->size);
 }
 
 int lvm_do_import_fd(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,

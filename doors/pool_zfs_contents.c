@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * What a volume of datasets holds: its way back, in, out and into others; in storage. Spec: storage 9. */
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,15 +142,8 @@ int zfs_do_import_data(struct pool *p, const struct pool_hand *h, const struct p
     const struct zfs_row *row = import_of(&w);
     if (row == NULL)
         return no_import(&w);
-    if (e->offset > row->size || e->data.len > row->size - e->offset)
-        return fault_set(h->why, ERR_STORAGE, "too much data (expected %" PRIu64 " bytes)", row->size);
     snprintf(path, sizeof path, "/dev/zvol/%s", row->name);
-    int fd = h->call->open(path, O_WRONLY, 0);
-    if (fd < 0)
-        return pool_broken(h, "open", path);
-    r = disk_write(h, fd, e->data, e->offset, path);
-    h->call->close(fd);
-    return r;
+    return disk_write_device(h, path, row->size, e->data, e->offset);
 }
 
 int zfs_do_import_end(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
@@ -177,11 +168,7 @@ static int pour(struct zfs_work *w, const struct pool_errand *e, const char *nam
 {
     char path[POOL_PATH_MAX + 1];
     snprintf(path, sizeof path, "/dev/zvol/%s", name);
-    int fd = w->h->call->open(path, O_WRONLY, 0);
-    if (fd < 0)
-        return pool_broken(w->h, "open", path);
-    int r = disk_pour_fd(w->h, e->fd, fd, e->size);
-    w->h->call->close(fd);
+    int r = disk_pour_device(w->h, e->fd, path, e->size);
     return r < 0 ? r : disk_sync_file(w->h, path);
 }
 
