@@ -39,14 +39,14 @@ program() {
 }
 on_volumes() {
     program 600 pool_drivers_test lvm_thin
-    program 600 pool_replay_lvm_test 4
+    program 600 pool_replay_lvm_test 3
 }
 on_files() {
     for ground in "file-reflink on btrfs" "file-reflink on xfs" "file-reflink on ext4" "callback over file-reflink" file; do
         program 100 pool_drivers_test "$ground"
     done
     program 100 pool_reflink_test
-    program 600 pool_replay_test 4
+    program 600 pool_replay_test 3
 }
 on_files >/run/on_files &
 on_volumes

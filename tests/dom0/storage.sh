@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# timeout: 900
+# timeout: 1200
 # The storage drivers on real thin pools, file systems and power cuts: boots the dom0's kernel and root without Xen,
 # runs the drivers' test programs of the release build there, and shows what they printed. The machine gets one disk with
 # the programs, writes to one serial line, and switches itself off.

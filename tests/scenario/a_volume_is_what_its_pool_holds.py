@@ -18,7 +18,7 @@ def imports(ear, since):
 def session(house, vm):
     house.must('admin.vm.Start', vm)
     house.must('admin.vm.Kill', vm)
-    wait(lambda: house.state(vm) == 'Halted', 10)
+    wait(lambda: house.state(vm) == 'Halted', 60)
 
 
 def clone(house, source, volume, target, into):
@@ -65,7 +65,7 @@ def sizes(tap, house, ear):
     tap.check('what was never begun does not end', late.error == 'StoragePoolException', late)
     want = [('begin', '4096'), ('end', 'False'), ('begin', '8192'), ('end', 'True'), ('begin', '8192'), ('end', 'False'),
             ('end', 'False')]
-    tap.check('each is told, with the size that is', wait(lambda: imports(ear, since) == want, 5), imports(ear, since))
+    tap.check('each is told, with the size that is', wait(lambda: imports(ear, since) == want, 30), imports(ear, since))
     was = info(house, 'a', 'volatile')
     poured = clone(house, 'a', 'private', 'a', 'volatile')
     tap.check('what is thrown away takes no size over', poured.ok and info(house, 'a', 'volatile') == was, poured, was)
@@ -80,7 +80,7 @@ def in_place(tap, house):
     tap.check('nothing starts from what is being written', refused.error == 'QubesVMError' and
               'Volume vm-templates/t/root is running' in refused.text, refused)
     house.must('admin.vm.Kill', 't')
-    wait(lambda: house.state('t') == 'Halted', 10)
+    wait(lambda: house.state('t') == 'Halted', 60)
     tap.check('when that is over it starts', house.call('admin.vm.Start', 'w').ok)
     house.must('admin.vm.Kill', 'w')
 
