@@ -94,7 +94,7 @@ static const char *command_line(struct render *r, const struct vm_view *view, bo
         memcpy(r->line + used, word.at, len);
         used += len;
     }
-    strcpy(r->line + used, view->kernelopts + view->common_len);
+    (void)text_copy(r->line + used, sizeof r->line - used, span_of(view->kernelopts + view->common_len));
     return r->line;
 }
 

@@ -14,7 +14,7 @@
 #include "tests/unit/doors/pool_shim.h"
 #include "tests/unit/doors/pool_trial.h"
 
-enum { RANDOM_KILLS = 1000 };
+enum { ROUNDS_MOST = 10, RANDOM_KILLS = 1000 };
 
 /* Of each verb; tests/scenario/pool_killed.sh gives it more, so that every verb is killed a thousand times.
  */
@@ -90,6 +90,8 @@ static int in_a_child(const struct scene *s, unsigned kill_at, bool after, long 
     assert_true(pid >= 0);
     if (pid == 0) {
         struct pool_calls below = really();
+        if (kill_at == 0)
+            (void)!nice(19); /* who kills it comes in between, also on a busy machine */
         shim_reset(&below);
         shim.only_changes = true;
         shim.kill_at = kill_at;
@@ -155,8 +157,9 @@ static void it_may_be_killed_at_any_moment(void **state)
 {
     unsigned seed = 17, killed = 0;
     (void)state;
-    for (size_t i = 0; i < COUNT(trials); i++)
-        killed += killed_at_random(&trials[i], &seed);
+    for (unsigned round = 0; killed == 0 && round < ROUNDS_MOST; round++)
+        for (size_t i = 0; i < COUNT(trials); i++)
+            killed += killed_at_random(&trials[i], &seed);
     assert_true(killed > 0);
 }
 
