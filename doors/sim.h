@@ -59,8 +59,10 @@ void sim_xenstore_lags(struct sim_hypervisor *sim, unsigned pauses);
 void sim_pause(struct sim_hypervisor *sim);
 /* How many domains had a PCI function, and have ended or run. */
 unsigned sim_hypervisor_equipped(const struct sim_hypervisor *sim);
-/* A function that was to be given to a domain while another had it: the first time, in words; "". The call
- * was refused, as libvirt would. */
+/* How many had a disk that another domain, or dom0, exposes. */
+unsigned sim_hypervisor_with_disks(const struct sim_hypervisor *sim);
+/* A function or disk that was to be given to a domain while another had it: the first time, in words; "". The
+ * call was refused, as libvirt would a function. */
 const char *sim_hypervisor_breach(const struct sim_hypervisor *sim);
 
 /* As domain_open_libvirt and its like; the doors must be freed before the hypervisor is. A watch

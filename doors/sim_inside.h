@@ -5,13 +5,14 @@
 
 #include "doors/sim.h"
 
-enum { SIM_DEVICES_MAX = 64, SIM_ATTACHED_MAX = 16, SIM_XML_MAX = 256 << 10 };
+enum { SIM_DEVICES_MAX = 64, SIM_ATTACHED_MAX = 16, SIM_XML_MAX = 256 << 10, SIM_DISK_MAX = 63 };
 
 /* A device in a running domain. */
 struct sim_plugged {
-    char *xml;       /* as libvirt was given it; NULL: this place is empty */
-    char sbdf[13];   /* of a PCI function; "": something else */
-    unsigned hidden; /* so many pauses until xenstore shows it */
+    char *xml;                   /* as libvirt was given it; NULL: this place is empty */
+    char sbdf[13];               /* of a PCI function; "": something else */
+    char disk[SIM_DISK_MAX + 1]; /* "BACKEND:NAME" of what a backend exposes; "": something else */
+    unsigned hidden;             /* so many pauses until xenstore shows it */
 };
 
 /* In use while `xml` is set. Defined or active, else it is forgotten. */
@@ -25,6 +26,7 @@ struct sim_domain {
     int reason;
     uint64_t memory_kib;
     bool equipped; /* with a PCI function, in this life */
+    bool has_disk; /* of a backend's, likewise */
 };
 
 /* A connection: dead once it was told so, or once the daemon has gone since it was made. */
@@ -53,10 +55,10 @@ struct sim_hypervisor {
     struct pci_node nodes[SIM_DEVICES_MAX];
     const char *driver[SIM_DEVICES_MAX]; /* of dom0 that holds each node; "": none */
     size_t node_count;
-    bool breaks;       /* the next bind ends half done */
-    unsigned hides;    /* what is attached next is hidden so long */
-    unsigned equipped; /* lives of domains that had one */
-    char breach[200];
+    bool breaks;                   /* the next bind ends half done */
+    unsigned hides;                /* what is attached next is hidden so long */
+    unsigned equipped, with_disks; /* lives of domains that had one */
+    char breach[240];
 };
 
 /* Connects; counts as a call. */
@@ -80,9 +82,16 @@ int sim_unplug(struct sim_hypervisor *sim, struct sim_domain *domain, const char
 int sim_plug_all(struct sim_hypervisor *sim, struct sim_domain *domain, struct fault *why);
 void sim_unplug_all(struct sim_domain *domain);
 void sim_live_xml(const struct sim_domain *domain, struct text *xml);
-bool sim_has(const struct sim_domain *domain, const char *sbdf);
+/* A PCI function or a disk. */
+bool sim_has(const struct sim_domain *domain, const char *name);
 /* The active domain that has it; NULL for none. */
-struct sim_domain *sim_holder(struct sim_hypervisor *sim, const char *sbdf);
+struct sim_domain *sim_holder(struct sim_hypervisor *sim, const char *name);
+/* sim_disk.c: which disk of a backend's that <disk> is; "": none, but one of the domain's own. */
+void sim_disk_of(const char *xml, const char *end, char disk[SIM_DISK_MAX + 1]);
+int sim_take_disk(struct sim_hypervisor *sim, const struct sim_domain *domain, const char *disk,
+                  const char *xml, const char *end, struct fault *why);
+/* The active domain of that name; NULL for none. */
+struct sim_domain *sim_active(struct sim_hypervisor *sim, const char *name);
 /* sim_node.c: its place among the nodes; node_count for none. */
 size_t sim_node_at(const struct sim_hypervisor *sim, const char *sbdf);
 

@@ -11,9 +11,10 @@ enum {
     BLOCK_JOBS_MAX = 64, /* preparations that wait for a fresh start to settle */
     BLOCK_HAS_MAX = 256, /* disks of one VM, as proto/devbus.def */
     BLOCK_OPTIONS_MAX = 1023,
+    BLOCK_VMS_MAX = 10000,
 };
 
-enum block_timer { BLOCK_TIMER_HOLDS = 1, BLOCK_TIMER_REST, BLOCK_TIMER_SETTLED };
+enum block_timer { BLOCK_TIMER_HOLDS = 1, BLOCK_TIMER_REST, BLOCK_TIMER_SETTLED, BLOCK_TIMER_SWEEP };
 
 struct block_job {
     struct request request;
@@ -30,6 +31,11 @@ struct devbus_block {
     uint64_t seq, refused;
     /* Something was attached when the incarnation before died: until then VMs' processes say what. */
     uint64_t settled_at;
+    uint64_t settles_most;                  /* and until then it waits for those that do not know yet */
+    uint8_t unknown[BLOCK_VMS_MAX / 8 + 1]; /* a bit for each VM that has said so */
+    uint32_t lives[BLOCK_VMS_MAX + 1]; /* marks of the names of VMs that have told anything; 0: has not */
+    unsigned doubts;                   /* how often all were asked once more what they expose */
+    bool doubting, is_sure;            /* they are being asked; who has not said that he lives does not */
 };
 
 extern const struct actor devbus_block_actor;
@@ -37,6 +43,15 @@ extern const struct actor devbus_block_actor;
 /* ---- devbus_block_list.c: what is exposed ---- */
 void block_exposed(struct devbus_block *self, struct out *out, const struct envelope *e,
                    const struct bus_exposed *m);
+
+/* ---- devbus_block_sweep.c: what nothing is behind ---- */
+/* `told`: this backend has just told what it exposes; NULL: nobody has. */
+void block_sweep(struct devbus_block *self, struct out *out, const char *told);
+/* A VM may have a disk of a backend that has told nothing: all are asked again, and believed in the end. */
+void block_doubt(struct devbus_block *self, struct out *out);
+/* Says that it has begun anew: VMs' processes tell what they have, guests' what they expose. */
+void block_ask_all(struct out *out);
+uint32_t block_mark(const char *name);
 
 /* ---- devbus_block_job.c: who gets what ---- */
 void block_begin(struct devbus_block *self, struct out *out, struct span note);
@@ -49,6 +64,8 @@ void block_confirm(struct devbus_block *self, struct out *out, const struct enve
 void block_release(struct devbus_block *self, struct out *out, const struct envelope *e,
                    const struct bus_release *m);
 void block_has(struct devbus_block *self, struct out *out, const struct envelope *e, const struct bus_has *m);
+/* Its life has ended, whatever it had. */
+void block_over(struct devbus_block *self, struct out *out, const struct envelope *e);
 void block_end(struct devbus_block *self);
 
 #endif

@@ -26,13 +26,10 @@ static int begin(void *self_, struct out *out, const struct life *life)
 static void hello(void *self_, struct out *out, uint64_t epoch, uint64_t last_correlation)
 {
     struct devbus_block *self = self_;
-    struct context context = {.deadline = 0};
     (void)epoch;
     if (last_correlation > self->seq)
         self->seq = last_correlation;
-    (void)EVENT(out, vm_tell, ((struct address){KIND_VM, EVERY_INSTANCE}), &context, NO_MESSAGE(vm_tell));
-    (void)EVENT(out, guest_tell, ((struct address){KIND_GUEST, EVERY_INSTANCE}), &context,
-                NO_MESSAGE(guest_tell));
+    block_ask_all(out);
     devbus_tell_all(&self->table, out);
 }
 
@@ -123,7 +120,8 @@ static void on_bus_unplug(struct devbus_block *self, struct out *out, const stru
 static void on_bus_over(struct devbus_block *self, struct out *out, const struct envelope *e,
                         const struct bus_over *m)
 {
-    (void)self, (void)out, (void)e, (void)m;
+    (void)m;
+    block_over(self, out, e);
 }
 
 #define MAILBOX "proto/devbus.def"
@@ -154,6 +152,8 @@ static void timer(void *self_, struct out *out, uint64_t number)
         devbus_holds_end(&self->table, out);
     if (number == BLOCK_TIMER_SETTLED)
         block_settled(self, out);
+    if (number == BLOCK_TIMER_SWEEP)
+        block_sweep(self, out, NULL);
     if (number == BLOCK_TIMER_REST && is_idle(self))
         out_retire(out);
     out_timer(out, BLOCK_TIMER_REST, out->now + LINGER);

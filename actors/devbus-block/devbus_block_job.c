@@ -11,6 +11,8 @@
 
 /* After a crash with disks attached: so long VMs' processes may take to say which. */
 #define SETTLE (3 * SECONDS)
+/* Longer than any call of theirs to libvirt. */
+#define SETTLE_MOST (90 * SECONDS)
 
 /* An id that nobody tells any more: a device without a parent, as its name says. */
 static bool name_it(void *self_, struct devbus_device *d)
@@ -37,7 +39,9 @@ void block_begin(struct devbus_block *self, struct out *out, struct span note)
     devbus_read_note(&self->table, out, note);
     if (!self->table.marked)
         return;
+    self->table.unsettled = true;
     self->settled_at = out->now + SETTLE;
+    self->settles_most = out->now + SETTLE_MOST;
     out_timer(out, BLOCK_TIMER_SETTLED, self->settled_at);
 }
 
@@ -155,12 +159,28 @@ void block_prepare(struct devbus_block *self, struct out *out, const struct enve
     }
 }
 
+static bool waits_for_some(const struct devbus_block *self)
+{
+    for (size_t i = 0; i < sizeof self->unknown; i++)
+        if (self->unknown[i] != 0)
+            return true;
+    return false;
+}
+
 void block_settled(struct devbus_block *self, struct out *out)
 {
     size_t jobs = self->jobs;
+    if (self->settled_at != 0 && waits_for_some(self) && out->now < self->settles_most) {
+        self->settled_at = out->now + 1 * SECONDS;
+        out_timer(out, BLOCK_TIMER_SETTLED, self->settled_at);
+        return;
+    }
     self->settled_at = self->jobs = 0;
+    self->table.unsettled = false;
     for (size_t i = 0; i < jobs; i++)
         prepare(self, out, &self->job[i]);
+    self->doubting = false;
+    block_doubt(self, out);
 }
 
 void block_end(struct devbus_block *self)
@@ -207,6 +227,7 @@ void block_confirm(struct devbus_block *self, struct out *out, const struct enve
         return;
     }
     devbus_tell(&self->table, out, e->subject_instance, e->subject_generation);
+    block_sweep(self, out, NULL);
     REPLY(out, bus_confirm, &request, (&(struct bus_confirm_reply){.nothing = 0}));
 }
 
@@ -243,21 +264,57 @@ static void describe(struct devbus_block *self, const char *key, const struct bu
     (void)text_copy(d->options, sizeof d->options, disk->options);
 }
 
-void block_has(struct devbus_block *self, struct out *out, const struct envelope *e, const struct bus_has *m)
+static void set_unknown(struct devbus_block *self, uint32_t qid, bool unknown)
+{
+    uint8_t bit = (uint8_t)(1u << qid % 8);
+    if (qid > BLOCK_VMS_MAX)
+        return;
+    self->unknown[qid / 8] =
+        (uint8_t)(unknown ? self->unknown[qid / 8] | bit : self->unknown[qid / 8] & ~bit);
+}
+
+void block_over(struct devbus_block *self, struct out *out, const struct envelope *e)
+{
+    struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
+    set_unknown(self, vm.instance, false);
+    if (vm.instance <= BLOCK_VMS_MAX)
+        self->lives[vm.instance] = 0;
+    say_ended(self, out, vm);
+    devbus_sees(&self->table, out, vm, true, NULL, 0);
+}
+
+static void sees(struct devbus_block *self, struct out *out, struct subject vm, const struct bus_has *m)
 {
     char keys[BLOCK_HAS_MAX][DEVBUS_KEY_MAX + 1];
-    struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
-    struct request request = request_of(e);
     struct reader in = list_reader(&m->disks);
     struct bus_disk disk;
     size_t count = 0;
-    if (m->over)
-        say_ended(self, out, vm);
-    while (!m->over && count < BLOCK_HAS_MAX && bus_disk_next(&in, &disk) == 1) {
+    while (count < BLOCK_HAS_MAX && bus_disk_next(&in, &disk) == 1) {
         devbus_key(disk.backend, disk.port, keys[count]);
         if (keys[count][0] != '\0')
             describe(self, keys[count++], m, &disk, vm);
     }
-    devbus_sees(&self->table, out, vm, m->over != 0, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
+    devbus_sees(&self->table, out, vm, false, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
+    block_sweep(self, out, NULL);
+    if (self->settled_at == 0 && self->table.marked)
+        block_doubt(self, out);
+}
+
+static void has(struct devbus_block *self, struct out *out, struct subject vm, const struct bus_has *m)
+{
+    set_unknown(self, vm.instance, m->unknown != 0);
+    if (vm.instance <= BLOCK_VMS_MAX)
+        self->lives[vm.instance] = block_mark(m->name);
+    if (m->unknown == 0)
+        sees(self, out, vm, m);
+}
+
+void block_has(struct devbus_block *self, struct out *out, const struct envelope *e, const struct bus_has *m)
+{
+    struct request request = request_of(e);
+    if (m->over)
+        block_over(self, out, e);
+    else
+        has(self, out, (struct subject){KIND_VM, e->subject_instance, e->subject_generation}, m);
     REPLY(out, bus_has, &request, NO_MESSAGE(bus_has_reply));
 }

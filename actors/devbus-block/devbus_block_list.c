@@ -13,28 +13,11 @@ struct news {
     struct out *out;
 };
 
-/* Its frontend is left with a disk that nothing is behind. */
-static void take_away(struct devbus_block *self, struct out *out, const char *backend, const char *port)
-{
-    char key[DEVBUS_KEY_MAX + 1];
-    struct vm_lose m = {.device_class = "block"};
-    devbus_key(backend, port, key);
-    const struct devbus_device *d = devbus_find(&self->table, key);
-    if (d == NULL || d->state != DEVBUS_ATTACHED)
-        return;
-    struct context about = context_about_vm(d->qid, d->generation);
-    (void)text_copy(m.backend, sizeof m.backend, span_of(backend));
-    (void)text_copy(m.port, sizeof m.port, span_of(port));
-    memcpy(m.device_id, d->device_id, sizeof m.device_id);
-    (void)EVENT(out, vm_lose, ((struct address){KIND_VM, d->qid}), &about, &m);
-}
-
 static void gone(void *arg, const struct devbus_backend *b, const char *port)
 {
     struct news *n = arg;
     AUTO_TEXT text = TEXT_WITH_LIMIT(512);
     text_format(&text, "%s:%s", b->name, port);
-    take_away(n->self, n->out, b->name, port);
     devbus_say(n->out, &n->self->seq, b->vm, "device-removed:block", "port", text_span(&text));
 }
 
@@ -62,10 +45,11 @@ void block_exposed(struct devbus_block *self, struct out *out, const struct enve
     if (m->changed)
         devbus_say(out, &self->seq, vm, "device-list-change:block", NULL, (struct span){NULL, 0});
     struct devbus_backend *b = devbus_exposed_take(&self->listing.exposed, vm, m->name, &m->devices);
-    if (b == NULL)
-        return;
-    b->is_known = b->is_known || m->changed;
-    devbus_exposed_news(b, &news);
-    if (b->count == 0)
-        (void)devbus_exposed_take(&self->listing.exposed, vm, m->name, &m->devices); /* forgets it */
+    if (b != NULL) {
+        b->is_known = b->is_known || m->changed;
+        devbus_exposed_news(b, &news);
+        if (b->count == 0)
+            (void)devbus_exposed_take(&self->listing.exposed, vm, m->name, &m->devices); /* forgets it */
+    }
+    block_sweep(self, out, m->name);
 }

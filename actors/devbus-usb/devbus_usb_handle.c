@@ -66,12 +66,10 @@ static int begin(void *self_, struct out *out, const struct life *life)
 static void hello(void *self_, struct out *out, uint64_t epoch, uint64_t last_correlation)
 {
     struct devbus_usb *self = self_;
-    struct context context = {.deadline = 0};
     (void)epoch;
     if (last_correlation > self->seq)
         self->seq = last_correlation;
-    (void)EVENT(out, guest_tell, ((struct address){KIND_GUEST, EVERY_INSTANCE}), &context,
-                NO_MESSAGE(guest_tell));
+    devbus_ask_guests(out);
     devbus_tell_all(&self->table, out);
 }
 

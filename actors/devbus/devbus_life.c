@@ -91,6 +91,8 @@ static enum devbus_act enter(struct devbus_device *d, enum devbus_state state, e
         d->until = 0;
         d->tries = 0;
     }
+    if (state == DEVBUS_ATTACHED && d->state != DEVBUS_ATTACHED)
+        d->until = 0;
     d->state = state;
     return act;
 }

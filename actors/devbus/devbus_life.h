@@ -44,9 +44,11 @@ struct devbus_device {
     bool mine;                /* we took it from its host driver: undoing means to give it back */
     bool unsure;              /* an incarnation before may have died while binding it */
     bool unwanted;            /* given up while it was being bound */
-    uint64_t until;           /* HELD: when it is given up; RETURNING: when it is tried again, 0: now */
-    unsigned tries;           /* to give it back */
-    char name[32];            /* of its holder; "" not known */
+    /* HELD: when it is given up; RETURNING: when it is tried again, 0: now; ATTACHED: 0, or when its holder
+     * is told again that nothing is behind it. */
+    uint64_t until;
+    unsigned tries; /* to give it back */
+    char name[32];  /* of its holder; "" not known */
     char backend[32], port[256], device_id[1024];
     char options[1024]; /* with which it was attached, as lines of an assignment */
 };

@@ -30,3 +30,10 @@ void devbus_say(struct out *out, uint64_t *seq, struct subject vm, const char *n
     struct devbus_said said = {key, value};
     devbus_say_all(out, seq, vm, name, &said, key != NULL ? 1 : 0);
 }
+
+void devbus_ask_guests(struct out *out)
+{
+    struct context context = {.deadline = 0};
+    (void)EVENT(out, guest_tell, ((struct address){KIND_GUEST, EVERY_INSTANCE}), &context,
+                NO_MESSAGE(guest_tell));
+}

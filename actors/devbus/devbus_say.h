@@ -10,6 +10,9 @@ struct devbus_said {
     struct span value;
 };
 
+/* Each guest's process that lives is asked to tell what its VM exposes, be it nothing. */
+void devbus_ask_guests(struct out *out);
+
 /* One Admin event about that VM, with one argument; a NULL key: without. `seq` counts what was said, on from
  * the number that hello brings. */
 void devbus_say(struct out *out, uint64_t *seq, struct subject vm, const char *name, const char *key,

@@ -37,7 +37,7 @@ static void forget(struct devbus_table *t, struct devbus_device *d)
 
 static void write_note(const struct devbus_table *t, struct text *text)
 {
-    bool attached = false;
+    bool attached = t->unsettled;
     for (size_t i = 0; i < t->used; i++) {
         attached = attached || t->device[i].state == DEVBUS_ATTACHED;
         if (devbus_device_is_on_its_way(&t->device[i]))
@@ -85,7 +85,7 @@ void devbus_read_note(struct devbus_table *t, struct out *out, struct span note_
             break;
         *d = read;
         if (d->state != DEVBUS_RETURNING)
-            d->until = out->now + DEVBUS_HOLD_ATTACH;
+            d->until = out->now + DEVBUS_HOLD_START;
     }
     if (r < 0)
         log_line(LOG_WARN, "the note is not one of mine: what hangs between backends and VMs is not known");
@@ -156,7 +156,7 @@ static void add_item(struct wire_list *list, struct text *packed, const struct d
     attached_item_add(list, packed, &item);
 }
 
-static bool is_named(struct devbus_table *t, struct devbus_device *d)
+bool devbus_is_named(struct devbus_table *t, struct devbus_device *d)
 {
     return d->port[0] != '\0' || (t->name != NULL && t->name(t->arg, d));
 }
@@ -169,7 +169,7 @@ void devbus_tell(struct devbus_table *t, struct out *out, uint32_t qid, uint32_t
     (void)text_copy(m.device_class, sizeof m.device_class, span_of(t->device_class));
     for (size_t i = 0; i < t->used; i++) {
         struct devbus_device *d = &t->device[i];
-        if (d->qid == qid && d->state == DEVBUS_ATTACHED && is_named(t, d))
+        if (d->qid == qid && d->state == DEVBUS_ATTACHED && devbus_is_named(t, d))
             add_item(&m.devices, &packed, d);
     }
     (void)EVENT(out, attached, ((struct address){KIND_API, EVERY_INSTANCE}), &context, &m);

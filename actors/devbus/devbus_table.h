@@ -14,8 +14,8 @@ enum {
     DEVBUS_RETURNS_MOST = 7, /* tries to give a device back, over some two minutes */
     DEVBUS_NOTE_MAX = 240,   /* as runtime/core.h: so many devices can be on their way at once */
 };
-/* How long a device is held that nobody attaches: for an attachment and after our own restart, for a start.
- */
+/* How long a device is held that nobody attaches: for an attachment; for a start, and after our own restart,
+ * which does not know for what. */
 #define DEVBUS_HOLD_ATTACH (60 * SECONDS)
 #define DEVBUS_HOLD_START  (300 * SECONDS)
 /* What could not be given back is tried again: after so long, then twice as long each time. */
@@ -26,6 +26,7 @@ struct devbus_table {
     uint64_t holds_timer;     /* the timer of holds that end; its ring is answered with devbus_holds_end */
     bool marks;               /* the note says also whether anything is attached */
     bool marked;              /* and that of the incarnation before did */
+    bool unsettled;           /* what was attached then is not known yet: the mark stays */
     struct devbus_device device[DEVBUS_TABLE_MAX];
     size_t used;
     char noted[DEVBUS_NOTE_MAX + 1];
@@ -43,6 +44,8 @@ enum devbus_act devbus_happens(struct devbus_table *t, struct out *out, struct d
                                enum devbus_event event);
 /* Whether a device of this key can be on its way, too: the note is of a fixed size. */
 bool devbus_has_room(const struct devbus_table *t, const char *key);
+/* Whether it is known by backend and port, asked of `name` if need be. */
+bool devbus_is_named(struct devbus_table *t, struct devbus_device *d);
 /* Tells api what this VM has; or every VM. */
 void devbus_tell(struct devbus_table *t, struct out *out, uint32_t qid, uint32_t generation);
 void devbus_tell_all(struct devbus_table *t, struct out *out);

@@ -101,13 +101,6 @@ void guest_expose_look_all(struct guest *g, struct out *out)
         guest_expose_look(g, out, class, false);
 }
 
-void guest_expose_look_of(struct guest *g, struct out *out, enum kind bus)
-{
-    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++)
-        if (classes[class].bus == bus)
-            guest_expose_look(g, out, class, false);
-}
-
 void guest_expose_next(struct guest *g, struct out *out)
 {
     for (enum guest_class class = 0; class < GUEST_CLASSES; class ++) {
@@ -152,6 +145,20 @@ void guest_expose_read(struct guest *g, struct out *out, const struct guest_call
         (void)REPLY(out, guest_devices, &c->request, &m);
     } else if (g->open && (devices->count > 0 || g->exposed[c->class].exposes))
         tell(g, out, c->class, &(struct bus_exposed){.changed = c->changed, .devices = *devices});
+}
+
+/* Who asks knows nothing: that there is nothing is told, too. */
+void guest_expose_ask(struct guest *g, struct out *out, enum kind bus)
+{
+    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++) {
+        if (classes[class].bus != bus || !guest_serves(g, class))
+            continue;
+        g->exposed[class].exposes = true;
+        if (g->open)
+            guest_expose_look(g, out, class, false);
+        else if (g->name[0] != '\0')
+            tell(g, out, class, &(struct bus_exposed){.over = 1});
+    }
 }
 
 void guest_expose_over(struct guest *g, struct out *out)

@@ -156,7 +156,7 @@ static void on_guest_tell(struct guest *g, struct out *out, const struct envelop
                           const struct guest_tell *m)
 {
     (void)m;
-    guest_expose_look_of(g, out, (enum kind)e->source_kind);
+    guest_expose_ask(g, out, (enum kind)e->source_kind);
 }
 
 void guest_handed(struct guest *g, struct out *out, enum guest_door door, int fd)

@@ -46,9 +46,9 @@ void guest_write_perform(struct guest_task *t);
 void guest_expose_asked(struct guest *g, struct out *out, const struct request *request,
                         enum guest_class class);
 void guest_expose_look(struct guest *g, struct out *out, enum guest_class class, bool changed);
-/* Of every class, or of those that this kind of bus serves. */
 void guest_expose_look_all(struct guest *g, struct out *out);
-void guest_expose_look_of(struct guest *g, struct out *out, enum kind bus);
+/* That kind of bus has just begun: it is told in any case. */
+void guest_expose_ask(struct guest *g, struct out *out, enum kind bus);
 bool guest_serves(const struct guest *g, enum guest_class class);
 /* The class of that name, or whose changes that watched path tells; GUEST_CLASSES: none. */
 enum guest_class guest_class_named(const char *name);

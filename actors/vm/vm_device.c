@@ -201,6 +201,7 @@ void vm_device_end(struct vm *vm)
 {
     free(vm->devices.wish);
     vm_device_untell(vm);
+    text_free(&vm->devices.live);
     vm_plug_free(vm->job.plug);
     for (unsigned i = 0; i < vm->queued; i++)
         vm_plug_free(vm->queue[i].plug);

@@ -54,9 +54,14 @@ struct vm_devices {
     bool has_screen;                      /* one that is assigned shows one */
     struct vm_block block[VM_BLOCKS_MAX]; /* and disks of backends */
     size_t blocks;
-    bool tell_wanted;                 /* the buses are to hear what the VM has */
-    bool block_wanted;                /* that of disks, too, even if there is none */
-    bool block_told;                  /* it was told of some */
+    bool tell_wanted;  /* the buses are to hear what the VM has */
+    bool block_wanted; /* that of disks, too, even if there is none */
+    bool block_told;   /* it was told of some */
+    bool recall_owed;  /* a bus that has begun anew waits for that of disks: it was not known */
+    /* The disks of backends that libvirt has shown, or has taken and given since: packed bus_disks. */
+    bool live_known;
+    uint32_t live_count;
+    struct text live;
     struct text telling[VM_TELLINGS]; /* what each has still to hear, encoded; "": nothing */
     bool wishes_wanted;               /* devices that are to come by themselves are to be looked for */
     bool only_by_bus;                 /* and only those that a bus connects by itself: the VM has slept */
@@ -75,6 +80,17 @@ struct vm_devices {
 void vm_device_over(struct vm *vm, struct out *out);
 /* The same to a bus that asks: the word of the end may have been lost with a router. */
 void vm_device_has_none(struct vm *vm, struct out *out, struct address bus);
+struct bus_has;
+/* ---- vm_device_recall.c ---- */
+/* The bus of disks has begun anew and asks: it hears at once what is known, or that it has to wait. */
+void vm_device_recall(struct vm *vm, struct out *out);
+/* The VM turns out to be at rest: a bus that waits for its word has it. */
+void vm_device_rests(struct vm *vm, struct out *out);
+/* The disks that the VM is known to have: none; one more; one less; as the bus hears of them. */
+void vm_live_none(struct vm *vm);
+void vm_live_add(struct vm *vm, const struct vm_block *block);
+void vm_live_drop(struct vm *vm, const char *backend, const char *port);
+void vm_live_show(const struct vm *vm, struct bus_has *m);
 /* What its assignments name, and a bus connects by itself, is looked for once more. */
 void vm_wishes_after_sleep(struct vm *vm);
 

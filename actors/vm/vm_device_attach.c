@@ -164,6 +164,8 @@ static void plugged(struct vm *vm, struct out *out, const struct vm_result *resu
     if (p->is_block && result->task != NULL) {
         vm_block_lines(&result->task->block, &lines);
         (void)take_lines(p, text_span(&lines));
+        vm_live_drop(vm, p->backend, p->port);
+        vm_live_add(vm, &result->task->block);
     }
     vm->step = ATTACH_CONFIRM;
     vm_device_confirm(vm, out);
@@ -188,6 +190,7 @@ static void attach_goes_on(struct vm *vm, struct out *out, const struct vm_resul
         vm_device_conclude(vm, out, &event);
         break;
     case ATTACH_UNDO:
+        vm_live_drop(vm, vm->job.plug->backend, vm->job.plug->port);
         release(vm, out);
         vm_device_ends(vm, out, -(int)why.code, &why);
         break;

@@ -131,6 +131,8 @@ static void detach_goes_on(struct vm *vm, struct out *out, const struct vm_resul
             vm_device_conclude(vm, out, &event);
             break;
         }
+        if (vm->job.plug->is_block)
+            vm_live_drop(vm, vm->job.plug->backend, vm->job.plug->port);
         vm->step = DETACH_CONFIRM;
         vm_device_confirm(vm, out);
         break;

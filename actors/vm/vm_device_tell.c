@@ -37,11 +37,12 @@ void vm_device_over(struct vm *vm, struct out *out)
     vm->devices.tell_wanted = false;
     out_timer(out, TIMER_TELL, 0);
     vm_device_has_none(vm, out, vm_device_bus(DEVICE_pci));
-    if (vm->devices.block_told || vm->devices.blocks > 0)
-        vm_device_has_none(vm, out, vm_device_bus(DEVICE_block));
+    (void)EVENT(out, bus_over, vm_device_bus(DEVICE_block), &context, NO_MESSAGE(bus_over));
     (void)EVENT(out, bus_over, vm_device_bus(DEVICE_usb), &context, NO_MESSAGE(bus_over));
     vm->devices.block_told = vm->devices.block_wanted = vm->devices.wishes_wanted = false;
     vm->devices.blocks = 0;
+    vm->devices.recall_owed = false;
+    vm_live_none(vm);
 }
 
 /* ---- what there is to tell ---- */
@@ -58,20 +59,13 @@ static void write_pci(const struct vm_task *t, struct text *body)
     bus_has_encode(body, &m);
 }
 
-static void write_blocks(const struct vm *vm, const struct vm_block_list *live, struct text *body)
+static void write_blocks(struct vm *vm, const struct vm_block_list *live, struct text *body)
 {
-    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    struct bus_has m = {.over = 0};
-    memcpy(m.name, vm->view.name, sizeof m.name);
-    for (size_t i = 0; i < live->count; i++) {
-        AUTO_TEXT lines = TEXT_WITH_LIMIT(256);
-        struct bus_disk disk = {.backend = ""};
-        vm_block_lines(&live->block[i], &lines);
-        memcpy(disk.backend, live->block[i].backend, sizeof disk.backend);
-        memcpy(disk.port, live->block[i].port, sizeof disk.port);
-        disk.options = text_span(&lines);
-        bus_disk_add(&m.disks, &packed, &disk);
-    }
+    struct bus_has m;
+    vm_live_none(vm);
+    for (size_t i = 0; i < live->count; i++)
+        vm_live_add(vm, &live->block[i]);
+    vm_live_show(vm, &m);
     bus_has_encode(body, &m);
 }
 
@@ -83,10 +77,12 @@ static void write_all(struct vm *vm, const struct vm_task *t)
     for (size_t i = 0; i < VM_TELLINGS; i++)
         d->telling[i] = TEXT_WITH_LIMIT(BODY_PART_MAX);
     write_pci(t, &d->telling[0]);
-    if (t->live.count > 0 || d->block_wanted || d->block_told)
-        write_blocks(vm, &t->live, &d->telling[1]);
+    bool wanted = t->live.count > 0 || d->block_wanted || d->block_told || d->recall_owed;
+    write_blocks(vm, &t->live, &d->telling[1]);
+    if (!wanted)
+        text_free(&d->telling[1]);
     d->block_told = t->live.count > 0;
-    d->block_wanted = false;
+    d->block_wanted = d->recall_owed = false;
 }
 
 /* Sends the next one that is not sent. False: there is none. */

@@ -242,6 +242,8 @@ static void on_vm_tell(struct vm *vm, struct out *out, const struct envelope *e,
         vm_device_has_none(vm, out, envelope_source(e));
         return;
     }
+    if (is_bus && e->source_kind == KIND_DEVBUS_BLOCK)
+        vm_device_recall(vm, out);
     if (is_bus) {
         vm->devices.tell_wanted = true;
         vm->devices.block_wanted = vm->devices.block_wanted || e->source_kind == KIND_DEVBUS_BLOCK;

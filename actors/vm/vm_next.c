@@ -68,6 +68,8 @@ static void kill_now(struct vm *vm, struct out *out)
 static void rest(struct vm *vm, struct out *out)
 {
     bool idle = vm->life == VM_HALTED && vm->hung == 0 && !vm->hung_before;
+    if (vm->life == VM_HALTED)
+        vm_device_rests(vm, out);
     /* Another use of the timer may have put off the look that forgets what hung before. */
     if (vm->hung_before && vm->hung_until > out->now && vm->again_at <= out->now)
         out_timer(out, TIMER_AGAIN, vm->hung_until);

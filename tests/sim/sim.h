@@ -20,6 +20,8 @@
 enum { SIM_SINGLES = 8, SIM_VMS_MOST = 2000, SIM_CLIENTS = 6, SIM_HANDS = 2, SIM_IDENTITY = 96 };
 /* PCI devices of a run with devices, at slots 1 to SIM_PCI; the one at SIM_STIFF cannot be reset. */
 enum { SIM_PCI = 8, SIM_STIFF = 6 };
+/* Disks that each guest, and dom0, may expose in a run with disks: sda and its next. */
+enum { SIM_DISKS = 3 };
 /* Process exit for which no constant exists: ended by a signal. */
 enum { SIM_KILLED = -9 };
 
@@ -82,6 +84,7 @@ struct proc {
     uint64_t last_up, last_down; /* what was sent last arrives then */
     unsigned flying, room;       /* messages in its socket, and how many fit */
     bool wants_room;
+    bool watches;                /* guest: it hears of changes of its database */
     int cut;                     /* dies after so many words of its core; -1: not now */
     struct hand hand[SIM_HANDS]; /* 0 works, 1 is parked */
     struct job *todo;
@@ -140,6 +143,7 @@ struct sim_options {
     bool faults, verbose;
     bool lively;  /* clients mostly begin and end lives */
     bool devices; /* and give them PCI devices, of which there are few */
+    bool disks;   /* or disks that VMs and dom0 expose, and take away */
     bool orphans; /* libvirtd does what a killed process has asked of it, a while later */
 };
 
@@ -161,7 +165,8 @@ struct sim {
 
     struct sim_hypervisor *hypervisor;
     struct db_disk *disk;
-    bool calm; /* no more faults, no more requests */
+    struct sim_shelf *shelves; /* sim_guest.c: what each guest exposes */
+    bool calm;                 /* no more faults, no more requests */
 
     struct client clients[SIM_CLIENTS];
     char disposable[32]; /* the last that a client was given */
@@ -179,7 +184,7 @@ struct sim {
 /* What came of a run. */
 struct sim_outcome {
     uint64_t hash, events;
-    unsigned kills, requests, acknowledged, lives, equipped;
+    unsigned kills, requests, acknowledged, lives, equipped, with_disks;
     char broken[400]; /* "": every promise holds */
 };
 
@@ -239,6 +244,15 @@ int doors_open_domains(void *arg, struct domain_door **ret, struct fault *why);
 bool orphan_takes(struct proc *p, struct job *job);
 void orphans_end(struct sim *s, struct address who);
 
+/* sim_guest.c: QubesDB, and what is exposed through it. */
+struct guest_task;
+void *sim_shelves_new(void);
+void sim_guests_start(struct sim *s);
+void sim_door(void *shell, uint32_t what); /* as out_door has it */
+void sim_guest_perform(struct proc *p, struct guest_task *t);
+void sim_guest_drop(struct guest_task *t, bool performed);
+bool sim_exposes(struct sim *s, const char *backend, const char *port);
+
 /* sim_program.c: the programs that launcher runs. */
 extern const struct launcher_ops sim_launcher_ops;
 
@@ -280,11 +294,18 @@ void wish_make(struct sim *s, struct sim_wish *w);
 typedef void wisher(struct sim *s, struct sim_wish *w, unsigned vm);
 wisher wish_attach, wish_detach, wish_require, wish_unassign, wish_mode, wish_plan, wish_release;
 
+/* A domain that runs, or NULL. */
+const struct sim_domain *sim_any_running(struct sim *s);
+/* sim_wish_disk.c: about disks. */
+wisher wish_disk_attach, wish_disk_detach, wish_disk_assign, wish_disk_unassign, wish_disk_list;
+
 /* sim_sysfs.c: what doors/sysfs.h shows from now on. */
 void sim_sysfs_show(struct sim_hypervisor *hypervisor);
 
 /* sim_check_device.c: who has which device, at rest. */
 void sim_check_devices(struct sim *s);
+/* sim_check_disk.c: likewise. */
+void sim_check_disks(struct sim *s);
 
 /* sim_vm.c */
 const char *vm_words(const struct proc *p, char *words, size_t size);

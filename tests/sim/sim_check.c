@@ -320,4 +320,5 @@ void sim_check(struct sim *s)
     check_domains(s, r);
     check_lives(s, r);
     sim_check_devices(s);
+    sim_check_disks(s);
 }

@@ -18,9 +18,8 @@ static void kill_single(struct sim *s)
         proc_kill(proc_find(s, who[i]));
 }
 
-static void kill_vm(struct sim *s)
+static void kill_one_of(struct sim *s, struct proc **table)
 {
-    struct proc **table = sim_chance(s, 800) ? s->vms : s->guests;
     size_t first = sim_random(s, s->options.vms + 2);
     for (size_t i = 0; i < s->options.vms + 2; i++) {
         struct proc *p = table[1 + (first + i) % (s->options.vms + 2)];
@@ -29,6 +28,20 @@ static void kill_vm(struct sim *s)
             return;
         }
     }
+}
+
+static void kill_vm(struct sim *s)
+{
+    kill_one_of(s, sim_chance(s, 800) ? s->vms : s->guests);
+}
+
+/* Dom0's, too. */
+static void kill_guest(struct sim *s)
+{
+    if (s->guests[0] != NULL && sim_chance(s, 150))
+        proc_kill(s->guests[0]);
+    else
+        kill_one_of(s, s->guests);
 }
 
 static void back(struct sim *s, struct sim_event *e)
@@ -77,7 +90,10 @@ static void guests_change_mind(struct sim *s)
 
 static void kill_bus(struct sim *s)
 {
-    proc_kill(proc_find(s, (struct address){KIND_DEVBUS_PCI, 0}));
+    struct proc *p =
+        proc_find(s, (struct address){s->options.disks ? KIND_DEVBUS_BLOCK : KIND_DEVBUS_PCI, 0});
+    if (p != NULL)
+        proc_kill(p);
 }
 
 static void bind_breaks(struct sim *s)
@@ -98,16 +114,20 @@ static void xenstore_lags(struct sim *s)
     (void)sim_at(s, s->now + sim_between(s, 100, 12000) * MILLISECONDS, catches_up);
 }
 
+enum column { PLAIN, DEVICES, DISKS, COLUMNS };
 static const struct {
     void (*happen)(struct sim *s);
-    unsigned weight, with_devices;
-} rows[] = {{kill_single, 20, 14}, {kill_vm, 30, 30},    {libvirtd_restarts, 4, 4},  {call_fails, 15, 15},
-            {disk_fails, 8, 2},    {guest_ends, 8, 8},   {guests_change_mind, 4, 4}, {kill_bus, 0, 15},
-            {bind_breaks, 0, 4},   {xenstore_lags, 0, 5}};
+    unsigned weight[COLUMNS];
+} rows[] = {
+    {kill_single, {20, 14, 14}}, {kill_vm, {30, 30, 26}},    {libvirtd_restarts, {4, 4, 4}},
+    {call_fails, {15, 15, 15}},  {disk_fails, {8, 2, 2}},    {guest_ends, {8, 8, 8}},
+    {kill_bus, {0, 15, 15}},     {bind_breaks, {0, 4, 0}},   {guests_change_mind, {4, 4, 4}},
+    {kill_guest, {0, 0, 10}},    {xenstore_lags, {0, 5, 0}},
+};
 
 static unsigned weight_of(const struct sim *s, size_t row)
 {
-    return s->options.devices ? rows[row].with_devices : rows[row].weight;
+    return rows[row].weight[s->options.disks ? DISKS : s->options.devices ? DEVICES : PLAIN];
 }
 
 static void something(struct sim *s, struct sim_event *e)

@@ -167,7 +167,7 @@ static void op_title(void *shell, const char *title)
 }
 
 static const struct out_ops ops = {op_send,  op_ask,    op_task,  op_timer, op_note,
-                                   op_ready, op_retire, op_leave, op_title, NULL};
+                                   op_ready, op_retire, op_leave, op_title, sim_door};
 
 /* ---- the loop ---- */
 
@@ -326,6 +326,8 @@ static void prepare(struct proc *p)
     }
     if (p->who.kind == KIND_LAUNCHER)
         launcher_attach(p->core, &sim_launcher_ops, p);
+    if (p->who.kind == KIND_GUEST)
+        guest_settle(p->core, 0);
 }
 
 void proc_begin(struct proc *p)
@@ -337,7 +339,7 @@ void proc_begin(struct proc *p)
     p->out = (struct out){&ops, p, s->now};
     p->life = (struct life){p->who, p->generation, {p->note, p->note_len}};
     p->running = true;
-    p->ending = p->is_ready = p->retire_wanted = p->retire_sent = p->wants_room = false;
+    p->ending = p->is_ready = p->retire_wanted = p->retire_sent = p->wants_room = p->watches = false;
     p->heard = p->tick_at = 0;
     p->last_up = p->last_down = 0;
     p->flying = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Programs of the host as launcher sees them: this host has no QubesDB; whatever else is run ends after a
- * while, now and then badly. */
+ * Programs of the host as launcher sees them: without disks this host has no QubesDB; whatever else is run
+ * ends after a while, now and then badly. */
 #include "tests/sim/sim.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@ static void ends(struct sim *s, struct sim_event *e)
     struct proc *p = proc_alive(s, e);
     bool bad = s->options.faults && !s->calm && sim_chance(s, 50);
     struct program_end end = {.number = e->number & UINT32_MAX, .status = bad ? 3 : 0};
-    if (e->number >> 32 == PROGRAM_QUBESDB_DAEMON)
+    if (e->number >> 32 == PROGRAM_QUBESDB_DAEMON && !s->options.disks)
         end.error = ENOENT;
     if (p == NULL)
         return;

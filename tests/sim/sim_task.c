@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actors/devbus-pci/devbus_pci.h"
+#include "actors/guest/guest.h"
 #include "actors/host/host.h"
 #include "actors/storage/storage.h"
 #include "actors/registry/registry_store.h"
@@ -165,13 +166,14 @@ static bool plug_devices(struct proc *p, struct pci_doors *d, struct task *task)
     return task->r == 0;
 }
 
-/* A pool that always can: what is asked of it, and when, is what the simulator looks at. */
+/* A pool that always can: what is asked of it, and when, is what the simulator looks at. Without a kernel
+ * there is no disk of it. */
 static void do_volume(struct storage_task *t)
 {
     t->task.r = 0;
     if (t->verb == STORAGE_OPEN)
         t->success = true;
-    else if (t->verb == POOL_start)
+    else if (t->verb == POOL_start && t->volume.vid[0] != '\0')
         snprintf(t->outcome.path, sizeof t->outcome.path, "/pool/%.200s.img", t->volume.vid);
 }
 
@@ -181,6 +183,8 @@ static void perform(struct proc *p, struct task *task, void *doors)
         orphans_end(p->sim, p->who);
     if (p->who.kind == KIND_STORAGE)
         do_volume((struct storage_task *)task);
+    else if (p->who.kind == KIND_GUEST)
+        sim_guest_perform(p, (struct guest_task *)task);
     else if (p->who.kind != KIND_DEVBUS_PCI || plug_devices(p, doors, task))
         p->actor->perform(doors, task);
     if (p->who.kind == KIND_REGISTRY)
@@ -189,8 +193,10 @@ static void perform(struct proc *p, struct task *task, void *doors)
     sim_say(p->sim, p->who, "does task %u: %d %s", task->what, task->r, task->r < 0 ? task->why.text : "");
 }
 
-static void free_content(const struct proc *p, struct task *task)
+static void free_content(const struct proc *p, struct task *task, bool performed)
 {
+    if (p->who.kind == KIND_GUEST)
+        sim_guest_drop((struct guest_task *)task, performed);
     if (p->who.kind == KIND_REGISTRY)
         store_task_free_content((struct store_task *)task);
     if (p->who.kind == KIND_HOST)
@@ -322,7 +328,7 @@ uint64_t task_next(const struct proc *p)
 static void drop(struct proc *p, struct job *job)
 {
     if (!orphan_takes(p, job)) {
-        free_content(p, job->task);
+        free_content(p, job->task, job->performed);
         free(job->task);
     }
     free(job);

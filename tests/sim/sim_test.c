@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * sim_test [--seed N] [--seeds COUNT] [--lives COUNT] [--vms N] [--calm] [--lively] [--devices]
+ * sim_test [--seed N] [--seeds COUNT] [--lives COUNT] [--vms N] [--calm] [--lively | --devices | --disks]
  * [--no-orphans] [--verbose]: runs the simulator under seeds and says which promise broke under which.
  * Without --seed: those of seeds.txt first, then until 100,000 lives were lived, or
  * two minutes (of a release build: three and a half) are over. */
@@ -21,7 +21,7 @@ enum { WALL_SECONDS = 210 }; /* a release build: the lives are the measure, the 
 #else
 enum { WALL_SECONDS = 120 };
 #endif
-enum { LIVES_MOST = 100000, CALM_EVERY = 10, PLAIN_EVERY = 4, DEVICES_EVERY = 3 };
+enum { LIVES_MOST = 100000, CALM_EVERY = 10, RUNS_SHARED = 12 };
 
 struct sim_outcome sim_run_once(const struct sim_options *options)
 {
@@ -43,13 +43,36 @@ struct sim_outcome sim_run_once(const struct sim_options *options)
                             s->acknowledged,
                             sim_hypervisor_lives(s->hypervisor),
                             sim_hypervisor_equipped(s->hypervisor),
+                            sim_hypervisor_with_disks(s->hypervisor),
                             ""};
     memcpy(o.broken, s->broken, sizeof o.broken);
     sim_free(s);
     return o;
 }
 
-static unsigned tests, failures, lives, equipped, seeds;
+static unsigned tests, failures, lives, seeds;
+
+/* What each kind of run came to. */
+static struct tally {
+    const char *name, *option;
+    unsigned seeds, lives, equipped, with_disks;
+} tally[] = {{.name = "plain", .option = ""},
+             {.name = "lively", .option = " --lively"},
+             {.name = "PCI devices", .option = " --devices"},
+             {.name = "disks", .option = " --disks"}};
+
+static struct tally *tally_of(const struct sim_options *o)
+{
+    return &tally[o->disks ? 3 : o->devices ? 2 : o->lively ? 1 : 0];
+}
+
+static void count(struct tally *t, const struct sim_outcome *o)
+{
+    t->seeds++;
+    t->lives += o->lives;
+    t->equipped += o->equipped;
+    t->with_disks += o->with_disks;
+}
 
 static void report(bool ok, const char *sentence, const struct sim_options *options,
                    const struct sim_outcome *o)
@@ -57,19 +80,17 @@ static void report(bool ok, const char *sentence, const struct sim_options *opti
     tests++;
     failures += !ok;
     lives += o->lives;
-    equipped += o->equipped;
+    count(tally_of(options), o);
     seeds++;
     printf("%sok %u - %s (seed %" PRIu64
-           ", %u VMs%s): %u lives, %u with devices, %u requests, %u done, %u kills, %" PRIu64 " events\n",
+           ", %u VMs%s): %u lives, %u with devices, %u with disks, %u requests, %u done, %u kills, %" PRIu64
+           " events\n",
            ok ? "" : "not ", tests, sentence, options->seed, options->vms,
-           options->faults ? "" : ", nothing fails", o->lives, o->equipped, o->requests, o->acknowledged,
-           o->kills, o->events);
+           options->faults ? "" : ", nothing fails", o->lives, o->equipped, o->with_disks, o->requests,
+           o->acknowledged, o->kills, o->events);
     if (!ok)
         printf("# %s\n# again: sim_test --seed %" PRIu64 " --vms %u%s%s --verbose\n", o->broken,
-               options->seed, options->vms, options->faults ? "" : " --calm",
-               options->devices  ? " --devices"
-               : options->lively ? " --lively"
-                                 : "");
+               options->seed, options->vms, options->faults ? "" : " --calm", tally_of(options)->option);
     fflush(stdout);
 }
 
@@ -88,7 +109,7 @@ static void run_twice(const struct sim_options *options)
     report(same, "the same seed gives the same run", options, &one);
 }
 
-/* "seed vms [lively | devices]", one per line: what has once been broken. */
+/* "seed vms [lively | devices | disks]", one per line: what has once been broken. */
 static void replay_known(const struct sim_options *options)
 {
     FILE *f = fopen(SIM_SEEDS, "re");
@@ -101,6 +122,7 @@ static void replay_known(const struct sim_options *options)
             continue;
         o.vms = (unsigned)strtoul(end, NULL, 10);
         o.devices = strstr(end, "devices") != NULL;
+        o.disks = strstr(end, "disks") != NULL;
         o.lively = strstr(end, "lively") != NULL;
         try_seed(&o);
     }
@@ -135,14 +157,24 @@ static uint64_t wall(void)
 
 static uint64_t wanted, until;
 
+/* Of twelve runs four have PCI devices, four have disks, three just many lives, and one a bit of everything
+ * else. */
+static void share_out(struct sim_options *o)
+{
+    unsigned place = (unsigned)(o->seed % RUNS_SHARED);
+    o->devices = place < 4;
+    o->disks = place >= 4 && place < 8;
+    o->lively = place >= 8 && place != 10;
+}
+
 static struct sim_options course_options(const struct sim_course *course, uint64_t i)
 {
     struct sim_options each = *course->like;
     each.seed += i;
     each.vms = each.vms != 0 ? each.vms : 4 + (unsigned)(each.seed % 5) * 6;
     each.faults = each.faults && each.seed % CALM_EVERY != 0;
-    each.devices = each.devices || each.seed % DEVICES_EVERY != 0;
-    each.lively = each.lively || each.seed % PLAIN_EVERY != 0;
+    if (!each.devices && !each.disks && !each.lively)
+        share_out(&each);
     return each;
 }
 
@@ -175,6 +207,7 @@ int main(int argc, char **argv)
                             .orphans = !is_given(argc, argv, "--no-orphans"),
                             .lively = is_given(argc, argv, "--lively"),
                             .devices = is_given(argc, argv, "--devices"),
+                            .disks = is_given(argc, argv, "--disks"),
                             .verbose = is_given(argc, argv, "--verbose")};
     bool one = is_given(argc, argv, "--seed");
     wanted = number(argc, argv, "--lives", LIVES_MOST);
@@ -190,8 +223,11 @@ int main(int argc, char **argv)
         try_some(&o, number(argc, argv, "--seeds", 1));
     else
         sim_share(&(struct sim_course){&o, course_options, course_report, course_enough});
-    printf("1..%u\n# %u lives in %u seeds, %u of them with PCI devices; a life: a domain was started and has "
-           "ended\n",
-           tests, lives, seeds, equipped);
+    printf("1..%u\n# %u lives in %u seeds; a life: a domain was started and has ended\n", tests, lives,
+           seeds);
+    for (size_t i = 0; i < COUNT(tally); i++)
+        if (tally[i].seeds > 0)
+            printf("# %s: %u lives in %u seeds, %u of them with PCI devices, %u with disks of others\n",
+                   tally[i].name, tally[i].lives, tally[i].seeds, tally[i].equipped, tally[i].with_disks);
     return failures == 0 ? 0 : 1;
 }

@@ -107,27 +107,45 @@ static void begin_or_end(struct sim *s, struct sim_wish *w, unsigned vm)
     snprintf(w->header, sizeof w->header, "%s dom0 name vm%u", methods[sim_random(s, COUNT(methods))], vm);
 }
 
-enum column { PLAIN, LIVELY, DEVICES, COLUMNS };
+enum column { PLAIN, LIVELY, DEVICES, DISKS, COLUMNS };
 static const struct {
     wisher *make;
     unsigned weight[COLUMNS];
 } wishes[] = {
-    {create, {12, 12, 12}},       {destroy, {5, 3, 4}},
-    {set_feature, {14, 2, 1}},    {set_tag, {8, 1, 0}},
-    {set_kernelopts, {8, 1, 0}},  {set_netvm, {5, 2, 1}},
-    {set_network, {3, 2, 1}},     {assign, {6, 2, 0}},
-    {life, {45, 20, 12}},         {look, {4, 0, 0}},
-    {offer, {4, 2, 1}},           {dispose, {8, 8, 3}},
-    {begin_or_end, {0, 100, 80}}, {wish_attach, {0, 0, 45}},
-    {wish_detach, {0, 0, 15}},    {wish_require, {0, 0, 8}},
-    {wish_unassign, {0, 0, 16}},  {wish_mode, {0, 0, 14}},
-    {wish_plan, {0, 0, 4}},       {wish_release, {0, 0, 8}},
+    {create, {12, 12, 12, 12}},
+    {destroy, {5, 3, 4, 4}},
+    {set_feature, {14, 2, 1, 1}},
+    {set_tag, {8, 1, 0, 0}},
+    {set_kernelopts, {8, 1, 0, 0}},
+    {set_netvm, {5, 2, 1, 1}},
+    {set_network, {3, 2, 1, 1}},
+    {assign, {6, 2, 0, 0}},
+    {life, {45, 20, 12, 12}},
+    {look, {4, 0, 0, 0}},
+    {offer, {4, 2, 1, 1}},
+    {dispose, {8, 8, 3, 3}},
+    {begin_or_end, {0, 100, 80, 80}},
+    {wish_attach, {0, 0, 45, 0}},
+    {wish_detach, {0, 0, 15, 0}},
+    {wish_require, {0, 0, 8, 0}},
+    {wish_unassign, {0, 0, 16, 0}},
+    {wish_mode, {0, 0, 14, 0}},
+    {wish_plan, {0, 0, 4, 0}},
+    {wish_release, {0, 0, 8, 0}},
+    {wish_disk_attach, {0, 0, 0, 45}},
+    {wish_disk_detach, {0, 0, 0, 15}},
+    {wish_disk_assign, {0, 0, 0, 14}},
+    {wish_disk_unassign, {0, 0, 0, 14}},
+    {wish_disk_list, {0, 0, 0, 8}},
 };
 
 void wish_make(struct sim *s, struct sim_wish *w)
 {
     unsigned all = 0;
-    enum column column = s->options.devices ? DEVICES : s->options.lively ? LIVELY : PLAIN;
+    enum column column = s->options.disks     ? DISKS
+                         : s->options.devices ? DEVICES
+                         : s->options.lively  ? LIVELY
+                                              : PLAIN;
     *w = (struct sim_wish){0};
     for (size_t i = 0; i < COUNT(wishes); i++)
         all += wishes[i].weight[column];

@@ -6,7 +6,7 @@
 #include "doors/sim_inside.h"
 #include "tests/sim/sim.h"
 
-static const struct sim_domain *runs(struct sim *s)
+const struct sim_domain *sim_any_running(struct sim *s)
 {
     size_t most = (size_t)s->options.vms * 2, first = sim_random(s, most);
     for (size_t i = 0; i < most; i++) {
@@ -19,7 +19,7 @@ static const struct sim_domain *runs(struct sim *s)
 
 static void ask(struct sim *s, struct sim_wish *w, const char *method, unsigned vm, unsigned slot)
 {
-    const struct sim_domain *d = sim_chance(s, 750) ? runs(s) : NULL;
+    const struct sim_domain *d = sim_chance(s, 750) ? sim_any_running(s) : NULL;
     char name[32];
     snprintf(name, sizeof name, "vm%u", vm);
     snprintf(w->header, sizeof w->header, "admin.vm.device.pci.%s+dom0+00_%02x.0 dom0 name %.31s", method,
@@ -41,7 +41,7 @@ void wish_attach(struct sim *s, struct sim_wish *w, unsigned vm)
 /* What a domain has, mostly; else what it may not have. */
 void wish_detach(struct sim *s, struct sim_wish *w, unsigned vm)
 {
-    const struct sim_domain *d = runs(s);
+    const struct sim_domain *d = sim_any_running(s);
     unsigned slot = any_slot(s);
     for (size_t i = 0; d != NULL && i < SIM_ATTACHED_MAX && sim_chance(s, 900); i++)
         if (d->plugged[i].sbdf[0] != '\0')

@@ -159,6 +159,7 @@ struct sim *sim_new(const struct sim_options *options)
     s->disk = db_disk_new();
     s->vms = sim_alloc(10001 * sizeof(struct proc *));
     s->guests = sim_alloc(10001 * sizeof(struct proc *));
+    s->shelves = sim_shelves_new();
     if (s->hypervisor == NULL || s->disk == NULL)
         abort();
     place_devices(s);
@@ -166,6 +167,7 @@ struct sim *sim_new(const struct sim_options *options)
     supervisor_start(s);
     clients_start(s);
     listener_start(s);
+    sim_guests_start(s);
     if (options->faults)
         faults_start(s);
     return s;
@@ -197,8 +199,8 @@ void sim_free(struct sim *s)
     route_free(s->route);
     sim_hypervisor_free(s->hypervisor);
     db_disk_free(s->disk);
-    void *const plain[] = {s->heap,           s->vms,          s->guests, s->ops, s->commits,
-                           s->listener.heard, s->listener.gaps};
+    void *const plain[] = {s->heap,    s->vms,     s->guests,         s->ops,
+                           s->commits, s->shelves, s->listener.heard, s->listener.gaps};
     for (size_t i = 0; i < COUNT(plain); i++)
         free(plain[i]);
     free(s);
