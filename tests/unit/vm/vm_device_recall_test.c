@@ -13,17 +13,21 @@ static struct {
 
 static int listen(void *shell, struct envelope *e)
 {
+    bus.overs += e->to_kind == KIND_DEVBUS_BLOCK && e->type == MESSAGE_bus_over;
+    return bus.inner->send(shell, e);
+}
+
+static int listen_asked(void *shell, struct envelope *e, uint64_t tag)
+{
     struct bus_has m;
-    bool to_it = e->to_kind == KIND_DEVBUS_BLOCK;
-    if (to_it && e->type == MESSAGE_bus_has) {
+    if (e->to_kind == KIND_DEVBUS_BLOCK && e->type == MESSAGE_bus_has) {
         assert_int_equal(bus_has_decode(&m, e->body), 0);
         bus.told++;
         bus.disks = m.disks.count;
         bus.unknown = m.unknown;
         bus.over = m.over != 0;
     }
-    bus.overs += to_it && e->type == MESSAGE_bus_over;
-    return bus.inner->send(shell, e);
+    return bus.inner->ask(shell, e, tag);
 }
 
 static void hear_as(struct bench *b, enum kind from, uint16_t type, const struct text *body)
@@ -33,6 +37,7 @@ static void hear_as(struct bench *b, enum kind from, uint16_t type, const struct
         bus.inner = b->out.ops;
         ops = *bus.inner;
         ops.send = listen;
+        ops.ask = listen_asked;
         b->out.ops = &ops;
     }
     (void)bench_hear_from(b, (struct address){from, 0}, type, body);
