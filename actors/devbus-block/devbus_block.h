@@ -5,7 +5,7 @@
 #ifndef ACTORS_DEVBUS_BLOCK_DEVBUS_BLOCK_H
 #define ACTORS_DEVBUS_BLOCK_DEVBUS_BLOCK_H
 
-#include "actors/devbus/devbus_listing.h"
+#include "actors/devbus/devbus_take.h"
 
 enum {
     BLOCK_JOBS_MAX = 64, /* preparations that wait for a fresh start to settle */
@@ -13,7 +13,7 @@ enum {
     BLOCK_OPTIONS_MAX = 1023,
 };
 
-enum block_timer { BLOCK_TIMER_HOLDS = 1, BLOCK_TIMER_REST, BLOCK_TIMER_SETTLED };
+enum { BLOCK_TIMER_SETTLED = DEVBUS_TIMER_OWN };
 
 struct block_job {
     struct request request;
@@ -23,32 +23,26 @@ struct block_job {
 };
 
 struct devbus_block {
-    struct devbus_table table;
-    struct devbus_listing listing;
+    struct devbus bus;
     struct block_job *job; /* from malloc; in their order */
     size_t jobs;
-    uint64_t seq, refused;
     /* Something was attached when the incarnation before died: until then VMs' processes say what. */
     uint64_t settled_at;
 };
 
 extern const struct actor devbus_block_actor;
 
-/* ---- devbus_block_list.c: what is exposed ---- */
-void block_exposed(struct devbus_block *self, struct out *out, const struct envelope *e,
-                   const struct bus_exposed *m);
-
 /* ---- devbus_block_job.c: who gets what ---- */
-void block_begin(struct devbus_block *self, struct out *out, struct span note);
-void block_prepare(struct devbus_block *self, struct out *out, const struct envelope *e,
+void block_settle(struct devbus_block *self, struct out *out);
+void block_prepare(struct devbus *bus, struct out *out, const struct envelope *e,
                    const struct bus_prepare *m);
 /* The time in which VMs' processes say what they have is over. */
-void block_settled(struct devbus_block *self, struct out *out);
-void block_confirm(struct devbus_block *self, struct out *out, const struct envelope *e,
+void block_settled(struct devbus *bus, struct out *out, uint64_t timer);
+void block_confirm(struct devbus *bus, struct out *out, const struct envelope *e,
                    const struct bus_confirm *m);
-void block_release(struct devbus_block *self, struct out *out, const struct envelope *e,
-                   const struct bus_release *m);
-void block_has(struct devbus_block *self, struct out *out, const struct envelope *e, const struct bus_has *m);
+void block_has(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_has *m);
+/* Its frontend is left with a disk that nothing is behind. */
+void block_gone(struct devbus *bus, struct out *out, const char *backend, const char *port);
 void block_end(struct devbus_block *self);
 
 #endif

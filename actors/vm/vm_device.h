@@ -59,7 +59,7 @@ struct vm_devices {
     bool block_told;                  /* it was told of some */
     struct text telling[VM_TELLINGS]; /* what each has still to hear, encoded; "": nothing */
     bool wishes_wanted;               /* devices that are to come by themselves are to be looked for */
-    bool only_by_bus;                 /* and only those that a bus connects by itself: the VM has slept */
+    bool only_usb;                    /* and only those of that class: the VM has slept */
     vm_device_ask *again;             /* what is asked once more when the timer rings */
     unsigned tries;
     bool undoing; /* of an attachment: libvirt's part is taken back */
