@@ -117,6 +117,7 @@ static void hello(void *at, struct out *out, uint64_t epoch, uint64_t last_corre
     EVENT(out, bus_tell, ((struct address){KIND_DEVBUS_BLOCK, EVERY_INSTANCE}), &nobody,
           NO_MESSAGE(bus_tell));
     EVENT(out, bus_tell, ((struct address){KIND_DEVBUS_USB, EVERY_INSTANCE}), &nobody, NO_MESSAGE(bus_tell));
+    EVENT(out, bus_tell, ((struct address){KIND_DEVBUS_MIC, EVERY_INSTANCE}), &nobody, NO_MESSAGE(bus_tell));
     api_router_is_back(self, out);
 }
 

@@ -84,9 +84,13 @@ static bool may_expose(const struct api *self, enum device_class class, const st
 static bool find_bus(enum device_class class, uint32_t backend, struct address *bus)
 {
     static const enum kind kinds[DEVICE_CLASSES] = {
-        [DEVICE_pci] = KIND_DEVBUS_PCI, [DEVICE_block] = KIND_DEVBUS_BLOCK, [DEVICE_usb] = KIND_DEVBUS_USB};
+        [DEVICE_pci] = KIND_DEVBUS_PCI,
+        [DEVICE_block] = KIND_DEVBUS_BLOCK,
+        [DEVICE_usb] = KIND_DEVBUS_USB,
+        [DEVICE_mic] = KIND_DEVBUS_MIC,
+    };
     *bus = (struct address){kinds[class], 0};
-    return class == DEVICE_block || class == DEVICE_usb || (class == DEVICE_pci && backend == 0);
+    return class == DEVICE_block || class == DEVICE_usb || backend == 0;
 }
 
 int api_with_devices(struct api *self, struct out *out, const struct asked *q, enum device_class class,

@@ -138,14 +138,6 @@ static int decide(const struct api *self, const struct asked *q, const struct wi
     return r;
 }
 
-int api_can_attach(enum device_class class, struct fault *why)
-{
-    if (class != DEVICE_mic)
-        return 0;
-    return fault_set(why, ERR_NOT_IMPLEMENTED,
-                     "this release attaches and detaches devices of classes pci, block and usb only");
-}
-
 bool api_wish_option(const struct wish *w, const char *name)
 {
     for (size_t i = 0; i < w->said.pairs; i++)
@@ -232,8 +224,6 @@ static int attach(struct api *self, struct out *out, const struct asked *q, cons
     if (r == 0)
         r = decide(self, q, &w, devices, &found, why);
     if (r == 0)
-        r = api_can_attach(w.class, why);
-    if (r == 0)
         r = ask_attach(self, out, q, &w, &found);
     free(w.room);
     return r;
@@ -296,8 +286,7 @@ static int detach(struct api *self, struct out *out, const struct asked *q, cons
             return fault_set(why, ERR_VM_NOT_HALTED,
                              "'%s' requires the device and is not halted; unassign it first",
                              vm_name(q->dest));
-        int r = api_can_attach(w->class, why);
-        return r < 0 ? r : api_ask_detach(self, out, q, &has);
+        return api_ask_detach(self, out, q, &has);
     }
     return device_fault(why, ERR_DEVICE_NOT_ASSIGNED, &w->device, "is not attached to", vm_name(q->dest));
 }

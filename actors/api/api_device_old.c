@@ -252,8 +252,7 @@ static int attach_check(const struct api *self, const struct asked *q, const str
         int r = device_attach_check(&self->known, class, 0, why);
         return r < 0 ? r : fault_set(why, ERR_QUBES, "dom0 is given no devices");
     }
-    int r = halted ? 0 : api_can_attach(class, why);
-    return r < 0 ? r : !halted;
+    return !halted;
 }
 
 /* To a halted VM a persistent device is assigned; one that runs gets it now. */
@@ -316,9 +315,6 @@ static int detach(struct api *self, struct out *out, const struct asked *q, cons
     (void)reply;
     if (find_attached(self, q, devices, &item)) {
         struct device d = attached_device((enum device_class)q->method->detail, &item);
-        int r = is_assigned(self, vm_qid(q->dest), &d) ? 0 : api_can_attach(d.class, why);
-        if (r < 0)
-            return r;
         if (!is_assigned(self, vm_qid(q->dest), &d))
             return api_ask_detach(self, out, q, &d);
     }

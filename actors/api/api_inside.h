@@ -255,8 +255,6 @@ bool api_wish_option(const struct wish *w, const char *name);
 int api_ask_attach(struct api *self, struct out *out, const struct asked *q, const struct device *device,
                    const struct text *name, struct span options, struct call *like);
 int api_ask_detach(struct api *self, struct out *out, const struct asked *q, const struct device *has);
-/* 0, or -ERR_NOT_IMPLEMENTED: nobody can attach devices of that class. */
-int api_can_attach(enum device_class class, struct fault *why);
 
 /* api_device_old.c */
 api_handler api_old_available, api_old_attach, api_old_detach;

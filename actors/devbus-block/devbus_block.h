@@ -5,7 +5,7 @@
 #ifndef ACTORS_DEVBUS_BLOCK_DEVBUS_BLOCK_H
 #define ACTORS_DEVBUS_BLOCK_DEVBUS_BLOCK_H
 
-#include "actors/devbus/devbus_listing.h"
+#include "actors/devbus/devbus_take.h"
 
 enum {
     BLOCK_JOBS_MAX = 64, /* preparations that wait for a fresh start to settle */
@@ -14,7 +14,7 @@ enum {
     BLOCK_VMS_MAX = 10000,
 };
 
-enum block_timer { BLOCK_TIMER_HOLDS = 1, BLOCK_TIMER_REST, BLOCK_TIMER_SETTLED, BLOCK_TIMER_SWEEP };
+enum { BLOCK_TIMER_SETTLED = DEVBUS_TIMER_OWN, BLOCK_TIMER_SWEEP };
 
 struct block_job {
     struct request request;
@@ -24,11 +24,9 @@ struct block_job {
 };
 
 struct devbus_block {
-    struct devbus_table table;
-    struct devbus_listing listing;
+    struct devbus bus;
     struct block_job *job; /* from malloc; in their order */
     size_t jobs;
-    uint64_t seq, refused;
     /* Something was attached when the incarnation before died: until then VMs' processes say what. */
     uint64_t settled_at;
     uint64_t settles_most;                  /* and until then it waits for those that do not know yet */
@@ -40,32 +38,24 @@ struct devbus_block {
 
 extern const struct actor devbus_block_actor;
 
-/* ---- devbus_block_list.c: what is exposed ---- */
-void block_exposed(struct devbus_block *self, struct out *out, const struct envelope *e,
-                   const struct bus_exposed *m);
-
 /* ---- devbus_block_sweep.c: what nothing is behind ---- */
 /* `told`: this backend has just told what it exposes; NULL: nobody has. */
-void block_sweep(struct devbus_block *self, struct out *out, const char *told);
+void block_sweep(struct devbus *bus, struct out *out, const char *told);
 /* A VM may have a disk of a backend that has told nothing: all are asked again, and believed in the end. */
 void block_doubt(struct devbus_block *self, struct out *out);
-/* Says that it has begun anew: VMs' processes tell what they have, guests' what they expose. */
-void block_ask_all(struct out *out);
 uint32_t block_mark(const char *name);
 
 /* ---- devbus_block_job.c: who gets what ---- */
-void block_begin(struct devbus_block *self, struct out *out, struct span note);
-void block_prepare(struct devbus_block *self, struct out *out, const struct envelope *e,
+void block_settle(struct devbus_block *self, struct out *out);
+void block_prepare(struct devbus *bus, struct out *out, const struct envelope *e,
                    const struct bus_prepare *m);
-/* The time in which VMs' processes say what they have is over. */
-void block_settled(struct devbus_block *self, struct out *out);
-void block_confirm(struct devbus_block *self, struct out *out, const struct envelope *e,
+/* The time in which VMs' processes say what they have is over, or that in which one takes out a disk. */
+void block_rings(struct devbus *bus, struct out *out, uint64_t timer);
+void block_confirm(struct devbus *bus, struct out *out, const struct envelope *e,
                    const struct bus_confirm *m);
-void block_release(struct devbus_block *self, struct out *out, const struct envelope *e,
-                   const struct bus_release *m);
-void block_has(struct devbus_block *self, struct out *out, const struct envelope *e, const struct bus_has *m);
+void block_has(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_has *m);
 /* Its life has ended, whatever it had. */
-void block_over(struct devbus_block *self, struct out *out, const struct envelope *e);
+void block_over(struct devbus *bus, struct out *out, struct subject vm);
 void block_end(struct devbus_block *self);
 
 #endif

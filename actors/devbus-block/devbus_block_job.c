@@ -6,7 +6,6 @@
 
 #include "actors/devbus-block/devbus_block.h"
 #include "actors/devbus-block/devbus_block_options.h"
-#include "actors/devbus/devbus_say.h"
 #include "base/own.h"
 
 /* After a crash with disks attached: so long VMs' processes may take to say which. */
@@ -14,32 +13,11 @@
 /* Longer than any call of theirs to libvirt. */
 #define SETTLE_MOST (90 * SECONDS)
 
-/* An id that nobody tells any more: a device without a parent, as its name says. */
-static bool name_it(void *self_, struct devbus_device *d)
+void block_settle(struct devbus_block *self, struct out *out)
 {
-    struct devbus_block *self = self_;
-    struct span port, backend = span_split(span_of(d->key), ':', &port);
-    (void)text_copy(d->backend, sizeof d->backend, backend);
-    (void)text_copy(d->port, sizeof d->port, port);
-    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, d->backend, d->port);
-    (void)text_copy(d->device_id, sizeof d->device_id,
-                    span_of(item != NULL ? item->device_id : "0000:0000::?******"));
-    return d->port[0] != '\0';
-}
-
-void block_begin(struct devbus_block *self, struct out *out, struct span note)
-{
-    self->table.device_class = "block";
-    self->table.holds_timer = BLOCK_TIMER_HOLDS;
-    self->table.marks = true;
-    self->table.name = name_it;
-    self->table.arg = self;
-    self->listing.table = &self->table;
-    self->listing.lists = block_is_listed;
-    devbus_read_note(&self->table, out, note);
-    if (!self->table.marked)
+    if (!self->bus.table.marked)
         return;
-    self->table.unsettled = true;
+    self->bus.table.unsettled = true;
     self->settled_at = out->now + SETTLE;
     self->settles_most = out->now + SETTLE_MOST;
     out_timer(out, BLOCK_TIMER_SETTLED, self->settled_at);
@@ -47,68 +25,26 @@ void block_begin(struct devbus_block *self, struct out *out, struct span note)
 
 /* ---- preparing ---- */
 
-static uint32_t asker(const struct block_job *job)
-{
-    return job->request.context.subject.instance;
-}
-
-static bool is_meant(const struct block_job *job, const struct device_item *item)
-{
-    return job->device_id[0] == '\0' || strcmp(job->device_id, "*") == 0 ||
-           strcmp(job->device_id, item->device_id) == 0;
-}
-
-static int attached_to(const struct block_job *job, const struct device_item *item, const char *name,
-                       struct fault *why)
-{
-    return fault_set(why, ERR_DEVICE_ATTACHED, "'Device %s:%.60s:%.100s already attached to %s'",
-                     job->backend, job->port, item->device_id, name[0] != '\0' ? name : "another VM");
-}
-
-static struct devbus_device *hold(struct devbus_block *self, struct out *out, const struct block_job *job,
-                                  const char *key, const struct device_item *item, struct text *options)
-{
-    struct devbus_device *d = devbus_add(&self->table, key);
-    if (d == NULL)
-        return NULL;
-    d->qid = asker(job);
-    d->generation = job->request.context.subject.generation;
-    d->until = out->now + (job->purpose == 1 ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH);
-    memcpy(d->name, job->name, sizeof d->name);
-    memcpy(d->backend, job->backend, sizeof d->backend);
-    memcpy(d->port, job->port, sizeof d->port);
-    memcpy(d->device_id, item->device_id, sizeof d->device_id);
-    (void)text_copy(d->options, sizeof d->options, text_span(options));
-    if (devbus_happens(&self->table, out, d, DEVBUS_WANTED) == DEVBUS_BIND)
-        (void)devbus_happens(&self->table, out, d, DEVBUS_BOUND);
-    return d;
-}
-
 /* What a start boots with is given as it was assigned: its options were not checked then. */
 static int decide(struct devbus_block *self, struct out *out, const struct block_job *job,
                   struct text *options, const struct device_item **found, struct fault *why)
 {
-    char key[DEVBUS_KEY_MAX + 1];
-    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, job->backend, job->port);
-    if (item == NULL || !is_meant(job, item))
-        return fault_set(why, ERR_DEVICE_UNRECOGNIZED, "%s exposes no block device %.60s %.100s now",
-                         job->backend, job->port, job->device_id);
-    int r = job->purpose == 0 ? block_options(span_of(job->options), item->read_only != 0, options, why) : 0;
+    struct devbus_wish wish = {.vm = job->request.context.subject,
+                               .name = job->name,
+                               .backend = job->backend,
+                               .port = job->port,
+                               .device_id = job->device_id,
+                               .hold = job->purpose == 1 ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH,
+                               .again = job->again,
+                               .only_checks = job->only_checks};
+    int r = devbus_wished(&self->bus, &wish, found, why);
+    if (r == 0 && job->purpose == 0)
+        r = block_options(span_of(job->options), (*found)->read_only != 0, options, why);
     if (r < 0)
         return r;
     if (job->purpose != 0)
         text_add(options, job->options);
-    *found = item;
-    devbus_key(job->backend, job->port, key);
-    struct devbus_device *d = devbus_find(&self->table, key);
-    bool has = d != NULL && d->qid == asker(job);
-    if (d != NULL && (!has || (d->state == DEVBUS_ATTACHED && !job->again)))
-        return attached_to(job, item, d->name, why);
-    if (d == NULL && !devbus_has_room(&self->table, key))
-        return fault_set(why, ERR_BUSY, "too many block devices are on their way to VMs; try again");
-    if (!job->only_checks && hold(self, out, job, key, item, options) == NULL)
-        return fault_set(why, ERR_BUSY, "VMs have too many block devices");
-    return 0;
+    return devbus_take(&self->bus, out, &wish, text_span(options), *found, why);
 }
 
 static void prepare(struct devbus_block *self, struct out *out, const struct block_job *job)
@@ -137,9 +73,9 @@ static void wait(struct devbus_block *self, struct out *out, const struct block_
         self->job[self->jobs++] = *job;
 }
 
-void block_prepare(struct devbus_block *self, struct out *out, const struct envelope *e,
-                   const struct bus_prepare *m)
+void block_prepare(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_prepare *m)
 {
+    struct devbus_block *self = (struct devbus_block *)bus;
     struct block_job job = {.request = request_of(e),
                             .purpose = m->purpose,
                             .again = m->again != 0,
@@ -167,7 +103,7 @@ static bool waits_for_some(const struct devbus_block *self)
     return false;
 }
 
-void block_settled(struct devbus_block *self, struct out *out)
+static void settled(struct devbus_block *self, struct out *out)
 {
     size_t jobs = self->jobs;
     if (self->settled_at != 0 && waits_for_some(self) && out->now < self->settles_most) {
@@ -176,11 +112,19 @@ void block_settled(struct devbus_block *self, struct out *out)
         return;
     }
     self->settled_at = self->jobs = 0;
-    self->table.unsettled = false;
+    self->bus.table.unsettled = false;
     for (size_t i = 0; i < jobs; i++)
         prepare(self, out, &self->job[i]);
     self->doubting = false;
     block_doubt(self, out);
+}
+
+void block_rings(struct devbus *bus, struct out *out, uint64_t timer)
+{
+    if (timer == BLOCK_TIMER_SETTLED)
+        settled((struct devbus_block *)bus, out);
+    if (timer == BLOCK_TIMER_SWEEP)
+        block_sweep(bus, out, NULL);
 }
 
 void block_end(struct devbus_block *self)
@@ -191,15 +135,14 @@ void block_end(struct devbus_block *self)
 
 /* ---- what has become of it ---- */
 
-static int arrive(struct devbus_block *self, struct out *out, const struct envelope *e,
-                  const struct bus_confirm *m, const char *key, struct fault *why)
+static int arrive(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_confirm *m,
+                  const char *key, struct fault *why)
 {
-    struct devbus_device *d = devbus_add(&self->table, key);
+    struct devbus_device *d = devbus_add(&bus->table, key);
     if (d == NULL)
         return fault_set(why, ERR_BUSY, "VMs have too many block devices");
     if (d->state != DEVBUS_FREE && d->qid != e->subject_instance)
-        return fault_set(why, ERR_DEVICE_ATTACHED, "'Device %s:%.60s:%.100s already attached to %s'",
-                         m->backend, m->port, m->device_id, d->name);
+        return devbus_is_attached(m->backend, m->port, m->device_id, d->name, why);
     d->qid = e->subject_instance;
     d->generation = e->subject_generation;
     memcpy(d->name, m->name, sizeof d->name);
@@ -207,56 +150,35 @@ static int arrive(struct devbus_block *self, struct out *out, const struct envel
     memcpy(d->port, m->port, sizeof d->port);
     memcpy(d->device_id, m->device_id, sizeof d->device_id);
     (void)text_copy(d->options, sizeof d->options, m->options);
-    (void)devbus_happens(&self->table, out, d, DEVBUS_THERE);
+    (void)devbus_happens(&bus->table, out, d, DEVBUS_THERE);
     return 0;
 }
 
-void block_confirm(struct devbus_block *self, struct out *out, const struct envelope *e,
-                   const struct bus_confirm *m)
+void block_confirm(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_confirm *m)
 {
     struct request request = request_of(e);
     struct fault why;
     char key[DEVBUS_KEY_MAX + 1];
     devbus_key(m->backend, m->port, key);
-    struct devbus_device *d = devbus_find(&self->table, key);
-    int r = m->present ? arrive(self, out, e, m, key, &why) : 0;
+    struct devbus_device *d = devbus_find(&bus->table, key);
+    int r = m->present ? arrive(bus, out, e, m, key, &why) : 0;
     if (!m->present && d != NULL && d->qid == e->subject_instance)
-        (void)devbus_happens(&self->table, out, d, DEVBUS_NOT_THERE);
+        (void)devbus_happens(&bus->table, out, d, DEVBUS_NOT_THERE);
     if (r < 0) {
         reply_error(out, &request, r, &why);
         return;
     }
-    devbus_tell(&self->table, out, e->subject_instance, e->subject_generation);
-    block_sweep(self, out, NULL);
+    devbus_tell(&bus->table, out, e->subject_instance, e->subject_generation);
+    block_sweep(bus, out, NULL);
     REPLY(out, bus_confirm, &request, (&(struct bus_confirm_reply){.nothing = 0}));
-}
-
-void block_release(struct devbus_block *self, struct out *out, const struct envelope *e,
-                   const struct bus_release *m)
-{
-    char key[DEVBUS_KEY_MAX + 1];
-    devbus_key(m->backend, m->port, key);
-    struct devbus_device *d = devbus_find(&self->table, key);
-    if (d != NULL && d->qid == e->subject_instance)
-        (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
 }
 
 /* ---- what a VM's process shows ---- */
 
-/* With its life a VM's attachments end: nobody detaches them, but subscribers hear it. */
-static void say_ended(struct devbus_block *self, struct out *out, struct subject vm)
-{
-    for (size_t i = 0; i < self->table.used; i++) {
-        struct devbus_device *d = &self->table.device[i];
-        if (d->qid == vm.instance && d->state == DEVBUS_ATTACHED)
-            devbus_say(out, &self->seq, vm, "device-detach:block", "port", span_of(d->key));
-    }
-}
-
-static void describe(struct devbus_block *self, const char *key, const struct bus_has *m,
+static void describe(struct devbus *bus, const char *key, const struct bus_has *m,
                      const struct bus_disk *disk, struct subject vm)
 {
-    struct devbus_device *d = devbus_add(&self->table, key);
+    struct devbus_device *d = devbus_add(&bus->table, key);
     if (d == NULL)
         return;
     d->qid = vm.instance;
@@ -273,14 +195,14 @@ static void set_unknown(struct devbus_block *self, uint32_t qid, bool unknown)
         (uint8_t)(unknown ? self->unknown[qid / 8] | bit : self->unknown[qid / 8] & ~bit);
 }
 
-void block_over(struct devbus_block *self, struct out *out, const struct envelope *e)
+void block_over(struct devbus *bus, struct out *out, struct subject vm)
 {
-    struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
+    struct devbus_block *self = (struct devbus_block *)bus;
     set_unknown(self, vm.instance, false);
     if (vm.instance <= BLOCK_VMS_MAX)
         self->lives[vm.instance] = 0;
-    say_ended(self, out, vm);
-    devbus_sees(&self->table, out, vm, true, NULL, 0);
+    devbus_say_ended(bus, out, vm);
+    devbus_sees(&bus->table, out, vm, true, NULL, 0);
 }
 
 static void sees(struct devbus_block *self, struct out *out, struct subject vm, const struct bus_has *m)
@@ -292,11 +214,11 @@ static void sees(struct devbus_block *self, struct out *out, struct subject vm, 
     while (count < BLOCK_HAS_MAX && bus_disk_next(&in, &disk) == 1) {
         devbus_key(disk.backend, disk.port, keys[count]);
         if (keys[count][0] != '\0')
-            describe(self, keys[count++], m, &disk, vm);
+            describe(&self->bus, keys[count++], m, &disk, vm);
     }
-    devbus_sees(&self->table, out, vm, false, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
-    block_sweep(self, out, NULL);
-    if (self->settled_at == 0 && self->table.marked)
+    devbus_sees(&self->bus.table, out, vm, false, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
+    block_sweep(&self->bus, out, NULL);
+    if (self->settled_at == 0 && self->bus.table.marked)
         block_doubt(self, out);
 }
 
@@ -309,12 +231,13 @@ static void has(struct devbus_block *self, struct out *out, struct subject vm, c
         sees(self, out, vm, m);
 }
 
-void block_has(struct devbus_block *self, struct out *out, const struct envelope *e, const struct bus_has *m)
+void block_has(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_has *m)
 {
+    struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
     struct request request = request_of(e);
     if (m->over)
-        block_over(self, out, e);
+        block_over(bus, out, vm);
     else
-        has(self, out, (struct subject){KIND_VM, e->subject_instance, e->subject_generation}, m);
+        has((struct devbus_block *)bus, out, vm, m);
     REPLY(out, bus_has, &request, NO_MESSAGE(bus_has_reply));
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "actors/devbus-block/devbus_block.h"
-#include "actors/devbus/devbus_say.h"
 
 /* A frontend that has died, or that libvirt refuses, is told again after so long. */
 #define LOSE_AGAIN (10 * SECONDS)
@@ -22,8 +21,8 @@ uint32_t block_mark(const char *name)
 
 static bool has_told(const struct devbus_block *self, const char *backend)
 {
-    for (size_t i = 0; i < self->listing.exposed.count; i++)
-        if (strcmp(self->listing.exposed.at[i]->name, backend) == 0)
+    for (size_t i = 0; i < self->bus.listing.exposed.count; i++)
+        if (strcmp(self->bus.listing.exposed.at[i]->name, backend) == 0)
             return true;
     return false;
 }
@@ -43,9 +42,9 @@ static bool lives(const struct devbus_block *self, const char *name)
 static bool is_gone(const struct devbus_block *self, const struct devbus_device *d, const char *told)
 {
     bool is_told = d->until != 0 || (told != NULL && strcmp(d->backend, told) == 0);
-    bool knows = is_told || !self->table.marked || has_told(self, d->backend);
+    bool knows = is_told || !self->bus.table.marked || has_told(self, d->backend);
     return (knows || (self->is_sure && !lives(self, d->backend))) &&
-           devbus_exposed_find(&self->listing.exposed, d->backend, d->port) == NULL;
+           devbus_exposed_find(&self->bus.listing.exposed, d->backend, d->port) == NULL;
 }
 
 static void take_away(struct out *out, struct devbus_device *d)
@@ -59,12 +58,13 @@ static void take_away(struct out *out, struct devbus_device *d)
     (void)EVENT(out, vm_lose, ((struct address){KIND_VM, d->qid}), &about, &m);
 }
 
-void block_sweep(struct devbus_block *self, struct out *out, const char *told)
+void block_sweep(struct devbus *bus, struct out *out, const char *told)
 {
+    struct devbus_block *self = (struct devbus_block *)bus;
     uint64_t next = 0;
-    for (size_t i = 0; i < self->table.used; i++) {
-        struct devbus_device *d = &self->table.device[i];
-        if (d->state != DEVBUS_ATTACHED || !devbus_is_named(&self->table, d))
+    for (size_t i = 0; i < self->bus.table.used; i++) {
+        struct devbus_device *d = &self->bus.table.device[i];
+        if (d->state != DEVBUS_ATTACHED || !devbus_is_named(&self->bus.table, d))
             continue;
         bool told_before = d->until > out->now;
         if (!told_before && !is_gone(self, d, told))
@@ -79,19 +79,13 @@ void block_sweep(struct devbus_block *self, struct out *out, const char *told)
 
 static bool is_doubtful(struct devbus_block *self)
 {
-    for (size_t i = 0; i < self->table.used; i++) {
-        struct devbus_device *d = &self->table.device[i];
-        if (d->state == DEVBUS_ATTACHED && devbus_is_named(&self->table, d) && !has_told(self, d->backend))
+    for (size_t i = 0; i < self->bus.table.used; i++) {
+        struct devbus_device *d = &self->bus.table.device[i];
+        if (d->state == DEVBUS_ATTACHED && devbus_is_named(&self->bus.table, d) &&
+            !has_told(self, d->backend))
             return true;
     }
     return false;
-}
-
-void block_ask_all(struct out *out)
-{
-    struct context context = {.deadline = 0};
-    (void)EVENT(out, vm_tell, ((struct address){KIND_VM, EVERY_INSTANCE}), &context, NO_MESSAGE(vm_tell));
-    devbus_ask_guests(out);
 }
 
 void block_doubt(struct devbus_block *self, struct out *out)
@@ -101,9 +95,9 @@ void block_doubt(struct devbus_block *self, struct out *out)
     self->is_sure = self->doubts++ == DOUBTS_MOST;
     self->doubting = !self->is_sure;
     if (self->is_sure) {
-        block_sweep(self, out, NULL);
+        block_sweep(&self->bus, out, NULL);
         return;
     }
-    block_ask_all(out);
+    devbus_ask_all(&self->bus, out);
     out_timer(out, BLOCK_TIMER_SETTLED, out->now + DOUBT);
 }

@@ -5,15 +5,13 @@
 #ifndef ACTORS_DEVBUS_USB_DEVBUS_USB_H
 #define ACTORS_DEVBUS_USB_DEVBUS_USB_H
 
-#include "actors/devbus/devbus_listing.h"
+#include "actors/devbus/devbus_take.h"
 #include "doors/usbids.h"
 
 enum {
     USB_CALLS_MAX = 64, /* services that run for us; the next is answered busy */
     USB_NAMES_MAX = 64, /* names that registry is asked about; what is more waits for the next change */
 };
-
-enum usb_timer { USB_TIMER_HOLDS = 1, USB_TIMER_REST };
 
 /* qubes.USBAttach in a frontend, or qubes.USBDetach in a backend. */
 struct usb_run {
@@ -32,14 +30,13 @@ struct usb_name {
 };
 
 struct devbus_usb {
-    struct devbus_table table;
-    struct devbus_listing listing;
+    struct devbus bus;
     const struct usbids *ids; /* the program's; NULL: nothing has a name */
     struct usb_run run[USB_CALLS_MAX];
     size_t runs;
     struct usb_name name[USB_NAMES_MAX];
     size_t names;
-    uint64_t last_tag, seq, refused;
+    uint64_t last_tag;
 };
 
 extern const struct actor devbus_usb_actor;
@@ -47,20 +44,16 @@ extern const struct actor devbus_usb_actor;
 /* For the program: the names of vendors and products, borrowed. */
 void devbus_usb_settle(struct devbus_usb *self, const struct usbids *ids);
 
-/* ---- devbus_usb_list.c: what is exposed, and to whom it is connected ---- */
-void usb_exposed(struct devbus_usb *self, struct out *out, const struct envelope *e,
-                 const struct bus_exposed *m);
+/* ---- devbus_usb_list.c: to whom what is exposed is connected ---- */
+void usb_read(struct devbus *bus, struct out *out, const char *backend, const struct devbus_backend *b);
+void usb_told(struct devbus *bus, struct out *out, const struct devbus_backend *b, bool is_news);
 /* Whether this says who a VM is. */
 bool usb_named(struct devbus_usb *self, struct out *out, const struct answer *a);
 
 /* ---- devbus_usb_job.c: who gets what ---- */
-void usb_prepare(struct devbus_usb *self, struct out *out, const struct envelope *e,
-                 const struct bus_prepare *m);
-void usb_plug(struct devbus_usb *self, struct out *out, const struct envelope *e, const struct bus_plug *m);
-void usb_unplug(struct devbus_usb *self, struct out *out, const struct envelope *e,
-                const struct bus_unplug *m);
-void usb_release(struct devbus_usb *self, struct out *out, const struct envelope *e,
-                 const struct bus_release *m);
+void usb_prepare(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_prepare *m);
+void usb_plug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_plug *m);
+void usb_unplug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_unplug *m);
 /* Whether this is the end of a service. */
 bool usb_ran(struct devbus_usb *self, struct out *out, const struct answer *a);
 /* A service runs for the device: what it changes is told by who asked for it. */

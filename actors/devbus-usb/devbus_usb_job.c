@@ -17,78 +17,30 @@ enum { NOT_INSTALLED = 127, SHOWN = 200 };
 
 /* ---- preparing ---- */
 
-static int attached_to(const struct bus_prepare *m, const struct device_item *item, const char *name,
-                       struct fault *why)
-{
-    return fault_set(why, ERR_DEVICE_ATTACHED, "'Device %s:%.60s:%.100s already attached to %s'", m->backend,
-                     m->port, item->device_id, name[0] != '\0' ? name : "another VM");
-}
-
-static bool is_meant(const struct bus_prepare *m, const struct device_item *item)
-{
-    return m->device_id[0] == '\0' || strcmp(m->device_id, "*") == 0 ||
-           strcmp(m->device_id, item->device_id) == 0;
-}
-
-static int hold(struct devbus_usb *self, struct out *out, const struct envelope *e,
-                const struct bus_prepare *m, const struct device_item *item, struct fault *why)
-{
-    char key[DEVBUS_KEY_MAX + 1];
-    devbus_key(m->backend, m->port, key);
-    struct devbus_device *d = devbus_find(&self->table, key);
-    bool has = d != NULL && d->qid == e->subject_instance;
-    if (d != NULL && (!has || (d->state == DEVBUS_ATTACHED && !m->again)))
-        return attached_to(m, item, d->name, why);
-    if (d == NULL && item->attachment[0] != '\0' && !(m->again && strcmp(item->attachment, m->name) == 0))
-        return attached_to(m, item, item->attachment, why);
-    if (d == NULL && !devbus_has_room(&self->table, key))
-        return fault_set(why, ERR_BUSY, "too many USB devices are on their way to VMs; try again");
-    d = devbus_add(&self->table, key);
-    if (d == NULL)
-        return fault_set(why, ERR_BUSY, "VMs have too many USB devices");
-    d->qid = e->subject_instance;
-    d->generation = e->subject_generation;
-    d->until = out->now + DEVBUS_HOLD_ATTACH;
-    memcpy(d->name, m->name, sizeof d->name);
-    memcpy(d->backend, m->backend, sizeof d->backend);
-    memcpy(d->port, m->port, sizeof d->port);
-    memcpy(d->device_id, item->device_id, sizeof d->device_id);
-    if (devbus_happens(&self->table, out, d, DEVBUS_WANTED) == DEVBUS_BIND)
-        (void)devbus_happens(&self->table, out, d, DEVBUS_BOUND);
-    return 0;
-}
-
-void usb_prepare(struct devbus_usb *self, struct out *out, const struct envelope *e,
-                 const struct bus_prepare *m)
+void usb_prepare(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_prepare *m)
 {
     struct request request = request_of(e);
+    struct devbus_wish wish = {.vm = request.context.subject,
+                               .name = m->name,
+                               .backend = m->backend,
+                               .port = m->port,
+                               .device_id = m->device_id,
+                               .hold = DEVBUS_HOLD_ATTACH,
+                               .again = m->again != 0};
     struct fault why;
     struct bus_prepare_reply reply = {.sbdf = ""};
-    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, m->backend, m->port);
-    int r = 0;
-    if (m->options.len > 0)
-        r = fault_set(&why, ERR_QUBES, "USB device attachment does not support user options");
-    else if (item == NULL || !is_meant(m, item))
-        r = fault_set(&why, ERR_DEVICE_UNRECOGNIZED, "%s exposes no USB device %.60s %.100s now", m->backend,
-                      m->port, m->device_id);
-    else
-        r = hold(self, out, e, m, item, &why);
+    const struct device_item *item = NULL;
+    int r = m->options.len > 0
+                ? fault_set(&why, ERR_QUBES, "USB device attachment does not support user options")
+                : devbus_wished(bus, &wish, &item, &why);
+    if (r == 0)
+        r = devbus_take(bus, out, &wish, SPAN_LITERAL(""), item, &why);
     if (r < 0) {
         reply_error(out, &request, r, &why);
         return;
     }
     memcpy(reply.device_id, item->device_id, sizeof reply.device_id);
     REPLY(out, bus_prepare, &request, &reply);
-}
-
-void usb_release(struct devbus_usb *self, struct out *out, const struct envelope *e,
-                 const struct bus_release *m)
-{
-    char key[DEVBUS_KEY_MAX + 1];
-    devbus_key(m->backend, m->port, key);
-    struct devbus_device *d = devbus_find(&self->table, key);
-    if (d != NULL && d->qid == e->subject_instance)
-        (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
 }
 
 /* ---- services ---- */
@@ -145,7 +97,7 @@ static struct usb_run run_of(const struct envelope *e, bool attaches, const char
 /* What the note of a hold does not say. */
 static void complete(const struct devbus_usb *self, struct devbus_device *d, const struct bus_plug *m)
 {
-    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, m->backend, m->port);
+    const struct device_item *item = devbus_exposed_find(&self->bus.listing.exposed, m->backend, m->port);
     if (d->device_id[0] == '\0')
         (void)text_copy(d->device_id, sizeof d->device_id,
                         span_of(item != NULL ? item->device_id : "0000:0000::?******"));
@@ -154,11 +106,12 @@ static void complete(const struct devbus_usb *self, struct devbus_device *d, con
     memcpy(d->port, m->port, sizeof d->port);
 }
 
-void usb_plug(struct devbus_usb *self, struct out *out, const struct envelope *e, const struct bus_plug *m)
+void usb_plug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_plug *m)
 {
+    struct devbus_usb *self = (struct devbus_usb *)bus;
     struct usb_run run = run_of(e, true, m->name, m->backend, m->port);
     struct fault why;
-    struct devbus_device *d = devbus_find(&self->table, run.key);
+    struct devbus_device *d = devbus_find(&self->bus.table, run.key);
     if (d != NULL && d->qid == e->subject_instance)
         complete(self, d, m);
     if (d == NULL || d->qid != e->subject_instance) {
@@ -173,19 +126,19 @@ void usb_plug(struct devbus_usb *self, struct out *out, const struct envelope *e
 
 static const struct devbus_backend *backend_named(const struct devbus_usb *self, const char *name)
 {
-    const struct devbus_exposed *x = &self->listing.exposed;
+    const struct devbus_exposed *x = &self->bus.listing.exposed;
     for (size_t i = 0; i < x->count; i++)
         if (strcmp(x->at[i]->name, name) == 0)
             return x->at[i];
     return NULL;
 }
 
-void usb_unplug(struct devbus_usb *self, struct out *out, const struct envelope *e,
-                const struct bus_unplug *m)
+void usb_unplug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_unplug *m)
 {
+    struct devbus_usb *self = (struct devbus_usb *)bus;
     struct usb_run run = run_of(e, false, m->name, m->backend, m->port);
     struct fault why;
-    const struct devbus_device *d = devbus_find(&self->table, run.key);
+    const struct devbus_device *d = devbus_find(&self->bus.table, run.key);
     const struct devbus_backend *b = backend_named(self, m->backend);
     bool has = d != NULL && b != NULL && d->qid == e->subject_instance && d->state == DEVBUS_ATTACHED;
     if (has)
@@ -232,7 +185,7 @@ static int judge(const struct usb_run *run, const struct answer *a, struct fault
 /* The listing shows it before the backend has said it. */
 static void write_attachment(struct devbus_usb *self, const struct devbus_device *d, const char *name)
 {
-    struct devbus_exposed *x = &self->listing.exposed;
+    struct devbus_exposed *x = &self->bus.listing.exposed;
     struct device_item *item = (struct device_item *)(uintptr_t)devbus_exposed_find(x, d->backend, d->port);
     if (item != NULL)
         (void)text_copy(item->attachment, sizeof item->attachment, span_of(name));
@@ -241,34 +194,34 @@ static void write_attachment(struct devbus_usb *self, const struct devbus_device
 /* A service that was cut off may have done its work all the same: the backend knows. */
 static bool is_connected(const struct devbus_usb *self, const struct devbus_device *d, const char *name)
 {
-    const struct device_item *item = devbus_exposed_find(&self->listing.exposed, d->backend, d->port);
+    const struct device_item *item = devbus_exposed_find(&self->bus.listing.exposed, d->backend, d->port);
     return item != NULL && strcmp(item->attachment, name) == 0;
 }
 
 static int connected(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r,
                      struct fault *why)
 {
-    struct devbus_device *d = devbus_find(&self->table, run->key);
+    struct devbus_device *d = devbus_find(&self->bus.table, run->key);
     if (d == NULL || d->qid != run->request.context.subject.instance)
         return r < 0 ? r : fault_set(why, ERR_QUBES, "%s was taken away meanwhile", run->key);
     if (r < 0 && !is_connected(self, d, run->name)) {
-        (void)devbus_happens(&self->table, out, d, DEVBUS_GIVEN_UP);
+        (void)devbus_happens(&self->bus.table, out, d, DEVBUS_GIVEN_UP);
         return r;
     }
     write_attachment(self, d, run->name);
-    (void)devbus_happens(&self->table, out, d, DEVBUS_THERE);
+    (void)devbus_happens(&self->bus.table, out, d, DEVBUS_THERE);
     return 0;
 }
 
 static int let_go(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r)
 {
-    struct devbus_device *d = devbus_find(&self->table, run->key);
+    struct devbus_device *d = devbus_find(&self->bus.table, run->key);
     if (d == NULL || d->qid != run->request.context.subject.instance || d->state != DEVBUS_ATTACHED)
         return 0; /* its backend was faster */
     if (r < 0)
         return r;
     write_attachment(self, d, "");
-    (void)devbus_happens(&self->table, out, d, DEVBUS_NOT_THERE);
+    (void)devbus_happens(&self->bus.table, out, d, DEVBUS_NOT_THERE);
     return 0;
 }
 
@@ -278,7 +231,7 @@ static void ended(struct devbus_usb *self, struct out *out, const struct usb_run
     struct fault why = {0};
     int r = judge(run, a, &why);
     r = run->attaches ? connected(self, out, run, r, &why) : let_go(self, out, run, r);
-    devbus_tell(&self->table, out, vm->instance, vm->generation);
+    devbus_tell(&self->bus.table, out, vm->instance, vm->generation);
     answer(out, run, r, &why);
 }
 

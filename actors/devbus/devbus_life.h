@@ -41,6 +41,7 @@ struct devbus_device {
     char key[DEVBUS_KEY_MAX + 1];
     enum devbus_state state;
     uint32_t qid, generation; /* of its holder */
+    uint32_t said_by;         /* of a microphone: the qid of the VM whose word it is that it is attached */
     bool mine;                /* we took it from its host driver: undoing means to give it back */
     bool unsure;              /* an incarnation before may have died while binding it */
     bool unwanted;            /* given up while it was being bound */

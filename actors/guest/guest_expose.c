@@ -3,6 +3,7 @@
  * have changed, told to the bus as typed and bounded records. Spec: devbus-block 1, 8. */
 #include "actors/guest/guest_device.h"
 #include "actors/guest/guest_inside.h"
+#include "actors/guest/guest_mic.h"
 #include "actors/guest/guest_usb.h"
 
 #include <stdlib.h>
@@ -219,10 +220,30 @@ static int perform_usb(struct guest_task *t, struct qubesdb *q, uint64_t deadlin
     return r;
 }
 
+static int take_mic(void *arg, struct span name, struct span value, struct fault *why)
+{
+    return guest_mic_take(arg, name, value, why);
+}
+
+static int perform_mic(struct guest_task *t, struct qubesdb *q, uint64_t deadline)
+{
+    AUTO_MEMORY struct guest_mic_list *list = calloc(1, sizeof *list);
+    struct device_item item;
+    if (list == NULL)
+        return -ERR_NOMEM;
+    int r = qubesdb_multiread(q, GUEST_MIC_FOLDER, deadline, take_mic, list, &t->task.why);
+    for (size_t i = 0; r == 0 && i < list->count; i++) {
+        guest_mic_item(&list->vm[i], &item);
+        add(t, &item);
+    }
+    t->left_out = list->left_out;
+    return r;
+}
+
 int guest_expose_perform(struct guest_task *t, uint64_t deadline)
 {
     static int (*const perform[GUEST_CLASSES])(struct guest_task *, struct qubesdb *, uint64_t) = {
-        [GUEST_block] = perform_block, [GUEST_usb] = perform_usb};
+        [GUEST_block] = perform_block, [GUEST_usb] = perform_usb, [GUEST_mic] = perform_mic};
     AUTO(qubesdb) *q = NULL;
     int r = qubesdb_new(t->fd, &q);
     if (r == 0)

@@ -152,6 +152,13 @@ static void on_guest_devices(struct guest *g, struct out *out, const struct enve
         guest_expose_asked(g, out, &request, class);
 }
 
+static void on_guest_mic(struct guest *g, struct out *out, const struct envelope *e,
+                         const struct guest_mic *m)
+{
+    struct request request = request_of(e);
+    guest_write_mic(g, out, &request, m);
+}
+
 static void on_guest_tell(struct guest *g, struct out *out, const struct envelope *e,
                           const struct guest_tell *m)
 {

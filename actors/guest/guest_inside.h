@@ -32,6 +32,8 @@ void guest_call_answered(struct guest *g, struct out *out, const struct answer *
 void guest_write_wanted(struct guest *g, struct out *out, const struct request *request, uint32_t what,
                         uint32_t client);
 void guest_write_pushed(struct guest *g, struct out *out, const struct guest_write *m);
+void guest_write_mic(struct guest *g, struct out *out, const struct request *request,
+                     const struct guest_mic *m);
 bool guest_write_answered(struct guest *g, struct out *out, const struct answer *a);
 void guest_write_handed(struct guest *g, struct out *out, int fd);
 void guest_write_no_door(struct guest *g, struct out *out);

@@ -14,14 +14,18 @@ enum { AT_ONCE = 32, A_SECOND = 16 };
 #define AGAIN_FIRST (1 * SECONDS)
 #define AGAIN_MOST  (64 * SECONDS)
 
-static const char *const watched[] = {
-#define WATCH(path, why) path,
+enum { ONLY_HEARD, TOLD };
+static const struct {
+    const char *path;
+    bool is_told;
+} watched[] = {
+#define WATCH(path, told, why) {path, told == TOLD},
 #include "actors/guest/guest_watch.def"
 };
 
 const char *guest_watched(size_t i)
 {
-    return i < COUNT(watched) ? watched[i] : NULL;
+    return i < COUNT(watched) ? watched[i].path : NULL;
 }
 
 static bool covers(const char *watch, const char *path)
@@ -55,16 +59,19 @@ static bool may_tell(struct guest *g, uint64_t now)
 void guest_fired(struct guest *g, struct out *out, const char *path)
 {
     for (size_t i = 0; i < COUNT(watched) && g->open; i++) {
-        enum guest_class class = guest_class_at(watched[i]);
+        const char *watch = watched[i].path;
+        enum guest_class class = guest_class_at(watch);
         bool is_ours = class == GUEST_CLASSES || guest_serves(g, class);
-        if (!is_ours || !covers(watched[i], path))
+        if (!is_ours || !covers(watch, path))
             continue;
         if (class != GUEST_CLASSES)
             guest_expose_look(g, out, class, true);
+        if (!watched[i].is_told)
+            continue;
         if (g->untold == NULL && may_tell(g, out->now)) {
-            tell(g, out, watched[i], path);
+            tell(g, out, watch, path);
         } else if (g->untold == NULL) {
-            g->untold = watched[i];
+            g->untold = watch;
             out_timer(out, TIMER_UNTOLD, out->now + SECONDS / 2);
         }
     }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * What dom0 writes into the guest's database. The entries are registry's; here they are carried, one writing
  * after another, each on a connection of its own. What the daemon answers is worth no more than yes or no. */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "actors/guest/guest_inside.h"
+#include "actors/guest/guest_mic.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "doors/qubesdb.h"
@@ -32,6 +34,8 @@ static void answer(struct out *out, const struct request *to, int r, const struc
         (void)REPLY(out, guest_fill, to, NO_MESSAGE(guest_fill_reply));
     else if (to->type == MESSAGE_guest_serve)
         (void)REPLY(out, guest_serve, to, NO_MESSAGE(guest_serve_reply));
+    else if (to->type == MESSAGE_guest_mic)
+        (void)REPLY(out, guest_mic, to, NO_MESSAGE(guest_mic_reply));
 }
 
 static void drop_first(struct guest *g)
@@ -159,6 +163,38 @@ void guest_write_pushed(struct guest *g, struct out *out, const struct guest_wri
         take_entries(job, &m->entries);
     else
         g->behind = true;
+    next(g, out);
+}
+
+static void add_entry(struct guest_write_job *job, const char *folder, const char *name, const char *value)
+{
+    struct qdb_entry entry = {.gone = value == NULL, .value = span_of(value != NULL ? value : "")};
+    struct wire_list list = {.count = job->count};
+    snprintf(entry.path, sizeof entry.path, "%s%s", folder, name);
+    qdb_entry_add(&list, &job->entries, &entry);
+    job->count = list.count;
+}
+
+/* Dom0's own database has these entries, too, though nobody else writes it. */
+void guest_write_mic(struct guest *g, struct out *out, const struct request *request,
+                     const struct guest_mic *m)
+{
+    struct fault why;
+    struct guest_write_job *job = g->open ? add(g) : NULL;
+    if (job == NULL) {
+        if (!g->open)
+            fault_set(&why, ERR_VM_NOT_RUNNING, "the VM is not running: nobody is let hear by it");
+        reply_error(out, request, g->open ? -ERR_BUSY : -ERR_VM_NOT_RUNNING, g->open ? NULL : &why);
+        guest_idle(g, out);
+        return;
+    }
+    job->request = *request;
+    job->has_entries = true;
+    add_entry(job, GUEST_MIC_FOLDER, m->name, m->allowed == 2 ? NULL : m->allowed == 1 ? "1" : "0");
+    if (m->allowed == 2) {
+        add_entry(job, GUEST_MIC_INPUT_FOLDER, m->name, NULL);
+        add_entry(job, GUEST_MIC_REQUEST_FOLDER, m->name, NULL);
+    }
     next(g, out);
 }
 

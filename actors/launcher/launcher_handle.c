@@ -71,6 +71,17 @@ static void on_service(struct launcher *l, struct out *out, const struct envelop
     launcher_ask_registry(l, out, j);
 }
 
+static void on_mic_call(struct launcher *l, struct out *out, const struct envelope *e,
+                        const struct mic_call *m)
+{
+    char service[64];
+    snprintf(service, sizeof service, "qubes.AudioInput%s+%s", m->enable == 1 ? "Enable" : "Disable",
+             m->name);
+    struct job *j = launcher_bus_call(l, out, e, m->seconds, service);
+    if (j != NULL)
+        launcher_ask_registry(l, out, j);
+}
+
 static void on_usb_call(struct launcher *l, struct out *out, const struct envelope *e,
                         const struct usb_call *m)
 {

@@ -25,6 +25,10 @@ struct job {
 /* A job that waits for registry's words; NULL: the asker has been told why not. */
 struct job *launcher_begin(struct launcher *l, struct out *out, const struct request *request,
                            enum outside_program program);
+/* One that a bus has called in a VM. Which, and what it is told, is said here: the bus can have no other
+ * called. */
+struct job *launcher_bus_call(struct launcher *l, struct out *out, const struct envelope *e, uint32_t seconds,
+                              const char *service);
 void launcher_ask_registry(struct launcher *l, struct out *out, struct job *j);
 struct job *launcher_find(struct launcher *l, uint64_t number);
 void launcher_run(struct launcher *l, struct out *out, struct job *j);

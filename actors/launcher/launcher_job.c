@@ -51,6 +51,19 @@ struct job *launcher_begin(struct launcher *l, struct out *out, const struct req
     return j;
 }
 
+struct job *launcher_bus_call(struct launcher *l, struct out *out, const struct envelope *e, uint32_t seconds,
+                              const char *service)
+{
+    struct request request = request_of(e);
+    struct job *j = launcher_begin(l, out, &request, PROGRAM_QREXEC_CLIENT);
+    if (j == NULL)
+        return NULL;
+    j->patience = seconds * SECONDS;
+    (void)text_copy(j->values.service, sizeof j->values.service, span_of(service));
+    (void)text_copy(j->values.source, sizeof j->values.source, SPAN_LITERAL("dom0"));
+    return j;
+}
+
 void launcher_refuse(struct launcher *l, struct out *out, struct job *j, int r, const struct fault *why)
 {
     if (!j->answered)
@@ -138,6 +151,10 @@ static void answer_end(struct out *out, const struct job *j, const struct progra
         struct daemon_reply reply = {.status = end->status & 255};
         memcpy(reply.said, said, sizeof said);
         (void)REPLY(out, daemon, &j->request, &reply);
+    } else if (j->request.type == MESSAGE_mic_call) {
+        struct mic_call_reply reply = {.status = end->status & 255, .output = end->output};
+        memcpy(reply.said, said, sizeof said);
+        (void)REPLY(out, mic_call, &j->request, &reply);
     } else if (j->request.type == MESSAGE_usb_call) {
         struct usb_call_reply reply = {.status = end->status & 255, .output = end->output};
         memcpy(reply.said, said, sizeof said);

@@ -57,19 +57,14 @@ void launcher_usb_over(struct launcher *l, struct out *out, struct job *j)
 
 /* ---- calls ---- */
 
-/* What they are told is said here, so that the bus can have no other service called. */
 void launcher_usb_call(struct launcher *l, struct out *out, const struct envelope *e,
                        const struct usb_call *m)
 {
-    struct request request = request_of(e);
-    struct job *j = launcher_begin(l, out, &request, PROGRAM_QREXEC_CLIENT);
+    struct job *j =
+        launcher_bus_call(l, out, e, m->seconds, m->attach == 1 ? "qubes.USBAttach" : "qubes.USBDetach");
     if (j == NULL)
         return;
-    j->patience = m->seconds * SECONDS;
-    (void)text_copy(j->values.service, sizeof j->values.service,
-                    span_of(m->attach == 1 ? "qubes.USBAttach" : "qubes.USBDetach"));
     (void)text_copy(j->values.user, sizeof j->values.user, SPAN_LITERAL("root"));
-    (void)text_copy(j->values.source, sizeof j->values.source, SPAN_LITERAL("dom0"));
     j->input_len = (size_t)snprintf(j->input, sizeof j->input, "%s%s%s\n", m->attach == 1 ? m->backend : "",
                                     m->attach == 1 ? " " : "", m->port);
     launcher_ask_registry(l, out, j);

@@ -229,6 +229,14 @@ void on_device_came(struct registry *r, struct out *out, const struct envelope *
                     const struct device_came *m);
 void on_vm_named(struct registry *r, struct out *out, const struct envelope *e, const struct vm_named *m);
 
+/* registry_sound.c: who has whose sound. A VM has a domain of which nobody has heard yet; its QubesDB is new;
+ * its sound was there until now (NULL: nowhere). */
+void on_vm_sound(struct registry *r, struct out *out, const struct envelope *e, const struct vm_sound *m);
+void on_sounds_of(struct registry *r, struct out *out, const struct envelope *e, const struct sounds_of *m);
+void sound_looks(const struct registry *r, struct out *out, const struct vm *vm);
+void sound_begins(const struct registry *r, struct out *out, const struct vm *vm);
+void sound_moves(const struct registry *r, struct out *out, const struct vm *vm, const struct vm *was);
+
 /* registry_chore.c: what registry does by itself. */
 /* A release, answered at once or when the disposable is removed. */
 void chore_life_ended(struct registry *r, struct out *out, const struct request *request, uint32_t after,
@@ -309,6 +317,7 @@ unsigned resize_finish(struct registry *r, struct out *out, struct pending_opera
 void resize_failed(struct pending_operation *o);
 
 /* registry_publish.c: what the others are told. */
+struct roster_item roster_item_of(const struct vm *vm);
 /* The body of a delta: changes, and events from `first_event` on. */
 void publish_encode(const struct plan *p, uint64_t version, size_t first_event, struct text *body);
 void publish_delta(struct registry *r, struct out *out, const struct context *c, uint64_t version,

@@ -188,8 +188,10 @@ void claims_lives(struct registry *r, struct out *out, const struct envelope *e,
     memcpy(claim->xid, xid, sizeof xid);
     claim->paused = m->paused != 0;
     claim->started = m->started != 0;
-    if (another && m->there != 0)
+    if (another && m->there != 0) {
         qubesdb_spawned(r, out, vm);
+        sound_looks(r, out, vm);
+    }
     if (comes)
         qubesdb_started(r, out, vm);
 }

@@ -24,13 +24,15 @@ static bool has_option(struct span lines, const char *name)
 
 static bool is_served(const struct registry *r, enum device_class class)
 {
-    return class != DEVICE_mic && device_class_is_served(class, r->device_classes);
+    return device_class_is_served(class, r->device_classes);
 }
 
-/* Whatever is required must be in the domain that boots, but USB devices come when it runs (devices 14.3). */
+/* Whatever is required must be in the domain that boots, but what no libvirt plugs comes when it runs
+ * (devices 14.3). */
 static bool comes_by_itself(const struct assignment *a)
 {
-    return a->mode == DEVICE_MODE_AUTO || (a->mode == DEVICE_MODE_REQUIRED && a->device.class == DEVICE_usb);
+    bool boots = a->device.class == DEVICE_pci || a->device.class == DEVICE_block;
+    return a->mode == DEVICE_MODE_AUTO || (a->mode == DEVICE_MODE_REQUIRED && !boots);
 }
 
 /* 0, or -ERR_RANGE for what no bus has: names that are longer than any of theirs. */

@@ -68,7 +68,7 @@ static struct context about(const struct vm *vm)
     return context_about_vm(vm_qid(vm), vm_generation(vm));
 }
 
-static struct roster_item roster_item_of(const struct vm *vm)
+struct roster_item roster_item_of(const struct vm *vm)
 {
     struct roster_item item = {.qid = vm_qid(vm), .generation = vm_generation(vm)};
     const char *name = vm_name(vm), *uuid = vm_uuid(vm);

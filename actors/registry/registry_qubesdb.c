@@ -75,6 +75,8 @@ void qubesdb_asked(struct registry *r, struct out *out, const struct envelope *e
                  : vm == NULL || vm_generation(vm) != e->subject_generation
                      ? fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed")
                      : wanted(r, vm_qid(vm), m, &to, &why);
+    if (result == 0 && m->what == 0)
+        sound_begins(r, out, vm);
     if (result < 0)
         reply_error(out, &request, result, why.code != ERR_NONE ? &why : NULL);
     else
@@ -154,6 +156,14 @@ static void follow_relay(struct registry *r, struct out *out, const struct vm *r
         PUSH(out, relay, to, qubesdb_remote(&r->known, vm_qid(remote), &to));
 }
 
+static void follow_audiovm(struct registry *r, struct out *out, const struct plan_event *e,
+                           const struct vm *vm)
+{
+    struct span was = pair_of(e, "oldvalue");
+    PUSH(out, vm, to, qubesdb_audio(&r->known, vm_qid(vm), &to));
+    sound_moves(r, out, vm, was.at != NULL ? model_named(r->model, was) : NULL);
+}
+
 static void follow_event(struct registry *r, struct out *out, const struct plan_event *e)
 {
     const struct vm *vm = e->subject <= QID_MAX ? model_vm(r->model, e->subject) : NULL;
@@ -166,7 +176,9 @@ static void follow_event(struct registry *r, struct out *out, const struct plan_
     } else if (span_is(e->name, "property-set:netvm"))
         follow_netvm(r, out, e);
     else if (is_of(e, "audiovm") && lives(r, vm))
-        PUSH(out, vm, to, qubesdb_audio(&r->known, vm_qid(vm), &to));
+        follow_audiovm(r, out, e, vm);
+    else if (span_is(e->name, "domain-qdb-create") && lives(r, vm))
+        sound_begins(r, out, vm);
     else if (is_of(e, "relayvm"))
         follow_relay(r, out, vm);
     else if (is_of(e, "keyboard_layout") && lives(r, vm))

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "model/device_wire.h"
 
 enum { AGAIN_MOST = 20 };
 #define AGAIN_AFTER (250 * MILLISECONDS)
@@ -80,12 +81,14 @@ struct vm_plug *vm_plug_of_detach(const struct vm_detach *m)
 
 struct vm_plug *vm_plug_of_offer(const struct view_device *v)
 {
-    AUTO_TEXT device = TEXT_WITH_LIMIT(2048);
+    AUTO_TEXT device = TEXT_WITH_LIMIT(2048), shown = TEXT_WITH_LIMIT(BODY_PART_MAX);
     text_format(&device, "%s:%s:%s", v->backend, v->port, v->device_id);
-    struct vm_plug *p = plug_new(text_span(&device), v->device_class, v->backend, v->port);
+    options_text(&shown, v->options);
+    struct vm_plug *p =
+        shown.failed < 0 ? NULL : plug_new(text_span(&device), v->device_class, v->backend, v->port);
     if (p == NULL)
         return NULL;
-    p->options = text_of(SPAN_LITERAL(""));
+    p->options = text_of(text_span(&shown));
     p->lines = text_of(v->options);
     memcpy(p->device_id, v->device_id, sizeof p->device_id);
     p->script = v->script != 0;
@@ -115,13 +118,17 @@ void vm_plug_block(const struct vm_plug *plug, struct vm_block *b)
 struct address vm_device_bus(enum device_class class)
 {
     static const enum kind kinds[DEVICE_CLASSES] = {
-        [DEVICE_pci] = KIND_DEVBUS_PCI, [DEVICE_block] = KIND_DEVBUS_BLOCK, [DEVICE_usb] = KIND_DEVBUS_USB};
+        [DEVICE_pci] = KIND_DEVBUS_PCI,
+        [DEVICE_block] = KIND_DEVBUS_BLOCK,
+        [DEVICE_usb] = KIND_DEVBUS_USB,
+        [DEVICE_mic] = KIND_DEVBUS_MIC,
+    };
     return (struct address){kinds[class], 0};
 }
 
 bool vm_device_is_by_bus(enum device_class class)
 {
-    return class == DEVICE_usb;
+    return class == DEVICE_usb || class == DEVICE_mic;
 }
 
 const char *vm_device_event(const struct vm *vm, const char *prefix, char name[VM_EVENT_NAME])

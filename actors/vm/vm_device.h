@@ -64,7 +64,7 @@ struct vm_devices {
     struct text live;
     struct text telling[VM_TELLINGS]; /* what each has still to hear, encoded; "": nothing */
     bool wishes_wanted;               /* devices that are to come by themselves are to be looked for */
-    bool only_by_bus;                 /* and only those that a bus connects by itself: the VM has slept */
+    bool only_usb;                    /* and only those of that class: the VM has slept */
     vm_device_ask *again;             /* what is asked once more when the timer rings */
     unsigned tries;
     bool undoing; /* of an attachment: libvirt's part is taken back */

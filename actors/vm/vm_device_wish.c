@@ -52,7 +52,7 @@ void vm_device_questions(struct vm *vm, bool boots)
     while (view_device_next(&in, &v) == 1) {
         bool is_pci = vm_device_class(&v) == DEVICE_pci, has_backend = strcmp(v.backend, "*") != 0;
         bool wanted = boots ? is_pci || v.required != 0 : !is_pci && v.automatic != 0;
-        if (!boots && vm->devices.only_by_bus && !vm_device_is_by_bus(vm_device_class(&v)))
+        if (!boots && vm->devices.only_usb && vm_device_class(&v) != DEVICE_usb)
             continue;
         if (wanted && (is_pci || has_backend))
             add_question(&vm->devices, &v);
@@ -128,7 +128,7 @@ static void ask_next(struct vm *vm, struct out *out)
 /* What libvirt has plugged outlives sleep; what runs through both guests may have ended there. */
 void vm_wishes_after_sleep(struct vm *vm)
 {
-    vm->devices.only_by_bus = !vm->devices.wishes_wanted || vm->devices.only_by_bus;
+    vm->devices.only_usb = !vm->devices.wishes_wanted || vm->devices.only_usb;
     vm->devices.wishes_wanted = true;
 }
 
@@ -140,7 +140,7 @@ void vm_wishes_step(struct vm *vm, struct out *out, const struct vm_result *resu
         vm->devices.wishes_wanted = false;
         vm->devices.tries = 0;
         vm_device_questions(vm, false);
-        vm->devices.only_by_bus = false;
+        vm->devices.only_usb = false;
         ask_next(vm, out);
         return;
     }

@@ -192,7 +192,7 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
     vm_net_lives(vm, out);
     vm_net_tell(vm, out, true);
     vm->devices.wishes_wanted = true;
-    vm->devices.only_by_bus = false;
+    vm->devices.only_usb = false;
     if (vm->view.preload_waits != 0)
         vm_errand_become(vm, out, ERRAND_PRELOAD);
     else

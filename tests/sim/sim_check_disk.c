@@ -24,7 +24,7 @@ static void check_bus(struct sim *s, const struct vm *vm, const char *disk)
 {
     const struct proc *p = proc_find(s, (struct address){KIND_DEVBUS_BLOCK, 0});
     struct devbus_block *bus = p != NULL && p->running ? p->core : NULL;
-    const struct devbus_device *d = bus == NULL ? NULL : devbus_find(&bus->table, disk);
+    const struct devbus_device *d = bus == NULL ? NULL : devbus_find(&bus->bus.table, disk);
     if (d == NULL || d->state != DEVBUS_ATTACHED || d->qid != vm_qid(vm))
         sim_broken(s, "%s has %s, and its bus believes: %s, of qid %u", vm_name(vm), disk,
                    d == NULL ? "nobody's" : devbus_state_name(d->state), d == NULL ? 0 : d->qid);
@@ -35,14 +35,14 @@ static void check_table(struct sim *s)
 {
     const struct proc *p = proc_find(s, (struct address){KIND_DEVBUS_BLOCK, 0});
     const struct devbus_block *bus = p != NULL && p->running ? p->core : NULL;
-    for (size_t i = 0; bus != NULL && i < bus->table.used; i++) {
-        const struct devbus_device *d = &bus->table.device[i];
+    for (size_t i = 0; bus != NULL && i < bus->bus.table.used; i++) {
+        const struct devbus_device *d = &bus->bus.table.device[i];
         bool held = d->state == DEVBUS_HELD && d->until > s->now;
         if (!held && (d->state != DEVBUS_ATTACHED || sim_holder(s->hypervisor, d->key) == NULL))
             sim_broken(s, "nobody has %s, and its bus believes: %s, of qid %u", d->key,
                        devbus_state_name(d->state), d->qid);
     }
-    if (bus != NULL && (bus->jobs > 0 || bus->listing.questions > 0))
+    if (bus != NULL && (bus->jobs > 0 || bus->bus.listing.questions > 0))
         sim_broken(s, "devbus-block still works at rest");
 }
 

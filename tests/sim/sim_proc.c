@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actors/devbus-block/devbus_block.h"
+#include "actors/devbus-mic/devbus_mic.h"
 #include "actors/devbus-usb/devbus_usb.h"
 #include "actors/devbus-pci/devbus_pci.h"
 #include "actors/guest/guest.h"
@@ -29,6 +30,7 @@ static const struct actor *const actors[KINDS] = {
     [KIND_STORAGE] = &storage_actor,
     [KIND_DEVBUS_BLOCK] = &devbus_block_actor,
     [KIND_DEVBUS_USB] = &devbus_usb_actor,
+    [KIND_DEVBUS_MIC] = &devbus_mic_actor,
 };
 
 /* The simulator that runs: cores' worlds have no room for one of their own. */

@@ -8,12 +8,11 @@ static void timer_rings(struct bench *b, uint64_t at, uint64_t timer)
     assert_true(at > b->out.now);
     b->out.now = at;
     b->sent[0] = '\0';
-    devbus_block_actor.timer(b->self, &b->out, timer);
+    bench_rings(b, timer);
 }
 
 static void attached(struct bench *b)
 {
-    open_bench(b);
     exposes(b, "sda ", false);
     prepare(b, FRONT, "", false);
     confirm(b, FRONT, true);
@@ -21,64 +20,55 @@ static void attached(struct bench *b)
 
 static void what_goes_while_it_is_on_its_way_is_taken_out_when_it_has_come(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda ", false);
-    prepare(&b, FRONT, "", false);
-    exposes(&b, "", true);
-    assert_string_equal(b.sent, "");
-    confirm(&b, FRONT, true);
-    assert_string_equal(b.sent, "lose 7 sda;");
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    prepare(b, FRONT, "", false);
+    exposes(b, "", true);
+    assert_string_equal(b->sent, "");
+    confirm(b, FRONT, true);
+    assert_string_equal(b->sent, "lose 7 sda;");
 }
 
 static void who_has_not_taken_it_out_is_told_again(void **state)
 {
-    struct bench b;
-    (void)state;
-    attached(&b);
-    exposes(&b, "", true);
-    assert_string_equal(b.sent, "lose 7 sda;");
-    b.sent[0] = '\0';
-    has(&b, FRONT, "sda", false); /* libvirt refused, or its process has died */
-    assert_string_equal(b.sent, "");
-    timer_rings(&b, b.sweeps, BLOCK_TIMER_SWEEP);
-    assert_string_equal(b.sent, "lose 7 sda;");
-    confirm(&b, FRONT, false);
-    assert_int_equal(b.sweeps, 0);
-    end(&b);
+    struct bench *b = *state;
+    attached(b);
+    exposes(b, "", true);
+    assert_string_equal(b->sent, "lose 7 sda;");
+    b->sent[0] = '\0';
+    has(b, FRONT, "sda", false); /* libvirt refused, or its process has died */
+    assert_string_equal(b->sent, "");
+    timer_rings(b, b->timer[BLOCK_TIMER_SWEEP], BLOCK_TIMER_SWEEP);
+    assert_string_equal(b->sent, "lose 7 sda;");
+    confirm(b, FRONT, false);
+    assert_int_equal(b->timer[BLOCK_TIMER_SWEEP], 0);
 }
 
 static void what_is_exposed_again_meanwhile_stays(void **state)
 {
-    struct bench b;
-    (void)state;
-    attached(&b);
-    exposes(&b, "", true);
-    exposes(&b, "sda ", true);
-    timer_rings(&b, b.sweeps, BLOCK_TIMER_SWEEP);
-    assert_string_equal(b.sent, "");
-    end(&b);
+    struct bench *b = *state;
+    attached(b);
+    exposes(b, "", true);
+    exposes(b, "sda ", true);
+    timer_rings(b, b->timer[BLOCK_TIMER_SWEEP], BLOCK_TIMER_SWEEP);
+    assert_string_equal(b->sent, "");
 }
 
 static void after_a_crash_nothing_is_taken_of_a_backend_that_has_told_nothing(void **state)
 {
-    struct bench b;
-    (void)state;
-    attached(&b);
-    killed(&b);
-    b.sent[0] = '\0';
-    has(&b, FRONT, "sda", false);
+    struct bench *b = *state;
+    attached(b);
+    bench_killed(b);
+    b->sent[0] = '\0';
+    has(b, FRONT, "sda", false);
     for (int i = 0; i < 3; i++) {
-        unsigned asked = b.guests_asked;
-        timer_rings(&b, b.settles, BLOCK_TIMER_SETTLED);
-        assert_string_equal(b.sent, "");
-        assert_int_equal(b.guests_asked, asked + 1);
+        unsigned asked = b->guests_asked;
+        timer_rings(b, b->timer[BLOCK_TIMER_SETTLED], BLOCK_TIMER_SETTLED);
+        assert_string_equal(b->sent, "");
+        assert_int_equal(b->guests_asked, asked + 1);
     }
-    exposes(&b, "", false); /* and it is nothing */
-    assert_string_equal(b.sent, "lose 7 sda;");
-    end(&b);
+    exposes(b, "", false); /* and it is nothing */
+    assert_string_equal(b->sent, "lose 7 sda;");
 }
 
 /* A backend that has ended while the bus was dead: no process of its speaks. */
@@ -86,102 +76,100 @@ static void after_a_crash_a_backend_of_which_nobody_says_that_it_lives_is_gone_i
 {
     (void)state;
     for (int living = 0; living < 2; living++) {
-        struct bench b;
-        attached(&b);
-        killed(&b);
+        void *opened;
+        open_bench(&opened);
+        struct bench *b = opened;
+        attached(b);
+        bench_killed(b);
         if (living)
-            HEAR(&b, bus_has, BACK, .name = "back");
-        has(&b, FRONT, "sda", false);
-        b.sent[0] = '\0';
+            HEAR(b, bus_has, BACK, .name = "back");
+        has(b, FRONT, "sda", false);
+        b->sent[0] = '\0';
         for (int i = 0; i < 4; i++) {
-            assert_null(strstr(b.sent, "lose"));
-            timer_rings(&b, b.settles, BLOCK_TIMER_SETTLED);
+            assert_null(strstr(b->sent, "lose"));
+            timer_rings(b, b->timer[BLOCK_TIMER_SETTLED], BLOCK_TIMER_SETTLED);
         }
-        assert_string_equal(b.sent, living ? "" : "lose 7 sda;");
-        end(&b);
+        assert_string_equal(b->sent, living ? "" : "lose 7 sda;");
+        bench_close(&opened);
     }
 }
 
 static void it_gives_nothing_away_while_a_vm_does_not_know_what_it_has(void **state)
 {
-    struct bench b;
-    (void)state;
-    attached(&b);
-    killed(&b);
-    exposes(&b, "sda ", false);
-    HEAR(&b, bus_has, FRONT, .name = "front", .unknown = 1);
-    uint64_t asked = prepare(&b, OTHER, "", false);
+    struct bench *b = *state;
+    attached(b);
+    bench_killed(b);
+    exposes(b, "sda ", false);
+    HEAR(b, bus_has, FRONT, .name = "front", .unknown = 1);
+    uint64_t asked = prepare(b, OTHER, "", false);
     for (int i = 0; i < 20; i++)
-        timer_rings(&b, b.settles, BLOCK_TIMER_SETTLED);
-    assert_null(reply_to(&b, asked));
-    has(&b, FRONT, "sda", false);
-    timer_rings(&b, b.settles, BLOCK_TIMER_SETTLED);
-    assert_int_equal(result_of(&b, asked), -ERR_DEVICE_ATTACHED);
-    end(&b);
+        timer_rings(b, b->timer[BLOCK_TIMER_SETTLED], BLOCK_TIMER_SETTLED);
+    assert_null(bench_reply(b, asked));
+    has(b, FRONT, "sda", false);
+    timer_rings(b, b->timer[BLOCK_TIMER_SETTLED], BLOCK_TIMER_SETTLED);
+    assert_int_equal(bench_result(b, asked), -ERR_DEVICE_ATTACHED);
 }
 
 static void it_waits_for_nobody_whose_life_is_over_and_not_for_ever(void **state)
 {
-    struct bench b;
     (void)state;
     for (int over = 0; over < 2; over++) {
-        attached(&b);
-        killed(&b);
-        exposes(&b, "sda ", false);
-        HEAR(&b, bus_has, FRONT, .name = "front", .unknown = 1);
-        uint64_t since = b.out.now, asked = prepare(&b, OTHER, "", false);
+        void *opened;
+        open_bench(&opened);
+        struct bench *b = opened;
+        attached(b);
+        bench_killed(b);
+        exposes(b, "sda ", false);
+        HEAR(b, bus_has, FRONT, .name = "front", .unknown = 1);
+        uint64_t since = b->out.now, asked = prepare(b, OTHER, "", false);
         if (over)
-            HEAR(&b, bus_over, FRONT, .nothing = 0);
-        while (reply_to(&b, asked) == NULL)
-            timer_rings(&b, b.settles, BLOCK_TIMER_SETTLED);
-        assert_int_equal(result_of(&b, asked), 0);
-        assert_in_range(b.out.now - since, over ? 2 * SECONDS : 80 * SECONDS,
+            HEAR(b, bus_over, FRONT, .nothing = 0);
+        while (bench_reply(b, asked) == NULL)
+            timer_rings(b, b->timer[BLOCK_TIMER_SETTLED], BLOCK_TIMER_SETTLED);
+        assert_int_equal(bench_result(b, asked), 0);
+        assert_in_range(b->out.now - since, over ? 2 * SECONDS : 80 * SECONDS,
                         over ? 4 * SECONDS : 100 * SECONDS);
-        end(&b);
+        bench_close(&opened);
     }
 }
 
 /* Nobody has told it yet what was attached: the next one has to wait, too. */
 static void killed_twice_it_still_waits(void **state)
 {
-    struct bench b;
-    (void)state;
-    attached(&b);
-    killed(&b);
-    exposes(&b, "sda ", false);
-    has(&b, OTHER, "", false);
-    prepare(&b, OTHER, "", false);
-    killed(&b);
-    uint64_t asked = prepare(&b, OTHER, "", false);
-    assert_null(reply_to(&b, asked));
-    end(&b);
+    struct bench *b = *state;
+    attached(b);
+    bench_killed(b);
+    exposes(b, "sda ", false);
+    has(b, OTHER, "", false);
+    prepare(b, OTHER, "", false);
+    bench_killed(b);
+    uint64_t asked = prepare(b, OTHER, "", false);
+    assert_null(bench_reply(b, asked));
 }
 
 static void the_end_of_a_life_is_heard_without_being_woken_for_it(void **state)
 {
-    struct bench b;
-    (void)state;
-    attached(&b);
-    b.events[0] = '\0';
-    HEAR(&b, bus_over, FRONT, .nothing = 0);
-    assert_string_equal(b.events, "7 device-detach:block back:sda;");
-    assert_string_equal(b.attached, "");
-    assert_int_equal(b.self->table.used, 0);
-    end(&b);
+    struct bench *b = *state;
+    attached(b);
+    b->events[0] = '\0';
+    HEAR(b, bus_over, FRONT, .nothing = 0);
+    assert_string_equal(b->events, "7 device-detach:block back:sda;");
+    assert_string_equal(b->shown, "");
+    assert_int_equal(bench_bus(b)->table.used, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_goes_while_it_is_on_its_way_is_taken_out_when_it_has_come),
-        cmocka_unit_test(who_has_not_taken_it_out_is_told_again),
-        cmocka_unit_test(what_is_exposed_again_meanwhile_stays),
-        cmocka_unit_test(after_a_crash_nothing_is_taken_of_a_backend_that_has_told_nothing),
+        TEST(what_goes_while_it_is_on_its_way_is_taken_out_when_it_has_come),
+        TEST(who_has_not_taken_it_out_is_told_again),
+        TEST(what_is_exposed_again_meanwhile_stays),
+        TEST(after_a_crash_nothing_is_taken_of_a_backend_that_has_told_nothing),
         cmocka_unit_test(after_a_crash_a_backend_of_which_nobody_says_that_it_lives_is_gone_in_the_end),
-        cmocka_unit_test(it_gives_nothing_away_while_a_vm_does_not_know_what_it_has),
+        TEST(it_gives_nothing_away_while_a_vm_does_not_know_what_it_has),
         cmocka_unit_test(it_waits_for_nobody_whose_life_is_over_and_not_for_ever),
-        cmocka_unit_test(killed_twice_it_still_waits),
-        cmocka_unit_test(the_end_of_a_life_is_heard_without_being_woken_for_it),
+        TEST(killed_twice_it_still_waits),
+        TEST(the_end_of_a_life_is_heard_without_being_woken_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,36 +7,30 @@
 
 static void a_disk_is_held_for_one_vm_and_shown_when_it_is_there(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda ", false);
-    uint64_t first = prepare(&b, FRONT, "option:read-only=ON", false), second = prepare(&b, OTHER, "", false);
-    assert_int_equal(result_of(&b, first), 0);
-    assert_string_equal(reply_to(&b, first)->options, "option:read-only=yes");
-    assert_int_equal(result_of(&b, second), -ERR_DEVICE_ATTACHED);
-    assert_int_equal(result_of(&b, confirm(&b, FRONT, true)), 0);
-    assert_string_equal(b.attached, "back+sda+:None option:frontend-dev=xvdi;");
-    assert_int_equal(result_of(&b, prepare(&b, FRONT, "", false)), -ERR_DEVICE_ATTACHED);
-    assert_int_equal(result_of(&b, prepare(&b, FRONT, "", true)), 0); /* the same attachment, asked again */
-    assert_int_equal(result_of(&b, confirm(&b, FRONT, false)), 0);
-    assert_string_equal(b.attached, "");
-    assert_int_equal(result_of(&b, prepare(&b, OTHER, "", false)), 0);
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    uint64_t first = prepare(b, FRONT, "option:read-only=ON", false), second = prepare(b, OTHER, "", false);
+    assert_int_equal(bench_result(b, first), 0);
+    assert_string_equal(bench_reply(b, first)->options, "option:read-only=yes");
+    assert_int_equal(bench_result(b, second), -ERR_DEVICE_ATTACHED);
+    assert_int_equal(bench_result(b, confirm(b, FRONT, true)), 0);
+    assert_string_equal(b->shown, "back+sda+:None option:frontend-dev=xvdi;");
+    assert_int_equal(bench_result(b, prepare(b, FRONT, "", false)), -ERR_DEVICE_ATTACHED);
+    assert_int_equal(bench_result(b, prepare(b, FRONT, "", true)), 0); /* the same attachment, asked again */
+    assert_int_equal(bench_result(b, confirm(b, FRONT, false)), 0);
+    assert_string_equal(b->shown, "");
+    assert_int_equal(bench_result(b, prepare(b, OTHER, "", false)), 0);
 }
 
 static void what_is_not_exposed_or_has_another_id_is_not_given(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    assert_int_equal(result_of(&b, prepare(&b, FRONT, "", false)), -ERR_DEVICE_UNRECOGNIZED);
-    exposes(&b, "sda ", false);
-    uint64_t other = HEAR(&b, bus_prepare, FRONT, .name = "front", .backend = "back", .port = "sda",
+    struct bench *b = *state;
+    assert_int_equal(bench_result(b, prepare(b, FRONT, "", false)), -ERR_DEVICE_UNRECOGNIZED);
+    exposes(b, "sda ", false);
+    uint64_t other = HEAR(b, bus_prepare, FRONT, .name = "front", .backend = "back", .port = "sda",
                           .device_id = "0000:0000::?******:1.0");
-    assert_int_equal(result_of(&b, other), -ERR_DEVICE_UNRECOGNIZED);
-    assert_int_equal(b.self->table.used, 0);
-    end(&b);
+    assert_int_equal(bench_result(b, other), -ERR_DEVICE_UNRECOGNIZED);
+    assert_int_equal(bench_bus(b)->table.used, 0);
 }
 
 static void options_are_checked_before_anything_is_held(void **state)
@@ -45,136 +39,112 @@ static void options_are_checked_before_anything_is_held(void **state)
         "option:read-only=maybe", "option:read-only=",         "option:frontend-dev=hda",
         "option:devtype=tape",    "option:color=red",          "option:frontend-dev=xvd i",
         "option:read-only=no",    "option:frontend-dev=xvda/", "option:frontend-dev=xvdaaaaaaaaaaaaaaaaa"};
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "!sda ", false);
+    struct bench *b = *state;
+    exposes(b, "!sda ", false);
     for (size_t i = 0; i < COUNT(bad); i++)
-        assert_int_equal(result_of(&b, prepare(&b, FRONT, bad[i], false)), -ERR_VALUE);
-    assert_int_equal(b.self->table.used, 0);
-    uint64_t good = prepare(&b, FRONT, "option:devtype=cdrom\noption:frontend-dev=sdb", false);
-    assert_int_equal(result_of(&b, good), 0);
-    assert_string_equal(reply_to(&b, good)->options,
+        assert_int_equal(bench_result(b, prepare(b, FRONT, bad[i], false)), -ERR_VALUE);
+    assert_int_equal(bench_bus(b)->table.used, 0);
+    uint64_t good = prepare(b, FRONT, "option:devtype=cdrom\noption:frontend-dev=sdb", false);
+    assert_int_equal(bench_result(b, good), 0);
+    assert_string_equal(bench_reply(b, good)->options,
                         "option:devtype=cdrom\noption:frontend-dev=sdb\noption:read-only=yes");
-    end(&b);
 }
 
 static void news_is_what_differs_and_what_was_there_at_first_is_none(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda sdb ", false);
-    assert_string_equal(b.events, "");
-    exposes(&b, "sdb sdc mapper_x ", true);
-    assert_string_equal(b.events, "4 device-list-change:block ;4 device-removed:block back:sda;"
-                                  "4 device-added:block back:sdc::None;");
-    assert_string_equal(b.sent, "came 4 sdc;");
-    exposes(&b, "sdb sdc ", true);
-    assert_string_equal(b.events, "4 device-list-change:block ;");
-    exposes(&b, "", false); /* its life has ended */
-    assert_string_equal(b.events, "4 device-removed:block back:sdb;4 device-removed:block back:sdc;");
-    assert_int_equal(b.self->listing.exposed.count, 0);
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda sdb ", false);
+    assert_string_equal(b->events, "");
+    exposes(b, "sdb sdc mapper_x ", true);
+    assert_string_equal(b->events, "4 device-list-change:block ;4 device-removed:block back:sda;"
+                                   "4 device-added:block back:sdc::None;");
+    assert_string_equal(b->sent, "came 4 sdc;");
+    exposes(b, "sdb sdc ", true);
+    assert_string_equal(b->events, "4 device-list-change:block ;");
+    exposes(b, "", false); /* its life has ended */
+    assert_string_equal(b->events, "4 device-removed:block back:sdb;4 device-removed:block back:sdc;");
+    assert_int_equal(bench_bus(b)->listing.exposed.count, 0);
 }
 
 static void the_first_device_of_a_vm_that_says_so_is_news(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda ", true);
-    assert_string_equal(b.events, "4 device-list-change:block ;4 device-added:block back:sda::None;");
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda ", true);
+    assert_string_equal(b->events, "4 device-list-change:block ;4 device-added:block back:sda::None;");
 }
 
 static void a_disk_that_vanishes_is_taken_from_who_has_it(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda ", false);
-    prepare(&b, FRONT, "", false);
-    confirm(&b, FRONT, true);
-    exposes(&b, "", true);
-    assert_string_equal(b.sent, "lose 7 sda;");
-    assert_int_equal(result_of(&b, confirm(&b, FRONT, false)), 0);
-    assert_int_equal(b.self->table.used, 0);
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    prepare(b, FRONT, "", false);
+    confirm(b, FRONT, true);
+    exposes(b, "", true);
+    assert_string_equal(b->sent, "lose 7 sda;");
+    assert_int_equal(bench_result(b, confirm(b, FRONT, false)), 0);
+    assert_int_equal(bench_bus(b)->table.used, 0);
 }
 
 static void the_end_of_a_vm_ends_what_it_has_and_what_it_waits_for(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda sdb ", false);
-    prepare(&b, FRONT, "", false);
-    confirm(&b, FRONT, true);
-    b.events[0] = '\0';
-    has(&b, FRONT, "", true);
-    assert_string_equal(b.events, "7 device-detach:block back:sda;");
-    prepare(&b, FRONT, "", false);
-    has(&b, FRONT, "", true);
-    assert_int_equal(b.self->table.used, 0);
-    assert_int_equal(result_of(&b, prepare(&b, OTHER, "", false)), 0);
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda sdb ", false);
+    prepare(b, FRONT, "", false);
+    confirm(b, FRONT, true);
+    b->events[0] = '\0';
+    has(b, FRONT, "", true);
+    assert_string_equal(b->events, "7 device-detach:block back:sda;");
+    prepare(b, FRONT, "", false);
+    has(b, FRONT, "", true);
+    assert_int_equal(bench_bus(b)->table.used, 0);
+    assert_int_equal(bench_result(b, prepare(b, OTHER, "", false)), 0);
 }
 
 static void killed_it_gives_nothing_to_another_until_it_has_heard_who_has_what(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda ", false);
-    prepare(&b, FRONT, "", false);
-    confirm(&b, FRONT, true);
-    killed(&b);
-    uint64_t asked = prepare(&b, OTHER, "", false);
-    assert_null(reply_to(&b, asked));
-    exposes(&b, "sda ", false);
-    assert_string_equal(b.events, "");
-    has(&b, FRONT, "sda", false);
-    assert_string_equal(b.attached, "back+sda+:None option:frontend-dev=xvdi;");
-    assert_true(b.settles > b.out.now);
-    b.out.now = b.settles;
-    devbus_block_actor.timer(b.self, &b.out, BLOCK_TIMER_SETTLED);
-    assert_int_equal(result_of(&b, asked), -ERR_DEVICE_ATTACHED);
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    prepare(b, FRONT, "", false);
+    confirm(b, FRONT, true);
+    bench_killed(b);
+    uint64_t asked = prepare(b, OTHER, "", false);
+    assert_null(bench_reply(b, asked));
+    exposes(b, "sda ", false);
+    assert_string_equal(b->events, "");
+    has(b, FRONT, "sda", false);
+    assert_string_equal(b->shown, "back+sda+:None option:frontend-dev=xvdi;");
+    assert_true(b->timer[BLOCK_TIMER_SETTLED] > b->out.now);
+    b->out.now = b->timer[BLOCK_TIMER_SETTLED];
+    bench_rings(b, BLOCK_TIMER_SETTLED);
+    assert_int_equal(bench_result(b, asked), -ERR_DEVICE_ATTACHED);
 }
 
 static void killed_between_holding_and_attaching_it_still_holds(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda ", false);
-    prepare(&b, FRONT, "", false);
-    killed(&b);
-    exposes(&b, "sda ", false);
-    assert_int_equal(result_of(&b, prepare(&b, OTHER, "", false)), -ERR_DEVICE_ATTACHED);
-    assert_int_equal(result_of(&b, confirm(&b, FRONT, true)), 0);
-    assert_int_equal(result_of(&b, confirm(&b, OTHER, true)), -ERR_DEVICE_ATTACHED);
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    prepare(b, FRONT, "", false);
+    bench_killed(b);
+    exposes(b, "sda ", false);
+    assert_int_equal(bench_result(b, prepare(b, OTHER, "", false)), -ERR_DEVICE_ATTACHED);
+    assert_int_equal(bench_result(b, confirm(b, FRONT, true)), 0);
+    assert_int_equal(bench_result(b, confirm(b, OTHER, true)), -ERR_DEVICE_ATTACHED);
 }
 
 static void what_nobody_attaches_is_given_up_in_the_end(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda ", false);
-    prepare(&b, FRONT, "", false);
-    HEAR(&b, bus_release, OTHER, .backend = "back", .port = "sda");
-    assert_int_equal(b.self->table.used, 1);
-    HEAR(&b, bus_release, FRONT, .backend = "back", .port = "sda");
-    assert_int_equal(b.self->table.used, 0);
-    prepare(&b, FRONT, "", false);
-    b.out.now += DEVBUS_HOLD_ATTACH;
-    devbus_block_actor.timer(b.self, &b.out, BLOCK_TIMER_HOLDS);
-    assert_int_equal(b.self->table.used, 0);
-    assert_string_equal(b.note, "");
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    prepare(b, FRONT, "", false);
+    HEAR(b, bus_release, OTHER, .backend = "back", .port = "sda");
+    assert_int_equal(bench_bus(b)->table.used, 1);
+    HEAR(b, bus_release, FRONT, .backend = "back", .port = "sda");
+    assert_int_equal(bench_bus(b)->table.used, 0);
+    prepare(b, FRONT, "", false);
+    b->out.now += DEVBUS_HOLD_ATTACH;
+    bench_rings(b, DEVBUS_TIMER_HOLDS);
+    assert_int_equal(bench_bus(b)->table.used, 0);
+    assert_string_equal(b->note, "");
 }
 
 static uint64_t ask_list(struct bench *b, const char *port)
@@ -183,77 +153,65 @@ static uint64_t ask_list(struct bench *b, const char *port)
     struct bus_list m = {.backend = BACK};
     assert_int_equal(text_copy(m.port, sizeof m.port, span_of(port)), 0);
     bus_list_encode(&body, &m);
-    return hear(b, MESSAGE_bus_list, BACK, &body);
+    return bench_hear(b, MESSAGE_bus_list, BACK, &body);
 }
 
 static void guest_says(struct bench *b, const char *ports, int r)
 {
-    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX), body = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    struct guest_devices_reply m = {.name = "back", .devices = devices_of(&packed, ports)};
-    guest_devices_reply_encode(&body, &m);
-    struct envelope e = {.class = CLASS_REPLY, .body = text_span(&body)};
-    struct answer a = {.tag = b->guest_asked, .e = &e, .r = r};
-    if (r < 0)
-        (void)fault_set(&a.why, (enum err) - r, "the guest's daemon hangs");
-    devbus_block_actor.answered(b->self, &b->out, &a);
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    ANSWER(b, guest_devices, r, .name = "back", .devices = devices_of(&packed, ports));
 }
 
 static void a_list_is_what_the_guests_process_reads_now(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    uint64_t asked = ask_list(&b, "");
-    guest_says(&b, "sda mapper_x sdb ", 0);
-    assert_int_equal(reply_to(&b, asked)->devices, 2);
-    assert_string_equal(b.events, ""); /* a look is no news */
-    asked = ask_list(&b, "mapper_x");
-    guest_says(&b, "sda mapper_x sdb ", 0);
-    assert_int_equal(reply_to(&b, asked)->devices, 1);
-    asked = ask_list(&b, "");
-    guest_says(&b, "", -ERR_TIMEOUT);
-    assert_int_equal(result_of(&b, asked), -ERR_TIMEOUT);
-    prepare(&b, FRONT, "", false);
-    confirm(&b, FRONT, true);
-    asked = ask_list(&b, "sda");
-    guest_says(&b, "sda ", 0);
-    assert_string_equal(reply_to(&b, asked)->attachment, "front");
-    end(&b);
+    struct bench *b = *state;
+    uint64_t asked = ask_list(b, "");
+    guest_says(b, "sda mapper_x sdb ", 0);
+    assert_int_equal(bench_reply(b, asked)->devices, 2);
+    assert_string_equal(b->events, ""); /* a look is no news */
+    asked = ask_list(b, "mapper_x");
+    guest_says(b, "sda mapper_x sdb ", 0);
+    assert_int_equal(bench_reply(b, asked)->devices, 1);
+    asked = ask_list(b, "");
+    guest_says(b, "", -ERR_TIMEOUT);
+    assert_int_equal(bench_result(b, asked), -ERR_TIMEOUT);
+    prepare(b, FRONT, "", false);
+    confirm(b, FRONT, true);
+    asked = ask_list(b, "sda");
+    guest_says(b, "sda ", 0);
+    assert_string_equal(bench_reply(b, asked)->first.attachment, "front");
 }
 
 static void it_rests_only_when_there_is_nothing_to_know(void **state)
 {
-    struct bench b;
-    (void)state;
-    open_bench(&b);
-    exposes(&b, "sda ", false);
-    devbus_block_actor.timer(b.self, &b.out, BLOCK_TIMER_REST);
-    assert_false(b.retired);
-    exposes(&b, "", true);
-    devbus_block_actor.timer(b.self, &b.out, BLOCK_TIMER_REST);
-    assert_true(b.retired);
-    b.retired = false;
-    has(&b, FRONT, "sdz", false); /* of a backend that has told nothing */
-    devbus_block_actor.timer(b.self, &b.out, BLOCK_TIMER_REST);
-    assert_false(b.retired);
-    end(&b);
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    bench_rings(b, DEVBUS_TIMER_REST);
+    assert_false(b->retired);
+    exposes(b, "", true);
+    bench_rings(b, DEVBUS_TIMER_REST);
+    assert_true(b->retired);
+    b->retired = false;
+    has(b, FRONT, "sdz", false); /* of a backend that has told nothing */
+    bench_rings(b, DEVBUS_TIMER_REST);
+    assert_false(b->retired);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_disk_is_held_for_one_vm_and_shown_when_it_is_there),
-        cmocka_unit_test(what_is_not_exposed_or_has_another_id_is_not_given),
-        cmocka_unit_test(options_are_checked_before_anything_is_held),
-        cmocka_unit_test(news_is_what_differs_and_what_was_there_at_first_is_none),
-        cmocka_unit_test(the_first_device_of_a_vm_that_says_so_is_news),
-        cmocka_unit_test(a_disk_that_vanishes_is_taken_from_who_has_it),
-        cmocka_unit_test(the_end_of_a_vm_ends_what_it_has_and_what_it_waits_for),
-        cmocka_unit_test(killed_it_gives_nothing_to_another_until_it_has_heard_who_has_what),
-        cmocka_unit_test(killed_between_holding_and_attaching_it_still_holds),
-        cmocka_unit_test(what_nobody_attaches_is_given_up_in_the_end),
-        cmocka_unit_test(a_list_is_what_the_guests_process_reads_now),
-        cmocka_unit_test(it_rests_only_when_there_is_nothing_to_know),
+        TEST(a_disk_is_held_for_one_vm_and_shown_when_it_is_there),
+        TEST(what_is_not_exposed_or_has_another_id_is_not_given),
+        TEST(options_are_checked_before_anything_is_held),
+        TEST(news_is_what_differs_and_what_was_there_at_first_is_none),
+        TEST(the_first_device_of_a_vm_that_says_so_is_news),
+        TEST(a_disk_that_vanishes_is_taken_from_who_has_it),
+        TEST(the_end_of_a_vm_ends_what_it_has_and_what_it_waits_for),
+        TEST(killed_it_gives_nothing_to_another_until_it_has_heard_who_has_what),
+        TEST(killed_between_holding_and_attaching_it_still_holds),
+        TEST(what_nobody_attaches_is_given_up_in_the_end),
+        TEST(a_list_is_what_the_guests_process_reads_now),
+        TEST(it_rests_only_when_there_is_nothing_to_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

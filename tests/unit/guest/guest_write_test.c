@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -321,6 +322,60 @@ static void the_end_of_the_vm_ends_its_writings(void **state)
     end(&b);
 }
 
+static void hear_mic(struct bench *b, uint32_t allowed)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(256);
+    guest_mic_encode(&body, &(struct guest_mic){.name = "other", .allowed = allowed});
+    hear(b, MESSAGE_guest_mic, &body);
+}
+
+/* "path=value " of each entry that the worker has in hand; "path " of one that goes. */
+static void in_hand(const struct bench *b, char *to, size_t size)
+{
+    struct wire_list list = {.count = b->task->count, .elements = text_span(&b->task->elements)};
+    struct reader in = list_reader(&list);
+    struct qdb_entry e;
+    to[0] = '\0';
+    while (qdb_entry_next(&in, &e) == 1)
+        snprintf(to + strlen(to), size - strlen(to), "%s%s%.*s ", e.path, e.gone ? "" : "=", (int)e.value.len,
+                 e.value.at != NULL ? e.value.at : "");
+}
+
+static void who_may_hear_is_written_for_the_bus_also_into_dom0s_own(void **state)
+{
+    static const char *const written[] = {
+        "/audio-input-config/other=0 ", "/audio-input-config/other=1 ",
+        "/audio-input-config/other /audio-input/other /audio-input-request/other "};
+    struct bench b;
+    char entries[256];
+    (void)state;
+    for (int dom0 = 0; dom0 < 2; dom0++) {
+        struct life life = {.self = {KIND_GUEST, dom0 ? 0 : 7}, .generation = 3, .note = SPAN_LITERAL("")};
+        begin(&b, "");
+        guest_actor.end(&b.core);
+        memset(&b.core, 0, sizeof b.core);
+        assert_int_equal(guest_actor.begin(&b.core, &b.out, &life), 0);
+        hear_mic(&b, 1);
+        assert_int_equal(b.error, dom0 ? 0 : ERR_VM_NOT_RUNNING);
+        if (!dom0)
+            open_guest(&b, false);
+        else
+            guest_handed(&b.core, &b.out, GUEST_DOOR_WRITE, -1);
+        assert_int_equal(b.error, dom0 ? ERR_CLOSED : ERR_VM_NOT_RUNNING); /* nobody serves */
+        for (uint32_t allowed = 0; allowed < 3; allowed++) {
+            b.replies = 0;
+            hear_mic(&b, allowed);
+            guest_handed(&b.core, &b.out, GUEST_DOOR_WRITE, 77);
+            in_hand(&b, entries, sizeof entries);
+            assert_string_equal(entries, written[allowed]);
+            assert_int_equal(b.replies, 0);
+            ends(&b, 0);
+            assert_int_equal(b.replies, 1);
+        }
+        end(&b);
+    }
+}
+
 /* ---- the worker against a daemon that serves ---- */
 
 static void *serve(void *arg)
@@ -383,6 +438,7 @@ int main(void)
         cmocka_unit_test(without_a_database_nothing_is_written_and_nothing_is_missing),
         cmocka_unit_test(one_that_comes_after_a_crash_writes_what_was_pushed_meanwhile),
         cmocka_unit_test(the_end_of_the_vm_ends_its_writings),
+        cmocka_unit_test(who_may_hear_is_written_for_the_bus_also_into_dom0s_own),
         cmocka_unit_test(the_worker_writes_and_removes_what_the_entries_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,6 +252,32 @@ static void a_service_gets_its_input_and_the_time_that_its_asker_gives_it(void *
     assert_int_equal(b->replies, 1);
 }
 
+static void a_bus_has_services_of_its_own_called_and_no_others(void **state)
+{
+    static const char *const service[] = {"qubes.AudioInputDisable+work", "qubes.AudioInputEnable+work",
+                                          "qubes.USBDetach", "qubes.USBAttach"};
+    static const char *const input[] = {"", "", "1-1\n", "back 1-1\n"};
+    struct bench *b = *state;
+    for (unsigned i = 0; i < 4; i++) {
+        AUTO_TEXT body = TEXT_WITH_LIMIT(512);
+        if (i < 2)
+            mic_call_encode(&body, &(struct mic_call){.enable = i, .name = "work", .seconds = 9});
+        else
+            usb_call_encode(
+                &body, &(struct usb_call){.attach = i - 2, .backend = "back", .port = "1-1", .seconds = 9});
+        hear(b, i < 2 ? MESSAGE_mic_call : MESSAGE_usb_call, CLASS_REQUEST, &body);
+        registry_answers(b, 0);
+        assert_int_equal(b->program, PROGRAM_QREXEC_CLIENT);
+        assert_string_equal(b->values.service, service[i]);
+        assert_string_equal(b->values.user, i < 2 ? "user" : "root");
+        assert_string_equal(b->values.source, "dom0");
+        assert_string_equal(b->input, input[i]);
+        assert_int_equal(b->timer_at, b->out.now + 9 * SECONDS);
+        ends(b, 0, 0);
+        assert_int_equal(b->replies, i + 1);
+    }
+}
+
 static void one_that_takes_too_long_is_killed_and_answered_once(void **state)
 {
     struct bench *b = *state;
@@ -348,6 +374,7 @@ int main(void)
         BENCH(a_program_that_is_missing_is_no_error_where_it_is_optional),
         BENCH(only_rows_for_guests_are_daemons),
         BENCH(a_service_gets_its_input_and_the_time_that_its_asker_gives_it),
+        BENCH(a_bus_has_services_of_its_own_called_and_no_others),
         BENCH(one_that_takes_too_long_is_killed_and_answered_once),
         BENCH(a_cancelled_one_is_killed),
         BENCH(with_its_domain_a_daemon_that_is_being_started_ends_and_calls_of_services_do_not),

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * See guest_mic.h: in guest's worker. */
+#include "actors/guest/guest_mic.h"
+
+#include <string.h>
+
+#include "base/own.h"
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_vm_name(struct span s)
+{
+    bool fits = s.len > 0 && s.len < sizeof((struct guest_mic_word *)NULL)->name && is_letter(s.at[0]);
+    for (size_t i = 1; fits && i < s.len; i++)
+        fits = is_letter(s.at[i]) || (s.at[i] >= '0' && s.at[i] <= '9') || s.at[i] == '_' || s.at[i] == '-' ||
+               s.at[i] == '.';
+    return fits;
+}
+
+int guest_mic_take(struct guest_mic_list *list, struct span name, struct span value, struct fault *why)
+{
+    if (++list->entries > GUEST_MIC_ENTRIES)
+        return fault_set(why, ERR_PROTOCOL, "the guest's list of VMs with a microphone has no end");
+    if (name.len == 0)
+        return 0; /* the folder's own entry */
+    if (!is_vm_name(name) || list->count == GUEST_MIC_MAX) {
+        list->left_out++;
+        return 0;
+    }
+    struct guest_mic_word *vm = &list->vm[list->count++];
+    (void)text_copy(vm->name, sizeof vm->name, name);
+    vm->allowed = span_is(value, "1") || span_is(value, "0") ? value.at[0] : '?';
+    return 0;
+}
+
+void guest_mic_item(const struct guest_mic_word *vm, struct device_item *item)
+{
+    *item = (struct device_item){.port = "mic", .device_id = "dom0:mic::m000000", .data = "allowed=?"};
+    memcpy(item->attachment, vm->name, sizeof item->attachment);
+    item->data[strlen("allowed=")] = vm->allowed;
+}

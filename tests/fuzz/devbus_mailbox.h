@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * The mailbox of a bus on demand under the fuzzer: messages of its rows, answers and rings in any order;
+ * every request is answered once, at the latest when all that is open has ended, and no two rows of the table
+ * are one device's. */
+#ifndef TESTS_FUZZ_DEVBUS_MAILBOX_H
+#define TESTS_FUZZ_DEVBUS_MAILBOX_H
+
+#include <string.h>
+
+#include "actors/devbus/devbus_bus.h"
+#include "tests/fuzz/mailbox.h"
+
+static inline unsigned devbus_first_row(void)
+{
+    size_t count;
+    const struct message_rule *rules = message_rules(&count);
+    unsigned i = 0;
+    while (rules[i].type != MESSAGE_bus_list)
+        i++;
+    return i;
+}
+
+static inline void devbus_all_differ(const struct devbus_table *t)
+{
+    for (size_t i = 0; i < t->used; i++)
+        for (size_t j = 0; j < i; j++)
+            assert(strcmp(t->device[i].key, t->device[j].key) != 0);
+}
+
+/* One piece of the bytes: what happens, how long its body is, the body. */
+static inline void devbus_play(struct mailbox *m, const uint8_t *data, struct span body)
+{
+    m->subject = (struct subject){KIND_VM, 1 + (data[0] >> 6), 3};
+    if ((data[0] & 31) < 16) {
+        mailbox_hear(m, devbus_first_row() + (data[0] & 15), body);
+    } else if ((data[0] & 31) < 24) {
+        mailbox_answer(m, body);
+    } else {
+        m->actor->timer(m->core, &m->out, 1 + (data[0] & 3));
+        m->out.now += 30 * SECONDS;
+    }
+    devbus_all_differ(&((struct devbus *)m->core)->table);
+    assert(m->answers <= m->requests);
+}
+
+static inline int devbus_fuzz(const struct actor *actor, const uint8_t *data, size_t size)
+{
+    struct mailbox m;
+    mailbox_open(&m, actor);
+    while (size >= 2) {
+        size_t len = data[1] < size - 2 ? data[1] : size - 2;
+        devbus_play(&m, data, (struct span){(const char *)data + 2, len});
+        data += 2 + len;
+        size -= 2 + len;
+    }
+    while (m.asked > 0)
+        mailbox_answer(&m, (struct span){NULL, 0});
+    m.out.now += 10 * SECONDS;
+    m.actor->timer(m.core, &m.out, DEVBUS_TIMER_OWN);
+    assert(m.answers == m.requests);
+    mailbox_close(&m);
+    return 0;
+}
+
+#endif

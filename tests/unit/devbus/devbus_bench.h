@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT
+ * A bus on demand on the bench: its core without a process, what it says and asks as short texts, and what it
+ * is told. For the tests of every such bus. */
+#ifndef TESTS_UNIT_DEVBUS_DEVBUS_BENCH_H
+#define TESTS_UNIT_DEVBUS_DEVBUS_BENCH_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "actors/devbus/devbus_bus.h"
+#include "base/own.h"
+#include "proto/rules.h"
+
+enum { BACK = 4, FRONT = 7, OTHER = 8, GENERATION = 3, BENCH_MOST = 64 };
+
+struct reply {
+    uint64_t correlation;
+    int r;
+    char text[512], options[256];
+    size_t devices;
+    struct device_item first; /* of them */
+};
+
+struct asked {
+    uint16_t type;
+    uint64_t tag;
+    uint32_t to, subject;
+    char words[96]; /* what is asked, in the order of its fields */
+};
+
+struct bench {
+    const struct actor *actor;
+    void *core;
+    struct out out;
+    char note[DEVBUS_NOTE_MAX + 1];
+    struct reply reply[BENCH_MOST];
+    unsigned replies;
+    uint64_t correlation, request; /* of the last message, and of the last that is owed an answer */
+    char events[1024];             /* "4 device-added:usb back:1-1:id;" with each argument's value */
+    char attached[512];            /* "7 back+1-1;" of each VM that api was told of */
+    char shown[512];               /* "back+1-1+id options;" of the last of them */
+    char sent[512];                /* "lose 7 sda;", "came 4 sda;" */
+    struct asked ask[BENCH_MOST];
+    size_t asks;
+    uint64_t timer[8];
+    unsigned guests_asked; /* all of them, at once */
+    bool retired;
+};
+
+/* ---- what the core says ---- */
+
+static inline void bench_add(char *to, size_t size, const char *line)
+{
+    strncat(to, line, size - strlen(to) - 1);
+}
+
+static inline void bench_take_event(struct bench *b, const struct envelope *e)
+{
+    struct happened m;
+    struct event_item item;
+    struct event_argument argument;
+    char line[256];
+    bool any = false;
+    assert_int_equal(happened_decode(&m, e->body), 0);
+    struct reader in = list_reader(&m.events);
+    assert_int_equal(event_item_next(&in, &item), 1);
+    struct reader arguments = list_reader(&item.arguments);
+    snprintf(line, sizeof line, "%u %.*s", item.qid, (int)item.name.len, item.name.at);
+    bench_add(b->events, sizeof b->events, line);
+    while (event_argument_next(&arguments, &argument) == 1) {
+        snprintf(line, sizeof line, " %.*s", (int)argument.value.len, argument.value.at);
+        bench_add(b->events, sizeof b->events, line);
+        any = true;
+    }
+    bench_add(b->events, sizeof b->events, any ? ";" : " ;");
+}
+
+static inline void bench_take_attached(struct bench *b, const struct envelope *e)
+{
+    struct attached m;
+    struct attached_item item;
+    char line[300];
+    assert_int_equal(attached_decode(&m, e->body), 0);
+    assert_string_equal(m.device_class, ((struct devbus *)b->core)->kind->device_class);
+    struct reader in = list_reader(&m.devices);
+    snprintf(line, sizeof line, "%u", e->subject_instance);
+    bench_add(b->attached, sizeof b->attached, line);
+    b->shown[0] = '\0';
+    while (attached_item_next(&in, &item) == 1) {
+        snprintf(line, sizeof line, " %s+%.40s", item.backend, item.port);
+        bench_add(b->attached, sizeof b->attached, line);
+        snprintf(line, sizeof line, "%s+%.40s+%.60s %.*s;", item.backend, item.port, item.device_id,
+                 (int)item.options.len, item.options.at != NULL ? item.options.at : "");
+        bench_add(b->shown, sizeof b->shown, line);
+    }
+    bench_add(b->attached, sizeof b->attached, ";");
+}
+
+static inline void bench_take_reply(struct bench *b, const struct envelope *e)
+{
+    struct bus_prepare_reply prepared;
+    struct bus_list_reply listed;
+    struct error error;
+    assert_true(b->replies < BENCH_MOST);
+    struct reply *reply = &b->reply[b->replies++];
+    *reply = (struct reply){.correlation = e->correlation};
+    if (e->type == MESSAGE_error && error_decode(&error, e->body) == 0) {
+        reply->r = -(int)error.code;
+        memcpy(reply->text, error.text, sizeof reply->text);
+    } else if (e->type == MESSAGE_bus_prepare) {
+        assert_int_equal(bus_prepare_reply_decode(&prepared, e->body), 0);
+        (void)text_copy(reply->options, sizeof reply->options, prepared.options);
+    } else if (e->type == MESSAGE_bus_list) {
+        assert_int_equal(bus_list_reply_decode(&listed, e->body), 0);
+        struct reader in = list_reader(&listed.devices);
+        reply->devices = listed.devices.count;
+        (void)device_item_next(&in, &reply->first);
+    }
+}
+
+static inline int bench_take(void *shell, struct envelope *e)
+{
+    struct bench *b = shell;
+    struct vm_lose lost;
+    struct device_came came;
+    char line[300] = "";
+    assert_int_equal(envelope_permitted(e, (struct address){b->actor->kind, 0}), 0);
+    if (e->class == CLASS_REPLY)
+        bench_take_reply(b, e);
+    else if (e->type == MESSAGE_happened)
+        bench_take_event(b, e);
+    else if (e->type == MESSAGE_attached)
+        bench_take_attached(b, e);
+    else if (e->type == MESSAGE_guest_tell)
+        b->guests_asked++;
+    else if (e->type == MESSAGE_vm_lose && vm_lose_decode(&lost, e->body) == 0)
+        snprintf(line, sizeof line, "lose %u %.200s;", e->to_instance, lost.port);
+    else if (e->type == MESSAGE_device_came && device_came_decode(&came, e->body) == 0)
+        snprintf(line, sizeof line, "came %u %.200s;", e->subject_instance, came.port);
+    bench_add(b->sent, sizeof b->sent, line);
+    return 0;
+}
+
+static inline void bench_words(struct asked *a, const struct envelope *e)
+{
+    struct usb_call usb;
+    struct mic_call mic;
+    struct vm_named named;
+    struct vm_sound sound;
+    struct guest_devices devices;
+    struct guest_mic word;
+    if (e->type == MESSAGE_usb_call && usb_call_decode(&usb, e->body) == 0)
+        snprintf(a->words, sizeof a->words, "%u %s %.40s", usb.attach, usb.backend, usb.port);
+    else if (e->type == MESSAGE_mic_call && mic_call_decode(&mic, e->body) == 0)
+        snprintf(a->words, sizeof a->words, "%u %s", mic.enable, mic.name);
+    else if (e->type == MESSAGE_vm_named && vm_named_decode(&named, e->body) == 0)
+        snprintf(a->words, sizeof a->words, "%s", named.name);
+    else if (e->type == MESSAGE_vm_sound && vm_sound_decode(&sound, e->body) == 0)
+        snprintf(a->words, sizeof a->words, "%s %u", sound.name, sound.enables);
+    else if (e->type == MESSAGE_guest_devices && guest_devices_decode(&devices, e->body) == 0)
+        snprintf(a->words, sizeof a->words, "%s", devices.device_class);
+    else if (e->type == MESSAGE_guest_mic && guest_mic_decode(&word, e->body) == 0)
+        snprintf(a->words, sizeof a->words, "%s %u", word.name, word.allowed);
+}
+
+static inline int bench_take_ask(void *shell, struct envelope *e, uint64_t tag)
+{
+    struct bench *b = shell;
+    assert_int_equal(envelope_permitted(e, (struct address){b->actor->kind, 0}), 0);
+    assert_true(b->asks < BENCH_MOST);
+    struct asked *a = &b->ask[b->asks++];
+    *a = (struct asked){.type = e->type, .tag = tag, .to = e->to_instance, .subject = e->subject_instance};
+    bench_words(a, e);
+    return 0;
+}
+
+static inline void bench_take_timer(void *shell, uint64_t timer, uint64_t at)
+{
+    struct bench *b = shell;
+    assert_true(timer < COUNT(b->timer));
+    b->timer[timer] = at;
+}
+
+static inline void bench_take_note(void *shell, struct span note)
+{
+    assert_int_equal(text_copy(((struct bench *)shell)->note, DEVBUS_NOTE_MAX + 1, note), 0);
+}
+
+static inline void bench_take_ready(void *shell)
+{
+    (void)shell;
+}
+
+static inline void bench_take_retire(void *shell)
+{
+    ((struct bench *)shell)->retired = true;
+}
+
+/* ---- its life ---- */
+
+static inline void bench_begin(struct bench *b)
+{
+    char note[DEVBUS_NOTE_MAX + 1];
+    memcpy(note, b->note, sizeof note);
+    struct life life = {.self = {(uint8_t)b->actor->kind, 0}, .note = span_of(note)};
+    b->core = calloc(1, b->actor->size);
+    assert_non_null(b->core);
+    assert_int_equal(b->actor->begin(b->core, &b->out, &life), 0);
+    b->actor->hello(b->core, &b->out, 1, 0);
+}
+
+static inline void bench_end(struct bench *b)
+{
+    b->actor->end(b->core);
+    free(b->core);
+}
+
+static inline int bench_open(void **state, const struct actor *actor)
+{
+    static const struct out_ops ops = {.send = bench_take,
+                                       .ask = bench_take_ask,
+                                       .timer = bench_take_timer,
+                                       .note = bench_take_note,
+                                       .ready = bench_take_ready,
+                                       .retire = bench_take_retire};
+    struct bench *b = calloc(1, sizeof *b);
+    assert_non_null(b);
+    b->actor = actor;
+    b->out = (struct out){.ops = &ops, .shell = b, .now = 100 * SECONDS};
+    bench_begin(b);
+    *state = b;
+    return 0;
+}
+
+static inline int bench_close(void **state)
+{
+    bench_end(*state);
+    free(*state);
+    return 0;
+}
+
+static inline void bench_killed(struct bench *b)
+{
+    bench_end(b);
+    b->asks = 0;
+    b->out.now += MILLISECONDS;
+    bench_begin(b);
+}
+
+static inline struct devbus *bench_bus(struct bench *b)
+{
+    return b->core;
+}
+
+static inline void bench_rings(struct bench *b, uint64_t timer)
+{
+    b->actor->timer(b->core, &b->out, timer);
+}
+
+/* Subscribers and api have heard that. */
+static inline void bench_forget(struct bench *b)
+{
+    b->events[0] = b->attached[0] = b->sent[0] = '\0';
+}
+
+/* ---- what it hears ---- */
+
+static inline uint64_t bench_hear(struct bench *b, uint16_t type, uint32_t qid, const struct text *body)
+{
+    struct envelope e = {.version = ENVELOPE_VERSION,
+                         .type = type,
+                         .class = message_rule(type)->class,
+                         .source_kind = type == MESSAGE_bus_exposed ? KIND_GUEST : KIND_VM,
+                         .source_instance = qid,
+                         .to_kind = (uint8_t)b->actor->kind,
+                         .subject_kind = KIND_VM,
+                         .subject_instance = qid,
+                         .subject_generation = GENERATION,
+                         .correlation = ++b->correlation,
+                         .part = 1,
+                         .parts = 1,
+                         .body = text_span(body)};
+    if (e.class == CLASS_REQUEST)
+        b->request = e.correlation;
+    b->actor->hear(b->core, &b->out, &e);
+    return e.correlation;
+}
+
+#define HEAR(b, name, qid, ...)                                                                              \
+    __extension__({                                                                                          \
+        AUTO_TEXT body_ = TEXT_WITH_LIMIT(BODY_PART_MAX);                                                    \
+        name##_encode(&body_, &(struct name){__VA_ARGS__});                                                  \
+        bench_hear(b, MESSAGE_##name, qid, &body_);                                                          \
+    })
+
+/* The first question of that kind, which is open no more. */
+static inline struct asked bench_asked(struct bench *b, uint16_t type)
+{
+    for (size_t i = 0; i < b->asks; i++) {
+        struct asked a = b->ask[i];
+        if (a.type != type)
+            continue;
+        memmove(&b->ask[i], &b->ask[i + 1], (--b->asks - i) * sizeof a);
+        return a;
+    }
+    fail_msg("it has not asked");
+    return b->ask[0];
+}
+
+static inline void bench_answer(struct bench *b, const struct asked *a, int r, const struct text *body)
+{
+    struct envelope e = {.type = a->type, .class = CLASS_REPLY, .body = text_span(body)};
+    struct answer answer = {.tag = a->tag, .r = r, .e = &e};
+    if (r < 0)
+        (void)fault_set(&answer.why, (enum err) - r, "whoever was asked hangs");
+    b->actor->answered(b->core, &b->out, &answer);
+}
+
+/* The first question of that row is answered, with an error or so; what it was. */
+#define ANSWER(b, name, r_, ...)                                                                             \
+    __extension__({                                                                                          \
+        AUTO_TEXT body_ = TEXT_WITH_LIMIT(BODY_PART_MAX);                                                    \
+        struct asked asked_ = bench_asked(b, MESSAGE_##name);                                                \
+        name##_reply_encode(&body_, &(struct name##_reply){__VA_ARGS__});                                    \
+        bench_answer(b, &asked_, r_, &body_);                                                                \
+        asked_;                                                                                              \
+    })
+
+/* NULL: it has no answer yet. */
+static inline const struct reply *bench_reply(const struct bench *b, uint64_t correlation)
+{
+    for (unsigned i = 0; i < b->replies; i++)
+        if (b->reply[i].correlation == correlation)
+            return &b->reply[i];
+    return NULL;
+}
+
+static inline int bench_result(const struct bench *b, uint64_t correlation)
+{
+    assert_non_null(bench_reply(b, correlation));
+    return bench_reply(b, correlation)->r;
+}
+
+/* Of what was asked last: 1 while it has no answer. */
+static inline int bench_last(const struct bench *b)
+{
+    const struct reply *reply = bench_reply(b, b->request);
+    return reply != NULL ? reply->r : 1;
+}
+
+static inline const char *bench_last_text(const struct bench *b)
+{
+    const struct reply *reply = bench_reply(b, b->request);
+    return reply != NULL ? reply->text : "";
+}
+
+#endif
