@@ -20,6 +20,26 @@ int device_offer_of(const struct known *k, uint32_t qid, const struct device *re
     return found;
 }
 
+size_t device_offer_order(const struct known *k, uint32_t qid, const struct device *real, size_t count,
+                          size_t *order)
+{
+    struct device by[DEVICE_OFFERS_MAX];
+    struct assignment a;
+    size_t used = 0;
+    for (size_t i = 0; i < count && i < DEVICE_OFFERS_MAX; i++) {
+        if (!device_offer_of(k, qid, &real[i], &a))
+            continue;
+        size_t at = used++;
+        for (; at > 0 && device_tried_order(&a.device, &by[at - 1]) < 0; at--) {
+            by[at] = by[at - 1];
+            order[at] = order[at - 1];
+        }
+        by[at] = a.device;
+        order[at] = i;
+    }
+    return used;
+}
+
 static bool is_at_least(struct span text, const char *least)
 {
     size_t i = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What lies outside a jail and comes and goes while its process is sealed in is opened here and handed down:
- * a guest's QubesDB, and, by their MAY_HOLD rows, the memory balancer, what it says, and xenstore. Nothing
- * here waits. */
+ * a guest's QubesDB, and, by their MAY_HOLD rows, the memory balancer, what it says, xenstore, and who asks
+ * people about devices. Nothing here waits. */
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -29,6 +29,24 @@ static int open_file(const char *path)
     return fd >= 0 ? fd : -errno;
 }
 
+/* A socket of the host: a fresh connection for each asking. */
+static const struct served {
+    enum hand what, dead;
+    const char *place, *name;
+} served[] = {
+    {HAND_QMEMMAN, HAND_QMEMMAN_DEAD, "qubes-run", "qmemman.sock"},
+    {HAND_XENSTORE, HAND_XENSTORE_DEAD, "xenstore", "socket"},
+    {HAND_DEVICE_AGENT, HAND_DEVICE_AGENT_DEAD, "qubes-run", "device-agent.GUI"},
+};
+
+static const struct served *served_of(uint32_t what)
+{
+    for (size_t i = 0; i < COUNT(served); i++)
+        if (served[i].what == (enum hand)what)
+            return &served[i];
+    return NULL;
+}
+
 static int open_for(struct supervisor *s, const struct child *c, uint32_t *what)
 {
     const char *kind = kind_name(c->key.kind);
@@ -40,11 +58,12 @@ static int open_for(struct supervisor *s, const struct child *c, uint32_t *what)
     }
     if (*what == HAND_FREE_MEMORY)
         return open_below(settings_place(s, "qubes-run"), "qmemman-avail-mem", open_file);
-    bool is_xenstore = *what == HAND_XENSTORE;
-    const char *place = settings_place(s, is_xenstore ? "xenstore" : "qubes-run");
-    int fd = open_below(place, is_xenstore ? "socket" : "qmemman.sock", connect_to);
+    const struct served *door = served_of(*what);
+    if (door == NULL)
+        return -EPERM;
+    int fd = open_below(settings_place(s, door->place), door->name, connect_to);
     if (fd < 0 && fd != -ENOENT)
-        *what = is_xenstore ? HAND_XENSTORE_DEAD : HAND_QMEMMAN_DEAD;
+        *what = door->dead;
     return fd;
 }
 

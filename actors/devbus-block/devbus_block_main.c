@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The program devbus-block: it opens nothing, and has no worker. */
 #include "actors/devbus-block/devbus_block.h"
-#include "runtime/program.h"
+#include "actors/devbus/devbus_person.h"
 
 int main(int argc, char **argv)
 {
-    static const struct program_parts parts = {.actor = &devbus_block_actor};
+    static const struct program_parts parts = {
+        .actor = &devbus_block_actor, .open = devbus_person_open, .handed = devbus_person_handed};
     return program_run(&parts, argc, argv);
 }

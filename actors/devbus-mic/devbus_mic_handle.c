@@ -11,15 +11,16 @@ static bool is_idle(const struct devbus *bus)
     return ((const struct devbus_mic *)bus)->jobs == 0;
 }
 
+static const struct device_item mic = {.port = MIC_PORT,
+                                       .device_id = MIC_DEVICE_ID,
+                                       .interfaces = "m000000",
+                                       .product = "microphone",
+                                       .manufacturer = "default",
+                                       .description = "Microphone: default microphone"};
+
 /* Dom0 has one, always; no guest has any. Who may hear it is not said: any number may. */
 static void list(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_list *m)
 {
-    static const struct device_item mic = {.port = MIC_PORT,
-                                           .device_id = MIC_DEVICE_ID,
-                                           .interfaces = "m000000",
-                                           .product = "microphone",
-                                           .manufacturer = "default",
-                                           .description = "Microphone: default microphone"};
     AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_PART_MAX);
     struct request request = request_of(e);
     struct bus_list_reply reply = {0};
@@ -27,6 +28,15 @@ static void list(struct devbus *bus, struct out *out, const struct envelope *e, 
     if (m->backend == 0 && (m->port[0] == '\0' || strcmp(m->port, MIC_PORT) == 0))
         device_item_add(&reply.devices, &elements, &mic);
     REPLY(out, bus_list, &request, &reply);
+}
+
+/* Whoever does not hear it yet may be asked about. */
+static const struct device_item *find_free(const void *bus_, const char *backend, const char *port,
+                                           const char *vm)
+{
+    const struct devbus *bus = bus_;
+    bool hears = vm != NULL && devbus_find((struct devbus_table *)(uintptr_t)&bus->table, vm) != NULL;
+    return !hears && strcmp(backend, "dom0") == 0 && strcmp(port, MIC_PORT) == 0 ? &mic : NULL;
 }
 
 static void answered(struct devbus *bus, struct out *out, const struct answer *a)
@@ -46,6 +56,7 @@ static const struct devbus_kind kind = {
     .unplug = mic_unplug,
     .exposed = mic_exposed,
     .sound = mic_sound,
+    .free = find_free,
     .answered = answered,
 };
 

@@ -245,6 +245,13 @@ static void on_bus_over(struct devbus_pci *self, struct out *out, const struct e
     (void)self, (void)out, (void)e, (void)m;
 }
 
+/* Nothing of PCI is attached by itself. */
+static void on_bus_wanted(struct devbus_pci *self, struct out *out, const struct envelope *e,
+                          const struct bus_wanted *m)
+{
+    (void)self, (void)out, (void)e, (void)m;
+}
+
 #define MAILBOX "proto/devbus.def"
 #define SELF    struct devbus_pci
 #include "runtime/dispatch.h"

@@ -12,7 +12,7 @@
 
 static bool is_idle(const struct devbus *bus)
 {
-    return bus->table.used == 0 && bus->listing.exposed.count == 0 && bus->listing.questions == 0 &&
+    return bus->table.used == 0 && bus->listing.exposed.count == 0 && bus->listing.questions == 0 && devbus_ask_is_idle(&bus->ask) &&
            (bus->kind->is_idle == NULL || bus->kind->is_idle(bus));
 }
 
@@ -46,6 +46,10 @@ void devbus_begin(struct devbus *bus, struct out *out, const struct devbus_kind 
     bus->listing.table = &bus->table;
     bus->listing.lists = kind->lists != NULL ? kind->lists : lists_all;
     bus->listing.arg = bus;
+    bus->ask.listing = &bus->listing;
+    bus->ask.timer = DEVBUS_TIMER_ASK;
+    bus->ask.find = kind->free;
+    bus->ask.find_arg = bus;
     devbus_read_note(&bus->table, out, note);
 }
 
@@ -108,6 +112,16 @@ static void on_bus_plan(struct devbus *bus, struct out *out, const struct envelo
     REPLY(out, bus_plan, &request, (&(struct bus_plan_reply){.checks.count = 0}));
 }
 
+static void on_bus_prepare(struct devbus *bus, struct out *out, const struct envelope *e,
+                           const struct bus_prepare *m)
+{
+    devbus_ask_arrived(&bus->ask, e->subject_instance, m->backend, m->port);
+    if (bus->kind->prepare != NULL)
+        bus->kind->prepare(bus, out, e, m);
+    else
+        devbus_refuse(out, e);
+}
+
 /* A request that a bus may not know: its own function, or the refusal. */
 #define MAY_DO(name, does)                                                                                   \
     static void on_##name(struct devbus *bus, struct out *out, const struct envelope *e,                     \
@@ -118,7 +132,6 @@ static void on_bus_plan(struct devbus *bus, struct out *out, const struct envelo
         else                                                                                                 \
             devbus_refuse(out, e);                                                                           \
     }
-MAY_DO(bus_prepare, prepare)
 MAY_DO(bus_confirm, confirm)
 MAY_DO(bus_plug, plug)
 MAY_DO(bus_unplug, unplug)
@@ -181,6 +194,7 @@ static void on_bus_over(struct devbus *bus, struct out *out, const struct envelo
 {
     struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
     (void)m;
+    devbus_ask_over(&bus->ask, out, vm.instance);
     if (bus->kind->over != NULL)
         bus->kind->over(bus, out, vm);
     else
@@ -203,6 +217,12 @@ static void on_bus_sound(struct devbus *bus, struct out *out, const struct envel
         bus->kind->sound(bus, out, e, m);
 }
 
+static void on_bus_wanted(struct devbus *bus, struct out *out, const struct envelope *e,
+                          const struct bus_wanted *m)
+{
+    devbus_ask_wanted(&bus->ask, out, e, m);
+}
+
 #define MAILBOX "proto/devbus.def"
 #define SELF    struct devbus
 #include "runtime/dispatch.h"
@@ -214,14 +234,17 @@ void devbus_hear(void *bus_, struct out *out, const struct envelope *e)
         devbus_list_cancel(&bus->listing, out, e);
     else
         dispatch(bus, out, e, &bus->refused);
+    devbus_ask_look(&bus->ask, out);
     out_timer(out, DEVBUS_TIMER_REST, out->now + LINGER);
 }
 
 void devbus_answered(void *bus_, struct out *out, const struct answer *a)
 {
     struct devbus *bus = bus_;
-    if (!a->progress && !devbus_listed(&bus->listing, out, a) && bus->kind->answered != NULL)
+    bool is_ours = a->progress || devbus_listed(&bus->listing, out, a) || devbus_ask_answered(&bus->ask, out, a);
+    if (!is_ours && bus->kind->answered != NULL)
         bus->kind->answered(bus, out, a);
+    devbus_ask_look(&bus->ask, out);
 }
 
 void devbus_rings(void *bus_, struct out *out, uint64_t number)
@@ -229,6 +252,8 @@ void devbus_rings(void *bus_, struct out *out, uint64_t number)
     struct devbus *bus = bus_;
     if (number == DEVBUS_TIMER_HOLDS)
         devbus_holds_end(&bus->table, out);
+    else if (number == DEVBUS_TIMER_ASK)
+        devbus_ask_rings(&bus->ask, out);
     else if (number != DEVBUS_TIMER_REST && bus->kind->timer != NULL)
         bus->kind->timer(bus, out, number);
     if (number == DEVBUS_TIMER_REST && is_idle(bus))
@@ -239,5 +264,6 @@ void devbus_rings(void *bus_, struct out *out, uint64_t number)
 void devbus_end(void *bus_)
 {
     struct devbus *bus = bus_;
+    devbus_ask_free(&bus->ask);
     devbus_exposed_free(&bus->listing.exposed);
 }

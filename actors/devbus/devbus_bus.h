@@ -5,12 +5,12 @@
 #ifndef ACTORS_DEVBUS_DEVBUS_BUS_H
 #define ACTORS_DEVBUS_DEVBUS_BUS_H
 
-#include "actors/devbus/devbus_listing.h"
+#include "actors/devbus/devbus_ask.h"
 
 struct devbus;
 
 /* Timers of every bus; a bus's own begin with the last. */
-enum devbus_timer { DEVBUS_TIMER_HOLDS = 1, DEVBUS_TIMER_REST, DEVBUS_TIMER_OWN };
+enum devbus_timer { DEVBUS_TIMER_HOLDS = 1, DEVBUS_TIMER_REST, DEVBUS_TIMER_ASK, DEVBUS_TIMER_OWN };
 
 /* What makes a bus this one. A function that is NULL: it never does that, and refuses who asks (or does not
  * hear what is only told), but where another default is named. */
@@ -40,6 +40,8 @@ struct devbus_kind {
     void (*read)(struct devbus *bus, struct out *out, const char *backend, const struct devbus_backend *b);
     void (*told)(struct devbus *bus, struct out *out, const struct devbus_backend *b, bool is_news);
     void (*heard)(struct devbus *bus, struct out *out, const char *backend);
+    /* NULL: what is exposed, and one VM has at a time (devbus_ask.h). */
+    devbus_find_free *free;
     /* Answers that no listing waits for; rings of its own timers. */
     void (*answered)(struct devbus *bus, struct out *out, const struct answer *a);
     void (*timer)(struct devbus *bus, struct out *out, uint64_t number);
@@ -49,6 +51,7 @@ struct devbus {
     const struct devbus_kind *kind;
     struct devbus_table table;
     struct devbus_listing listing;
+    struct devbus_ask ask;
     uint64_t seq, refused;
 };
 

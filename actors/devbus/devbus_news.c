@@ -33,15 +33,10 @@ static void came(void *arg, const struct devbus_backend *b, const struct device_
 {
     const struct news *n = arg;
     AUTO_TEXT text = TEXT_WITH_LIMIT(2048);
-    struct context about = context_about_vm(b->vm.instance, b->vm.generation);
-    struct device_came m = {.device_class = ""};
-    (void)text_copy(m.device_class, sizeof m.device_class, span_of(n->bus->kind->device_class));
-    memcpy(m.port, item->port, sizeof m.port);
-    memcpy(m.device_id, item->device_id, sizeof m.device_id);
     text_format(&text, "%s:%s:%s", b->name, item->port, item->device_id);
     say(n, b->vm, "device-added", "device", text_span(&text));
     if (item->attachment[0] == '\0')
-        (void)EVENT(n->out, device_came, ((struct address){KIND_REGISTRY, 0}), &about, &m);
+        devbus_ask_came(&n->bus->ask, b, item);
 }
 
 static void tell(struct devbus *bus, struct out *out, struct devbus_backend *b, const struct bus_exposed *m)
@@ -51,6 +46,7 @@ static void tell(struct devbus *bus, struct out *out, struct devbus_backend *b, 
     b->is_known = b->is_known || m->changed;
     bool is_news = b->is_known;
     devbus_exposed_news(b, &news);
+    devbus_ask_settle(&bus->ask, out);
     if (bus->kind->told != NULL)
         bus->kind->told(bus, out, b, is_news);
     if (b->count == 0)

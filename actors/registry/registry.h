@@ -224,9 +224,16 @@ void claims_end(struct registry *r);
 /* What its process says of its domain. */
 void claims_lives(struct registry *r, struct out *out, const struct envelope *e, const struct lives_as *m);
 
-/* registry_device.c: assigned devices; one that has come. */
-void on_device_came(struct registry *r, struct out *out, const struct envelope *e,
-                    const struct device_came *m);
+/* registry_came.c: whose devices are to be that have come. */
+void on_devices_came(struct registry *r, struct out *out, const struct envelope *e,
+                     const struct devices_came *m);
+void on_device_chosen(struct registry *r, struct out *out, const struct envelope *e,
+                      const struct device_chosen *m);
+
+/* registry_device.c: assigned devices. 0, or -ERR_RANGE for what no bus has: names that are longer than any of
+ * theirs. Spans point into the model. */
+struct assignment;
+int view_device_of(const struct registry *r, const struct assignment *a, struct view_device *d);
 void on_vm_named(struct registry *r, struct out *out, const struct envelope *e, const struct vm_named *m);
 
 /* registry_sound.c: who has whose sound. A VM has a domain of which nobody has heard yet; its QubesDB is new;

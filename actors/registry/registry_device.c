@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Devices that VMs have assigned: in their views, and when one comes that somebody has assigned
- * (devices 14.1); in registry's core. */
+ * Devices that VMs have assigned, in their views; in registry's core. */
 #include "actors/registry/registry.h"
 
 #include <string.h>
 
 #include "actors/registry/registry_view.h"
-#include "base/log.h"
 #include "model/ask.h"
 #include "model/device_offer.h"
 
@@ -28,15 +26,16 @@ static bool is_served(const struct registry *r, enum device_class class)
 }
 
 /* Whatever is required must be in the domain that boots, but what no libvirt plugs comes when it runs
- * (devices 14.3). */
-static bool comes_by_itself(const struct assignment *a)
+ * (devices 14.3). 2: a person is asked first. */
+static uint32_t comes_by_itself(const struct assignment *a)
 {
     bool boots = a->device.class == DEVICE_pci || a->device.class == DEVICE_block;
+    if (a->mode == DEVICE_MODE_ASK)
+        return 2;
     return a->mode == DEVICE_MODE_AUTO || (a->mode == DEVICE_MODE_REQUIRED && !boots);
 }
 
-/* 0, or -ERR_RANGE for what no bus has: names that are longer than any of theirs. */
-static int write_device(struct registry *r, const struct assignment *a, struct view_device *d)
+int view_device_of(const struct registry *r, const struct assignment *a, struct view_device *d)
 {
     const struct vm *backend = model_named(r->model, a->device.backend);
     *d = (struct view_device){.required = a->mode == DEVICE_MODE_REQUIRED,
@@ -68,51 +67,10 @@ void view_devices(struct registry *r, uint32_t qid, struct vm_view *view, struct
     for (; at != NULL && view->devices.count < VIEW_DEVICES; at = at->next)
         if (assignment_read((struct span){at->key, at->key_len}, (struct span){at->value, at->value_len},
                             &a) == 0 &&
-            is_served(r, a.device.class) && write_device(r, &a, &d) == 0)
+            is_served(r, a.device.class) && view_device_of(r, &a, &d) == 0)
             view_device_add(&view->devices, &memory->devices, &d);
     view->s0ix =
         ask_feature(&r->known, 0, CHAIN_OWN, SPAN_LITERAL("suspend-s0ix"), &s0ix) == 1 && s0ix.len > 0;
-}
-
-/* ---- one that has come ---- */
-
-static void offer(struct registry *r, struct out *out, const struct vm *to, const struct assignment *a,
-                  const struct device_came *m)
-{
-    struct context about = context_about_vm(vm_qid(to), vm_generation(to));
-    struct vm_offer offer;
-    if (write_device(r, a, &offer.device) < 0)
-        return;
-    memcpy(offer.device.port, m->port, sizeof offer.device.port);
-    memcpy(offer.device.device_id, m->device_id, sizeof offer.device.device_id);
-    (void)EVENT(out, vm_offer, ((struct address){KIND_VM, vm_qid(to)}), &about, &offer);
-}
-
-/* Whom of several, and whether at all, is for a person to say, whom nobody asks yet. */
-void on_device_came(struct registry *r, struct out *out, const struct envelope *e,
-                    const struct device_came *m)
-{
-    const struct vm *backend = model_vm(r->model, e->subject_instance), *to = NULL;
-    struct device real = {.port = span_of(m->port), .id = span_of(m->device_id)};
-    struct assignment a, best;
-    size_t wanted = 0;
-    if (backend == NULL || device_class_parse(span_of(m->device_class), &real.class) < 0)
-        return;
-    real.backend = span_of(vm_name(backend));
-    for (const struct vm *vm = model_vm_from(r->model, 1); vm != NULL;
-         vm = model_vm_from(r->model, vm_qid(vm) + 1)) {
-        if (!vm_is_qubes(vm) || !r->claims[vm_qid(vm)].living ||
-            !device_offer_of(&r->known, vm_qid(vm), &real, &a))
-            continue;
-        to = vm;
-        best = a;
-        wanted++;
-    }
-    if (wanted == 1 && best.mode != DEVICE_MODE_ASK)
-        offer(r, out, to, &best, m);
-    else if (wanted > 0)
-        log_line(LOG_NOTE, "%s device %s of %s is attached to nobody: a person would have to say to whom",
-                 m->device_class, m->port, vm_name(backend));
 }
 
 /* A backend says who has a device: whether there is such a domain. */

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "model/device.h"
 
+enum { VIEW_AFTER_ASKING = 2 /* as proto/record.def */ };
+
 /* ---- whom to ask ---- */
 
 bool vm_device_is_block(const struct view_device *v)
@@ -102,7 +104,18 @@ static bool best_of(const struct vm *vm, const struct vm_question *q, const stru
     return found;
 }
 
-static void take_list(struct vm *vm, const struct wire_list *all)
+/* Whoever is asked may think for long: the bus waits for it, and the offer comes as any other. */
+static void want(struct vm *vm, struct out *out, const struct view_device *v)
+{
+    struct context context = vm_context(vm, out, 0);
+    struct bus_wanted m = {.backend = ""};
+    memcpy(m.backend, v->backend, sizeof m.backend);
+    memcpy(m.port, v->port, sizeof m.port);
+    memcpy(m.device_id, v->device_id, sizeof m.device_id);
+    (void)EVENT(out, bus_wanted, vm_device_bus(vm_device_class(v)), &context, &m);
+}
+
+static void take_list(struct vm *vm, struct out *out, const struct wire_list *all)
 {
     const struct vm_question *q = &vm->devices.question[vm->devices.asked];
     struct reader in = list_reader(all);
@@ -113,7 +126,10 @@ static void take_list(struct vm *vm, const struct wire_list *all)
             continue;
         memcpy(best.port, item.port, sizeof best.port);
         memcpy(best.device_id, item.device_id, sizeof best.device_id);
-        vm_device_queue(vm, ERRAND_ATTACH, vm_plug_of_offer(&best));
+        if (best.automatic == VIEW_AFTER_ASKING)
+            want(vm, out, &best);
+        else
+            vm_device_queue(vm, ERRAND_ATTACH, vm_plug_of_offer(&best));
     }
 }
 
@@ -149,7 +165,7 @@ void vm_wishes_step(struct vm *vm, struct out *out, const struct vm_result *resu
     if (result->r < 0)
         log_line(LOG_WARN, "nothing is attached to %s by itself: %s", vm->view.name, result->why.text);
     else if (bus_list_reply_decode(&m, result->e->body) == 0)
-        take_list(vm, &m.devices);
+        take_list(vm, out, &m.devices);
     vm->devices.asked++;
     ask_next(vm, out);
 }
