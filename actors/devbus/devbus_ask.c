@@ -42,8 +42,7 @@ static const struct device_item *find_exposed(const struct devbus_ask *a, const 
     const struct device_item *item = devbus_exposed_find(&a->listing->exposed, backend, port);
     char key[DEVBUS_KEY_MAX + 1];
     devbus_key(backend, port, key);
-    bool is_free =
-        item != NULL && item->attachment[0] == '\0' && devbus_find(a->listing->table, key) == NULL;
+    bool is_free = item != NULL && item->attachment[0] == '\0' && devbus_find(a->listing->table, key) == NULL;
     return is_free ? item : NULL;
 }
 

@@ -10,9 +10,9 @@
 #include "actors/devbus/devbus_question.h"
 
 enum {
-    DEVBUS_ASKED_MAX = 8,        /* questions that people see at once; the others wait */
-    DEVBUS_ASKED_OF_ONE = 4,     /* about devices of one backend */
-    DEVBUS_SETTLINGS_MAX = 128,  /* changes that are being settled; what comes then comes to nobody */
+    DEVBUS_ASKED_MAX = 8,         /* questions that people see at once; the others wait */
+    DEVBUS_ASKED_OF_ONE = 4,      /* about devices of one backend */
+    DEVBUS_SETTLINGS_MAX = 128,   /* changes that are being settled; what comes then comes to nobody */
     DEVBUS_SETTLINGS_OF_ONE = 32, /* of one backend */
     DEVBUS_OFFERS_MAX = 64,       /* what is more is told once */
 };
@@ -29,14 +29,15 @@ struct devbus_person_ops {
     void (*end)(void *arg, uint64_t number);
 };
 
-/* The device there, if that VM may be given it now; `vm` NULL: if any may. NULL: it is not there, or taken. */
+/* The device there, if that VM may be given it now; `vm` NULL: if any may. NULL: it is not there, or taken.
+ */
 typedef const struct device_item *devbus_find_free(const void *arg, const char *backend, const char *port,
                                                    const char *vm);
 
 struct devbus_settling;
 
-/* A device that was given to a VM, until the bus sees that VM's process come for it: who was to hear of it may
- * have been dead just then, and a person is not asked twice. */
+/* A device that was given to a VM, until the bus sees that VM's process come for it: who was to hear of it
+ * may have been dead just then, and a person is not asked twice. */
 struct devbus_offer {
     struct subject backend;
     char name[32], vm[32]; /* of the backend, of the VM */
@@ -49,8 +50,8 @@ struct devbus_offer {
 struct devbus_ask {
     devbus_find_free *find; /* NULL: what is exposed, and nobody has or is to have */
     void *find_arg;
-    struct devbus_listing *listing; /* what is exposed, and who has what; set before all else */
-    uint64_t timer;                 /* its ring is answered with devbus_ask_rings; set likewise */
+    struct devbus_listing *listing;      /* what is exposed, and who has what; set before all else */
+    uint64_t timer;                      /* its ring is answered with devbus_ask_rings; set likewise */
     const struct devbus_person_ops *ops; /* NULL: nobody is to be asked, which is a no */
     void *arg;
     struct devbus_settling *of[DEVBUS_SETTLINGS_MAX]; /* in their order; from malloc */
@@ -86,8 +87,8 @@ void devbus_ask_rings(struct devbus_ask *a, struct out *out);
 /* For the files of this: the device as it is now, if it is still that one and free for that VM. */
 const struct device_item *devbus_ask_find(const struct devbus_ask *a, const char *backend, const char *port,
                                           const char *device_id, const char *vm);
-/* devbus_offer.c: tells registry who gets it; whether one is on its way; whether this is registry's answer; drops
- * what is not to be had any more; tells once more what is due; when that is next (0: never). */
+/* devbus_offer.c: tells registry who gets it; whether one is on its way; whether this is registry's answer;
+ * drops what is not to be had any more; tells once more what is due; when that is next (0: never). */
 void devbus_offer_make(struct devbus_ask *a, struct out *out, const struct devbus_offer *offer);
 bool devbus_offer_is_open(const struct devbus_ask *a, uint32_t backend, const char *port);
 bool devbus_offer_answered(struct devbus_ask *a, struct out *out, const struct answer *answer);

@@ -12,8 +12,8 @@
 
 static bool is_idle(const struct devbus *bus)
 {
-    return bus->table.used == 0 && bus->listing.exposed.count == 0 && bus->listing.questions == 0 && devbus_ask_is_idle(&bus->ask) &&
-           (bus->kind->is_idle == NULL || bus->kind->is_idle(bus));
+    return bus->table.used == 0 && bus->listing.exposed.count == 0 && bus->listing.questions == 0 &&
+           devbus_ask_is_idle(&bus->ask) && (bus->kind->is_idle == NULL || bus->kind->is_idle(bus));
 }
 
 /* Other names have not passed the guest's process. */
@@ -241,7 +241,8 @@ void devbus_hear(void *bus_, struct out *out, const struct envelope *e)
 void devbus_answered(void *bus_, struct out *out, const struct answer *a)
 {
     struct devbus *bus = bus_;
-    bool is_ours = a->progress || devbus_listed(&bus->listing, out, a) || devbus_ask_answered(&bus->ask, out, a);
+    bool is_ours =
+        a->progress || devbus_listed(&bus->listing, out, a) || devbus_ask_answered(&bus->ask, out, a);
     if (!is_ours && bus->kind->answered != NULL)
         bus->kind->answered(bus, out, a);
     devbus_ask_look(&bus->ask, out);

@@ -6,8 +6,8 @@
 
 #include "actors/devbus/devbus_bus.h"
 
-/* Says device-list-change, device-removed and device-added, and finds out whose is to be what is new and nobody's. The kind's
- * `read`, `gone` and `told` are called on the way. */
+/* Says device-list-change, device-removed and device-added, and finds out whose is to be what is new and
+ * nobody's. The kind's `read`, `gone` and `told` are called on the way. */
 void devbus_hears_news(struct devbus *bus, struct out *out, const struct envelope *e,
                        const struct bus_exposed *m);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A device has its VM: registry is told, which tells that VM's process. Either may be dead just then, so it is
- * told again until the VM's process has come for the device, or does not want it. See devbus_ask.h; in the
+ * A device has its VM: registry is told, which tells that VM's process. Either may be dead just then, so it
+ * is told again until the VM's process has come for the device, or does not want it. See devbus_ask.h; in the
  * core of a bus whose devices come and go. */
 #include <string.h>
 
@@ -54,7 +54,7 @@ static void take(struct devbus_ask *a, struct out *out, struct devbus_offer *o, 
     }
     log_line(LOG_NOTE, "%s device %s of %s is not attached to %s, which was to get it: %s",
              o->chosen.device_class, o->chosen.port, o->name, o->vm,
-             r < 0           ? err_text((enum err) - r)
+             r < 0            ? err_text((enum err) - r)
              : m.offered != 0 ? "its process does not come for it"
                               : "it does not run any more, or does not have it assigned");
     drop(a, o);

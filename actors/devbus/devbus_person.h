@@ -8,8 +8,8 @@
 #include "actors/devbus/devbus_bus.h"
 #include "runtime/program.h"
 
-/* As `open` and `handed` of program_parts, for a bus whose struct begins with a struct devbus: its questions go
- * out from here. A MAY_HOLD row of its kind lets the supervisor connect. */
+/* As `open` and `handed` of program_parts, for a bus whose struct begins with a struct devbus: its questions
+ * go out from here. A MAY_HOLD row of its kind lets the supervisor connect. */
 int devbus_person_open(const struct program *p, struct shell *shell, struct fault *why);
 void devbus_person_handed(void *self, struct shell *shell, uint32_t what, struct control_fds *fds);
 

@@ -230,8 +230,8 @@ void on_devices_came(struct registry *r, struct out *out, const struct envelope 
 void on_device_chosen(struct registry *r, struct out *out, const struct envelope *e,
                       const struct device_chosen *m);
 
-/* registry_device.c: assigned devices. 0, or -ERR_RANGE for what no bus has: names that are longer than any of
- * theirs. Spans point into the model. */
+/* registry_device.c: assigned devices. 0, or -ERR_RANGE for what no bus has: names that are longer than any
+ * of theirs. Spans point into the model. */
 struct assignment;
 int view_device_of(const struct registry *r, const struct assignment *a, struct view_device *d);
 void on_vm_named(struct registry *r, struct out *out, const struct envelope *e, const struct vm_named *m);

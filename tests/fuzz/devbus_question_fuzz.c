@@ -39,7 +39,8 @@ static void check_words(const struct device_item *item)
     assert(text.failed == 0 && memcmp(text.at, header, sizeof header) == 0);
     for (size_t i = sizeof header; i < text.len; i++)
         assert(text.at[i] >= ' ' && text.at[i] < 0x7f);
-    json_t *json = json_loadb(text.at + sizeof header, text.len - sizeof header, JSON_REJECT_DUPLICATES, NULL);
+    json_t *json =
+        json_loadb(text.at + sizeof header, text.len - sizeof header, JSON_REJECT_DUPLICATES, NULL);
     assert(json_object_size(json) == 6);
     assert(json_array_size(json_object_get(json, "targets")) == COUNT(target));
     assert(strpbrk(json_string_value(json_object_get(json, "device_name")), "<>&") == NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Whose a device is to be: who is asked, in which order, what ends a question, and that nothing but a valid yes
- * gives a device to a VM that somebody must allow. */
+ * Whose a device is to be: who is asked, in which order, what ends a question, and that nothing but a valid
+ * yes gives a device to a VM that somebody must allow. */
 #include "actors/devbus/devbus_ask.h"
 
 #include <setjmp.h>
@@ -158,7 +158,8 @@ static void reply(struct bench *b, uint64_t tag, const struct text *body, int r)
     assert_true(devbus_ask_answered(&b->ask, &b->out, &a));
 }
 
-/* Registry's answer: "0 7? 8; 1 7": device 0 is wanted by FRONT after asking and by OTHER, device 1 by FRONT. */
+/* Registry's answer: "0 7? 8; 1 7": device 0 is wanted by FRONT after asking and by OTHER, device 1 by FRONT.
+ */
 static void wanted_by(struct bench *b, const char *rows)
 {
     AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_MAX), body = TEXT_WITH_LIMIT(BODY_MAX);
@@ -257,7 +258,7 @@ static void one_is_asked_about_and_a_no_is_only_that_devices(void **state)
 {
     static const struct {
         const char *answer, *chosen;
-    } rows[] = {{"allow:vm-7", "sda>7;sdb>8;"}, {"deny", "sdb>8;"},         {"", "sdb>8;"},
+    } rows[] = {{"allow:vm-7", "sda>7;sdb>8;"}, {"deny", "sdb>8;"},        {"", "sdb>8;"},
                 {"allow:vm-8", "sdb>8;"},       {"allow:vm-77", "sdb>8;"}, {"allow:vm-7\n", "sdb>8;"}};
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -278,8 +279,12 @@ static void of_several_one_is_named_or_all_of_the_change_ends(void **state)
 {
     static const struct {
         const char *answer, *chosen;
-    } rows[] = {{"allow:vm-7", "sda>7;sdb>8;"}, {"allow:vm-8", "sda>8;sdb>8;"}, {"allow:vm-9", ""},
-                {"deny", ""},                   {"", ""},                       {"allow:nonsense", ""},
+    } rows[] = {{"allow:vm-7", "sda>7;sdb>8;"},
+                {"allow:vm-8", "sda>8;sdb>8;"},
+                {"allow:vm-9", ""},
+                {"deny", ""},
+                {"", ""},
+                {"allow:nonsense", ""},
                 {"allow:vm-7,vm-8", ""}};
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {

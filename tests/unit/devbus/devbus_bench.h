@@ -129,7 +129,6 @@ static inline int bench_take(void *shell, struct envelope *e)
 {
     struct bench *b = shell;
     struct vm_lose lost;
-    struct device_came came;
     char line[300] = "";
     assert_int_equal(envelope_permitted(e, (struct address){b->actor->kind, 0}), 0);
     if (e->class == CLASS_REPLY)
@@ -142,8 +141,6 @@ static inline int bench_take(void *shell, struct envelope *e)
         b->guests_asked++;
     else if (e->type == MESSAGE_vm_lose && vm_lose_decode(&lost, e->body) == 0)
         snprintf(line, sizeof line, "lose %u %.200s;", e->to_instance, lost.port);
-    else if (e->type == MESSAGE_device_came && device_came_decode(&came, e->body) == 0)
-        snprintf(line, sizeof line, "came %u %.200s;", e->subject_instance, came.port);
     bench_add(b->sent, sizeof b->sent, line);
     return 0;
 }
@@ -170,10 +167,28 @@ static inline void bench_words(struct asked *a, const struct envelope *e)
         snprintf(a->words, sizeof a->words, "%s %u", word.name, word.allowed);
 }
 
+/* Registry is asked whose devices are to be. */
+static inline void bench_came(struct bench *b, const struct envelope *e)
+{
+    struct devices_came came;
+    struct came_device device;
+    char line[300];
+    assert_int_equal(devices_came_decode(&came, e->body), 0);
+    struct reader in = list_reader(&came.devices);
+    while (came_device_next(&in, &device) == 1) {
+        snprintf(line, sizeof line, "came %u %.200s;", e->subject_instance, device.port);
+        bench_add(b->sent, sizeof b->sent, line);
+    }
+}
+
 static inline int bench_take_ask(void *shell, struct envelope *e, uint64_t tag)
 {
     struct bench *b = shell;
     assert_int_equal(envelope_permitted(e, (struct address){b->actor->kind, 0}), 0);
+    if (e->type == MESSAGE_devices_came) {
+        bench_came(b, e);
+        return 0;
+    }
     assert_true(b->asks < BENCH_MOST);
     struct asked *a = &b->ask[b->asks++];
     *a = (struct asked){.type = e->type, .tag = tag, .to = e->to_instance, .subject = e->subject_instance};

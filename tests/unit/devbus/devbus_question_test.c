@@ -19,16 +19,26 @@ static void only_allow_and_a_targets_name_is_a_yes(void **state)
         struct span answer;
         int chosen;
     } rows[] = {
-        {SPAN_LITERAL("allow:work"), 0},      {SPAN_LITERAL("allow:work-2"), 1},
-        {SPAN_LITERAL("allow:vault"), 2},     {SPAN_LITERAL("deny"), -1},
-        {SPAN_LITERAL(""), -1},               {SPAN_LITERAL("allow:"), -1},
-        {SPAN_LITERAL("allow"), -1},          {SPAN_LITERAL("allow:wor"), -1},
-        {SPAN_LITERAL("allow:work\n"), -1},   {SPAN_LITERAL("allow:work\0"), -1},
-        {SPAN_LITERAL("allow:work\0x"), -1},  {SPAN_LITERAL("allow: work"), -1},
-        {SPAN_LITERAL(" allow:work"), -1},    {SPAN_LITERAL("Allow:work"), -1},
-        {SPAN_LITERAL("allow:dom0"), -1},     {SPAN_LITERAL("allow:nonsense"), -1},
-        {SPAN_LITERAL("allow:work,vault"), -1}, {SPAN_LITERAL("allow:allow:work"), -1},
-        {SPAN_LITERAL("work"), -1},           {SPAN_LITERAL("0\0allow:work"), -1},
+        {SPAN_LITERAL("allow:work"), 0},
+        {SPAN_LITERAL("allow:work-2"), 1},
+        {SPAN_LITERAL("allow:vault"), 2},
+        {SPAN_LITERAL("deny"), -1},
+        {SPAN_LITERAL(""), -1},
+        {SPAN_LITERAL("allow:"), -1},
+        {SPAN_LITERAL("allow"), -1},
+        {SPAN_LITERAL("allow:wor"), -1},
+        {SPAN_LITERAL("allow:work\n"), -1},
+        {SPAN_LITERAL("allow:work\0"), -1},
+        {SPAN_LITERAL("allow:work\0x"), -1},
+        {SPAN_LITERAL("allow: work"), -1},
+        {SPAN_LITERAL(" allow:work"), -1},
+        {SPAN_LITERAL("Allow:work"), -1},
+        {SPAN_LITERAL("allow:dom0"), -1},
+        {SPAN_LITERAL("allow:nonsense"), -1},
+        {SPAN_LITERAL("allow:work,vault"), -1},
+        {SPAN_LITERAL("allow:allow:work"), -1},
+        {SPAN_LITERAL("work"), -1},
+        {SPAN_LITERAL("0\0allow:work"), -1},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++)

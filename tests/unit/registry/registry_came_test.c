@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Devices that come: which living VMs have them assigned, in which order that is settled, and that whoever was
- * chosen is offered the device only if it wants it still. */
+ * Devices that come: which living VMs have them assigned, in which order that is settled, and that whoever
+ * was chosen is offered the device only if it wants it still. */
 #include "tests/unit/registry/registry_bench.h"
 
 #include "model/model_inside.h"
@@ -43,8 +43,8 @@ static const char *wanters(struct bench *b, uint32_t only, const char *const *po
     while (device_wanter_next(&in, &w) == 1) {
         size_t len = strlen(text);
         if (w.device != last)
-            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", len > 0 ? "; " : "",
-                                    port[w.device]);
+            len +=
+                (size_t)snprintf(text + len, sizeof text - len, "%s%s", len > 0 ? "; " : "", port[w.device]);
         last = w.device;
         snprintf(text + len, sizeof text - len, " %s%s", w.name, w.asks ? "?" : "");
     }
@@ -182,7 +182,8 @@ static void who_does_not_want_it_any_more_is_offered_nothing(void **state)
     bench_down(&b);
 }
 
-/* After registry's own death who lives is not known: whoever was allowed the device must not lose it by that. */
+/* After registry's own death who lives is not known: whoever was allowed the device must not lose it by that.
+ */
 static void before_it_is_known_who_lives_it_is_to_be_asked_again(void **state)
 {
     struct bench b;
