@@ -3,6 +3,7 @@
 import threading
 
 from house import House, Listener, scenario, wait
+from person import Person
 from qubesdb import Daemon, REMOVE
 from stand_ins import Programs
 
@@ -186,6 +187,23 @@ def follows_assignments(house, tap, ear, ports):
     tap.check('and comes again by itself', wait(lambda: 'back+2-1' in attached(house, FRONT)))
 
 
+def is_asked_for(house, tap, ports):
+    person = Person(house)
+    house.must(f'{METHOD}Assign+back+5-1', FRONT, "mode='ask-to-attach'")
+    ports.says('5-1', desc='0951:1666 Kingston Stick 1B', interfaces='080650')
+    asked = wait(lambda: person.asked)
+    words = person.asked[0].words if asked else {}
+    tap.check('a person is asked about a device that wants a yes, by its names',
+              words.get('targets') == [FRONT] and words['device_name'].startswith('USB_Storage: Kingston')
+              and not attached(house, FRONT).count('back+5-1'), words)
+    person.asked[0].say('allow:front')
+    tap.check('allowed, it is attached', wait(lambda: 'back+5-1' in attached(house, FRONT)))
+    house.must(f'{METHOD}Unassign+back+5-1', FRONT)
+    ports.gone('5-1')
+    tap.check('until it is gone', wait(lambda: 'back+5-1' not in attached(house, FRONT)))
+    person.close()
+
+
 def is_its_backends_word(house, tap, ear, ports):
     since = len(ear.records)
     ports.connected('1-1', OTHER)
@@ -254,6 +272,7 @@ def play(tap):
             is_allowed_meanwhile(house, tap, ports, programs)
             is_taken_by_a_device_model(house, tap, programs)
             follows_assignments(house, tap, ear, ports)
+            is_asked_for(house, tap, ports)
             is_its_backends_word(house, tap, ear, ports)
     finally:
         programs.end()
