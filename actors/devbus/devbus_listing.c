@@ -51,14 +51,25 @@ static bool subject_of(const struct devbus_listing *l, const struct envelope *e,
     return said || b != NULL;
 }
 
+/* Has the backend's guest process read what there is. */
+static void read_it(struct devbus_listing *l, struct out *out, struct devbus_question *q)
+{
+    struct context context = q->request.context;
+    struct guest_devices ask = {.device_class = ""};
+    (void)text_copy(ask.device_class, sizeof ask.device_class, span_of(l->table->device_class));
+    context.subject = q->backend;
+    context.deadline = out->now + READ_WITHIN;
+    q->tag = ++l->last_tag;
+    q->awaits_name = false;
+    (void)ASK(out, guest_devices, ((struct address){KIND_GUEST, q->backend.instance}), &context, q->tag,
+              &ask);
+}
+
 void devbus_list(struct devbus_listing *l, struct out *out, const struct envelope *e,
                  const struct bus_list *m)
 {
-    struct devbus_question q = {.request = request_of(e), .tag = l->last_tag + 1};
-    struct context context = q.request.context;
-    struct guest_devices ask = {.device_class = ""};
+    struct devbus_question q = {.request = request_of(e)};
     memcpy(q.port, m->port, sizeof q.port);
-    (void)text_copy(ask.device_class, sizeof ask.device_class, span_of(l->table->device_class));
     if (!subject_of(l, e, m->backend, &q.backend)) {
         answer(l, out, &q, NULL);
         return;
@@ -67,11 +78,8 @@ void devbus_list(struct devbus_listing *l, struct out *out, const struct envelop
         reply_error(out, &q.request, -ERR_BUSY, NULL);
         return;
     }
-    context.subject = q.backend;
-    context.deadline = out->now + READ_WITHIN;
-    l->last_tag++;
-    l->question[l->questions++] = q;
-    (void)ASK(out, guest_devices, ((struct address){KIND_GUEST, m->backend}), &context, q.tag, &ask);
+    l->question[l->questions] = q;
+    read_it(l, out, &l->question[l->questions++]);
 }
 
 static void drop(struct devbus_listing *l, size_t i)
@@ -80,22 +88,60 @@ static void drop(struct devbus_listing *l, size_t i)
 }
 
 /* What was found is also what a preparation will find, though subscribers are told of it later. */
+static void was_read(struct devbus_listing *l, struct out *out, size_t i, const struct guest_devices_reply *m)
+{
+    struct devbus_question *q = &l->question[i];
+    bool none = m->devices.count == 0;
+    enum devbus_word word = none ? DEVBUS_ANOTHERS : devbus_name_is(&l->names, out, q->backend, m->name);
+    if (word == DEVBUS_ASKED) {
+        q->tag = 0;
+        q->awaits_name = true;
+        return;
+    }
+    struct devbus_question asked = *q;
+    drop(l, i);
+    const struct devbus_backend *known = devbus_backend_of(&l->exposed, asked.backend.instance);
+    bool taken = word == DEVBUS_ITS_OWN || (none && known != NULL);
+    const char *name = word == DEVBUS_ITS_OWN ? m->name : known != NULL ? known->name : "";
+    answer(l, out, &asked, taken ? devbus_exposed_take(&l->exposed, asked.backend, name, &m->devices) : NULL);
+}
+
+/* Whoever waits for that name has it read again, or hears that there is nothing. */
+static void was_named(struct devbus_listing *l, struct out *out, const struct devbus_name *d)
+{
+    for (size_t i = l->questions; i > 0; i--) {
+        struct devbus_question *q = &l->question[i - 1], asked = *q;
+        if (!q->awaits_name || q->backend.instance != d->vm.instance)
+            continue;
+        if (d->word == DEVBUS_ITS_OWN) {
+            read_it(l, out, q);
+            continue;
+        }
+        drop(l, i - 1);
+        answer(l, out, &asked, NULL);
+    }
+}
+
 bool devbus_listed(struct devbus_listing *l, struct out *out, const struct answer *a)
 {
     struct guest_devices_reply m;
-    for (size_t i = 0; i < l->questions; i++) {
+    const struct devbus_name *named = devbus_named(&l->names, out, a);
+    if (named != NULL)
+        was_named(l, out, named);
+    for (size_t i = 0; i < l->questions && named == NULL; i++) {
         struct devbus_question q = l->question[i];
-        if (q.tag != a->tag)
+        if (q.tag != a->tag || q.awaits_name)
             continue;
-        drop(l, i);
         int r = a->r < 0 ? a->r : guest_devices_reply_decode(&m, a->e->body);
-        if (r < 0)
-            reply_error(out, &q.request, r, a->r < 0 ? &a->why : NULL);
-        else
-            answer(l, out, &q, devbus_exposed_take(&l->exposed, q.backend, m.name, &m.devices));
+        if (r == 0) {
+            was_read(l, out, i, &m);
+            return true;
+        }
+        drop(l, i);
+        reply_error(out, &q.request, r, a->r < 0 ? &a->why : NULL);
         return true;
     }
-    return false;
+    return named != NULL;
 }
 
 void devbus_list_cancel(struct devbus_listing *l, struct out *out, const struct envelope *e)

@@ -5,6 +5,7 @@
 #define ACTORS_DEVBUS_DEVBUS_LISTING_H
 
 #include "actors/devbus/devbus_exposed.h"
+#include "actors/devbus/devbus_named.h"
 #include "actors/devbus/devbus_table.h"
 
 enum { DEVBUS_QUESTIONS_MAX = 256 }; /* listings that are being asked for; the next is answered busy */
@@ -14,6 +15,7 @@ struct devbus_question {
     struct request request;
     uint64_t tag;
     struct subject backend;
+    bool awaits_name; /* it was read, and is read again when the name that it came with has proved right */
     char port[256];
 };
 
@@ -24,6 +26,7 @@ struct devbus_listing {
     void (*describe)(void *arg, struct device_item *item);
     void *arg;
     struct devbus_exposed exposed;
+    struct devbus_names names; /* of those who expose it */
     struct devbus_question question[DEVBUS_QUESTIONS_MAX];
     size_t questions;
     uint64_t last_tag;

@@ -39,11 +39,12 @@ static void came(void *arg, const struct devbus_backend *b, const struct device_
         devbus_ask_came(&n->bus->ask, b, item);
 }
 
-static void tell(struct devbus *bus, struct out *out, struct devbus_backend *b, const struct bus_exposed *m)
+static void tell(struct devbus *bus, struct out *out, struct devbus_backend *b, const struct bus_exposed *m,
+                 bool changed)
 {
     struct news n = {bus, out};
     struct devbus_news news = {gone, came, bus->listing.lists, &n};
-    b->is_known = b->is_known || m->changed;
+    b->is_known = b->is_known || changed;
     bool is_news = b->is_known;
     devbus_exposed_news(b, &news);
     devbus_ask_settle(&bus->ask, out);
@@ -60,13 +61,16 @@ void devbus_hears_news(struct devbus *bus, struct out *out, const struct envelop
 {
     struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
     const struct news n = {bus, out};
-    if (m->changed || (m->over && bus->kind->ends_say))
+    bool changed;
+    if (!devbus_believes(&bus->listing.names, out, vm, m, &changed))
+        return;
+    if (changed || (m->over && bus->kind->ends_say))
         say(&n, vm, "device-list-change", NULL, (struct span){NULL, 0});
     struct devbus_backend *b = devbus_exposed_take(&bus->listing.exposed, vm, m->name, &m->devices);
     if (bus->kind->read != NULL)
         bus->kind->read(bus, out, m->name, b);
     if (b != NULL)
-        tell(bus, out, b, m);
+        tell(bus, out, b, m, changed);
     if (bus->kind->heard != NULL)
         bus->kind->heard(bus, out, m->name);
 }

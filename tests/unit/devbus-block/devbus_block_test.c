@@ -159,7 +159,55 @@ static uint64_t ask_list(struct bench *b, const char *port)
 static void guest_says(struct bench *b, const char *ports, int r)
 {
     AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    ANSWER(b, guest_devices, r, .name = "back", .devices = devices_of(&packed, ports));
+    struct wire_list devices = devices_of(&packed, ports);
+    ANSWER(b, guest_devices, r, .name = "back", .devices = devices);
+    if (bench_is_called(b, "back", BACK))
+        ANSWER(b, guest_devices, r, .name = "back", .devices = devices);
+}
+
+/* A guest's process that is broken open says whatever it likes, but not who it is. */
+static void who_says_anothers_name_exposes_nothing_and_takes_nothing(void **state)
+{
+    struct bench *b = *state;
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct wire_list evil = devices_of(&packed, "sda sdx ");
+    exposes(b, "sda ", false);
+    prepare(b, FRONT, "", false);
+    confirm(b, FRONT, true);
+    bench_forget(b);
+    for (int turn = 0; turn < 3; turn++) {
+        struct wire_list list = evil;
+        list.count = turn == 1 ? 0 : list.count;
+        list.elements.len = turn == 1 ? 0 : list.elements.len;
+        HEAR(b, bus_exposed, OTHER, .device_class = "block", .name = "back", .changed = 1, .devices = list,
+             .over = turn == 1);
+        assert_int_equal(bench_is_called(b, "back", BACK), turn == 0);
+    }
+    assert_string_equal(b->events, "");
+    assert_string_equal(b->sent, "");
+    assert_string_equal(b->attached, "");
+    assert_int_equal(bench_bus(b)->listing.exposed.count, 1);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    bus_list_encode(&body, &(struct bus_list){.backend = OTHER});
+    uint64_t asked = bench_hear(b, MESSAGE_bus_list, OTHER, &body);
+    ANSWER(b, guest_devices, 0, .name = "back", .devices = evil);
+    assert_int_equal(bench_reply(b, asked)->devices, 0);
+    assert_null(devbus_exposed_find(&bench_bus(b)->listing.exposed, "back", "sdx"));
+}
+
+static void a_registry_that_is_being_replaced_is_asked_again(void **state)
+{
+    struct bench *b = *state;
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct wire_list devices = devices_of(&packed, "sda ");
+    HEAR(b, bus_exposed, BACK, .device_class = "block", .name = "back", .changed = 1, .devices = devices);
+    assert_string_equal(b->events, "");
+    ANSWER(b, vm_named, -ERR_GONE, .found = 0);
+    assert_true(bench_is_called(b, "back", BACK));
+    assert_int_equal(b->told_again, BACK);
+    HEAR(b, bus_exposed, BACK, .device_class = "block", .name = "back", .devices = devices);
+    assert_non_null(strstr(b->events, "4 device-list-change:block ;")); /* though this look found no change */
+    assert_non_null(strstr(b->events, "device-added:block back:sda"));
 }
 
 static void a_list_is_what_the_guests_process_reads_now(void **state)
@@ -212,6 +260,8 @@ int main(void)
         TEST(what_nobody_attaches_is_given_up_in_the_end),
         TEST(a_list_is_what_the_guests_process_reads_now),
         TEST(it_rests_only_when_there_is_nothing_to_know),
+        TEST(who_says_anothers_name_exposes_nothing_and_takes_nothing),
+        TEST(a_registry_that_is_being_replaced_is_asked_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,23 @@ static void exposes(struct bench *b, const char *ports, bool changed)
         device_item_add(&list, &packed, &item);
     }
     HEAR(b, bus_exposed, BACK, .device_class = "usb", .name = "back", .changed = changed, .devices = list);
+    if (bench_is_called(b, "back", BACK))
+        HEAR(b, bus_exposed, BACK, .device_class = "usb", .name = "back", .devices = list);
+}
+
+/* It would take what another backend has given away. */
+static void who_says_anothers_name_takes_nothing(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1=front ", false);
+    is_named(b, FRONT);
+    bench_forget(b);
+    HEAR(b, bus_exposed, OTHER, .device_class = "usb", .name = "back", .changed = 1);
+    assert_true(bench_is_called(b, "back", BACK));
+    HEAR(b, bus_exposed, OTHER, .device_class = "usb", .name = "back", .changed = 1);
+    assert_string_equal(b->events, "");
+    assert_string_equal(b->attached, "");
+    assert_int_equal(bench_bus(b)->table.used, 1);
 }
 
 static void prepare(struct bench *b, uint32_t qid, bool again)
@@ -313,6 +330,7 @@ int main(void)
         TEST(a_vm_that_ends_has_nothing_and_what_was_on_its_way_is_free),
         TEST(after_a_crash_a_hold_stands_and_backends_say_the_rest),
         TEST(it_rests_only_when_there_is_nothing_to_know),
+        TEST(who_says_anothers_name_takes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

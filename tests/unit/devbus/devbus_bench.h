@@ -51,6 +51,7 @@ struct bench {
     size_t asks;
     uint64_t timer[8];
     unsigned guests_asked; /* all of them, at once */
+    uint32_t told_again;   /* the guest whose process is to say once more what it exposes */
     bool retired;
 };
 
@@ -137,8 +138,10 @@ static inline int bench_take(void *shell, struct envelope *e)
         bench_take_event(b, e);
     else if (e->type == MESSAGE_attached)
         bench_take_attached(b, e);
-    else if (e->type == MESSAGE_guest_tell)
+    else if (e->type == MESSAGE_guest_tell && e->to_instance == EVERY_INSTANCE)
         b->guests_asked++;
+    else if (e->type == MESSAGE_guest_tell)
+        b->told_again = e->to_instance;
     else if (e->type == MESSAGE_vm_lose && vm_lose_decode(&lost, e->body) == 0)
         snprintf(line, sizeof line, "lose %u %.200s;", e->to_instance, lost.port);
     bench_add(b->sent, sizeof b->sent, line);
@@ -374,6 +377,23 @@ static inline const char *bench_last_text(const struct bench *b)
 {
     const struct reply *reply = bench_reply(b, b->request);
     return reply != NULL ? reply->text : "";
+}
+
+/* Registry says who has the name that a guest's process gave, if that was asked. False: it was not. */
+static inline bool bench_is_called(struct bench *b, const char *name, uint32_t qid)
+{
+    for (size_t i = 0; i < b->asks; i++) {
+        struct asked a = b->ask[i];
+        if (a.type != MESSAGE_vm_named || strcmp(a.words, name) != 0)
+            continue;
+        AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+        memmove(&b->ask[i], &b->ask[i + 1], (--b->asks - i) * sizeof a);
+        vm_named_reply_encode(&body,
+                              &(struct vm_named_reply){.found = 1, .qid = qid, .generation = GENERATION});
+        bench_answer(b, &a, 0, &body);
+        return true;
+    }
+    return false;
 }
 
 #endif
