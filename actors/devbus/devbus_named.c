@@ -43,8 +43,9 @@ enum devbus_word devbus_name_is(struct devbus_names *n, struct out *out, struct 
     bool waits = d->word == DEVBUS_ASKED && d->tag != 0 && d->vm.generation == vm.generation;
     if (waits) /* one question at a time, whatever it says meanwhile */
         return DEVBUS_ASKED;
-    bool accused = d->accused && d->vm.generation == vm.generation;
-    *d = (struct devbus_name){.vm = vm, .word = DEVBUS_ASKED, .accused = accused};
+    bool known = d->vm.generation == vm.generation;
+    *d = (struct devbus_name){
+        .vm = vm, .word = DEVBUS_ASKED, .had_none = d->had_none && known, .accused = d->accused && known};
     (void)text_copy(d->name, sizeof d->name, span_of(name));
     ask(n, out, d);
     return DEVBUS_ASKED;
@@ -58,9 +59,10 @@ bool devbus_believes(struct devbus_names *n, struct out *out, struct subject vm,
     *changed = m->changed != 0;
     if (word == DEVBUS_ASKED)
         d->changed = d->changed || *changed;
+    d->had_none = d->had_none || m->devices.count == 0;
     if (word != DEVBUS_ITS_OWN)
         return false;
-    *changed = *changed || d->changed;
+    *changed = *changed || d->changed || d->had_none;
     d->changed = false;
     return true;
 }

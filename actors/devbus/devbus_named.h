@@ -13,8 +13,9 @@ struct devbus_name {
     struct subject vm;
     char name[32];
     enum devbus_word word;
-    bool changed; /* what it exposes has, and nobody was told, for its name was not known yet */
-    bool accused; /* of saying another's: that is logged once */
+    bool changed;  /* what it exposes has, and nobody was told, for its name was not known yet */
+    bool had_none; /* it said so, and whatever it has later is new to subscribers */
+    bool accused;  /* of saying another's: that is logged once */
     uint64_t tag;
     unsigned tries;
 };

@@ -62,10 +62,10 @@ void devbus_hears_news(struct devbus *bus, struct out *out, const struct envelop
     struct subject vm = {KIND_VM, e->subject_instance, e->subject_generation};
     const struct news n = {bus, out};
     bool changed;
+    if (m->changed || (m->over && bus->kind->ends_say)) /* which tells no name */
+        say(&n, vm, "device-list-change", NULL, (struct span){NULL, 0});
     if (!devbus_believes(&bus->listing.names, out, vm, m, &changed))
         return;
-    if (changed || (m->over && bus->kind->ends_say))
-        say(&n, vm, "device-list-change", NULL, (struct span){NULL, 0});
     struct devbus_backend *b = devbus_exposed_take(&bus->listing.exposed, vm, m->name, &m->devices);
     if (bus->kind->read != NULL)
         bus->kind->read(bus, out, m->name, b);

@@ -44,9 +44,21 @@ static void who_says_anothers_name_takes_nothing(void **state)
     HEAR(b, bus_exposed, OTHER, .device_class = "usb", .name = "back", .changed = 1);
     assert_true(bench_is_called(b, "back", BACK));
     HEAR(b, bus_exposed, OTHER, .device_class = "usb", .name = "back", .changed = 1);
-    assert_string_equal(b->events, "");
+    /* It may say of itself that it has changed. */
+    assert_string_equal(b->events, "8 device-list-change:usb ;8 device-list-change:usb ;");
     assert_string_equal(b->attached, "");
     assert_int_equal(bench_bus(b)->table.used, 1);
+}
+
+/* It is read when registry has said whose the name is, before the backend's daemon has told of the change. */
+static void a_device_that_comes_while_its_backends_name_is_asked_for_is_news(void **state)
+{
+    struct bench *b = *state;
+    HEAR(b, bus_exposed, BACK, .device_class = "usb", .name = "back");
+    exposes(b, "1-1 ", false);
+    assert_string_equal(b->events, "4 device-added:usb back:1-1:1:2::u03****;");
+    exposes(b, "1-1 ", true);
+    assert_string_equal(b->events, "4 device-list-change:usb ;");
 }
 
 static void prepare(struct bench *b, uint32_t qid, bool again)
@@ -331,6 +343,7 @@ int main(void)
         TEST(after_a_crash_a_hold_stands_and_backends_say_the_rest),
         TEST(it_rests_only_when_there_is_nothing_to_know),
         TEST(who_says_anothers_name_takes_nothing),
+        TEST(a_device_that_comes_while_its_backends_name_is_asked_for_is_news),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
