@@ -15,6 +15,7 @@
 
 void block_settle(struct devbus_block *self, struct out *out)
 {
+    self->is_heir = self->bus.table.noted[0] != '\0';
     if (!self->bus.table.marked)
         return;
     self->bus.table.unsettled = true;
@@ -170,6 +171,7 @@ void block_confirm(struct devbus *bus, struct out *out, const struct envelope *e
     }
     devbus_tell(&bus->table, out, e->subject_instance, e->subject_generation);
     block_sweep(bus, out, NULL);
+    block_doubt((struct devbus_block *)bus, out);
     REPLY(out, bus_confirm, &request, (&(struct bus_confirm_reply){.nothing = 0}));
 }
 
@@ -218,8 +220,7 @@ static void sees(struct devbus_block *self, struct out *out, struct subject vm, 
     }
     devbus_sees(&self->bus.table, out, vm, false, (const char(*)[DEVBUS_KEY_MAX + 1]) keys, count);
     block_sweep(&self->bus, out, NULL);
-    if (self->settled_at == 0 && self->bus.table.marked)
-        block_doubt(self, out);
+    block_doubt(self, out);
 }
 
 static void has(struct devbus_block *self, struct out *out, struct subject vm, const struct bus_has *m)

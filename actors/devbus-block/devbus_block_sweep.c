@@ -42,7 +42,7 @@ static bool lives(const struct devbus_block *self, const char *name)
 static bool is_gone(const struct devbus_block *self, const struct devbus_device *d, const char *told)
 {
     bool is_told = d->until != 0 || (told != NULL && strcmp(d->backend, told) == 0);
-    bool knows = is_told || !self->bus.table.marked || has_told(self, d->backend);
+    bool knows = is_told || !self->is_heir || has_told(self, d->backend);
     return (knows || (self->is_sure && !lives(self, d->backend))) &&
            devbus_exposed_find(&self->bus.listing.exposed, d->backend, d->port) == NULL;
 }
@@ -90,7 +90,7 @@ static bool is_doubtful(struct devbus_block *self)
 
 void block_doubt(struct devbus_block *self, struct out *out)
 {
-    if (self->doubting || self->is_sure || !is_doubtful(self))
+    if (self->settled_at != 0 || !self->is_heir || self->doubting || self->is_sure || !is_doubtful(self))
         return;
     self->is_sure = self->doubts++ == DOUBTS_MOST;
     self->doubting = !self->is_sure;

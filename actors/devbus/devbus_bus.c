@@ -13,7 +13,8 @@
 static bool is_idle(const struct devbus *bus)
 {
     return bus->table.used == 0 && bus->listing.exposed.count == 0 && bus->listing.questions == 0 &&
-           devbus_ask_is_idle(&bus->ask) && (bus->kind->is_idle == NULL || bus->kind->is_idle(bus));
+           !devbus_names_are_open(&bus->listing.names) && devbus_ask_is_idle(&bus->ask) &&
+           (bus->kind->is_idle == NULL || bus->kind->is_idle(bus));
 }
 
 /* Other names have not passed the guest's process. */
@@ -46,6 +47,7 @@ void devbus_begin(struct devbus *bus, struct out *out, const struct devbus_kind 
     bus->listing.table = &bus->table;
     bus->listing.lists = kind->lists != NULL ? kind->lists : lists_all;
     bus->listing.arg = bus;
+    bus->listing.names.timer = DEVBUS_TIMER_NAMES;
     bus->ask.listing = &bus->listing;
     bus->ask.timer = DEVBUS_TIMER_ASK;
     bus->ask.find = kind->free;
@@ -246,6 +248,7 @@ void devbus_answered(void *bus_, struct out *out, const struct answer *a)
     if (!is_ours && bus->kind->answered != NULL)
         bus->kind->answered(bus, out, a);
     devbus_ask_look(&bus->ask, out);
+    out_timer(out, DEVBUS_TIMER_REST, out->now + LINGER); /* whoever is made to say more has as long */
 }
 
 void devbus_rings(void *bus_, struct out *out, uint64_t number)
@@ -255,6 +258,8 @@ void devbus_rings(void *bus_, struct out *out, uint64_t number)
         devbus_holds_end(&bus->table, out);
     else if (number == DEVBUS_TIMER_ASK)
         devbus_ask_rings(&bus->ask, out);
+    else if (number == DEVBUS_TIMER_NAMES)
+        devbus_names_ring(&bus->listing.names, out);
     else if (number != DEVBUS_TIMER_REST && bus->kind->timer != NULL)
         bus->kind->timer(bus, out, number);
     if (number == DEVBUS_TIMER_REST && is_idle(bus))

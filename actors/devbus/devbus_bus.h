@@ -10,7 +10,13 @@
 struct devbus;
 
 /* Timers of every bus; a bus's own begin with the last. */
-enum devbus_timer { DEVBUS_TIMER_HOLDS = 1, DEVBUS_TIMER_REST, DEVBUS_TIMER_ASK, DEVBUS_TIMER_OWN };
+enum devbus_timer {
+    DEVBUS_TIMER_HOLDS = 1,
+    DEVBUS_TIMER_REST,
+    DEVBUS_TIMER_ASK,
+    DEVBUS_TIMER_NAMES,
+    DEVBUS_TIMER_OWN
+};
 
 /* What makes a bus this one. A function that is NULL: it never does that, and refuses who asks (or does not
  * hear what is only told), but where another default is named. */

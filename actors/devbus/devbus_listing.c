@@ -125,10 +125,13 @@ static void was_named(struct devbus_listing *l, struct out *out, const struct de
 bool devbus_listed(struct devbus_listing *l, struct out *out, const struct answer *a)
 {
     struct guest_devices_reply m;
-    const struct devbus_name *named = devbus_named(&l->names, out, a);
-    if (named != NULL)
-        was_named(l, out, named);
-    for (size_t i = 0; i < l->questions && named == NULL; i++) {
+    const struct devbus_name *named = NULL;
+    if (devbus_named(&l->names, out, a, &named)) {
+        if (named != NULL)
+            was_named(l, out, named);
+        return true;
+    }
+    for (size_t i = 0; i < l->questions; i++) {
         struct devbus_question q = l->question[i];
         if (q.tag != a->tag || q.awaits_name)
             continue;
@@ -141,7 +144,7 @@ bool devbus_listed(struct devbus_listing *l, struct out *out, const struct answe
         reply_error(out, &q.request, r, a->r < 0 ? &a->why : NULL);
         return true;
     }
-    return named != NULL;
+    return false;
 }
 
 void devbus_list_cancel(struct devbus_listing *l, struct out *out, const struct envelope *e)

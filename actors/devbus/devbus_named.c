@@ -9,17 +9,47 @@
 
 /* Registry answers at once; this is for one that is being replaced. */
 #define ASK_WITHIN (10 * SECONDS)
-enum { TRIES = 20 };
-/* Tags of these questions, beside those of listings and of each bus. */
-#define NAMED_TAGS (UINT64_C(3) << 32)
+/* One that has just begun reads its store, and says so. */
+#define AGAIN (250 * MILLISECONDS)
+enum { TRIES = 20, DOUBLINGS = 6 };
+/* Tags of these questions, beside those of listings, of each bus, and of what it asks about people. */
+#define NAMED_TAGS (UINT64_C(5) << 32)
 
 static void ask(struct devbus_names *n, struct out *out, struct devbus_name *d)
 {
     struct context context = {.deadline = out->now + ASK_WITHIN};
     struct vm_named m = {.name = ""};
     memcpy(m.name, d->name, sizeof m.name);
+    d->again_at = 0;
     d->tag = NAMED_TAGS | (uint32_t)++n->last_tag;
     (void)ASK(out, vm_named, ((struct address){KIND_REGISTRY, 0}), &context, d->tag, &m);
+}
+
+static bool is_open(const struct devbus_name *d)
+{
+    return d->tag != 0 || d->again_at != 0;
+}
+
+bool devbus_names_are_open(const struct devbus_names *n)
+{
+    for (size_t i = 0; i < n->used; i++)
+        if (is_open(&n->at[i]))
+            return true;
+    return false;
+}
+
+/* Somebody may wait for what is asked: that is not forgotten. NULL: all are being asked. */
+static struct devbus_name *room(struct devbus_names *n)
+{
+    if (n->used < DEVBUS_BACKENDS_MAX)
+        return &n->at[n->used++];
+    for (size_t i = 0; i < DEVBUS_BACKENDS_MAX; i++) {
+        struct devbus_name *d = &n->at[n->next];
+        n->next = (n->next + 1) % DEVBUS_BACKENDS_MAX;
+        if (!is_open(d))
+            return d;
+    }
+    return NULL;
 }
 
 static struct devbus_name *of_vm(struct devbus_names *n, struct subject vm)
@@ -27,25 +57,27 @@ static struct devbus_name *of_vm(struct devbus_names *n, struct subject vm)
     for (size_t i = 0; i < n->used; i++)
         if (n->at[i].vm.instance == vm.instance)
             return &n->at[i];
-    struct devbus_name *d = &n->at[n->next];
-    n->next = (n->next + 1) % DEVBUS_BACKENDS_MAX;
-    n->used += n->used < DEVBUS_BACKENDS_MAX;
-    *d = (struct devbus_name){.vm = vm};
+    struct devbus_name *d = room(n);
+    if (d != NULL)
+        *d = (struct devbus_name){.vm = vm};
     return d;
 }
 
 enum devbus_word devbus_name_is(struct devbus_names *n, struct out *out, struct subject vm, const char *name)
 {
     struct devbus_name *d = of_vm(n, vm);
-    bool same = d->name[0] != '\0' && d->vm.generation == vm.generation && strcmp(d->name, name) == 0;
-    if (same)
+    if (d == NULL)
+        return DEVBUS_ANOTHERS;
+    bool lives_on = d->vm.generation == vm.generation;
+    if (lives_on && d->name[0] != '\0' && strcmp(d->name, name) == 0)
         return d->word;
-    bool waits = d->word == DEVBUS_ASKED && d->tag != 0 && d->vm.generation == vm.generation;
-    if (waits) /* one question at a time, whatever it says meanwhile */
+    if (lives_on && is_open(d)) /* one question at a time, whatever it says meanwhile */
         return DEVBUS_ASKED;
-    bool known = d->vm.generation == vm.generation;
-    *d = (struct devbus_name){
-        .vm = vm, .word = DEVBUS_ASKED, .had_none = d->had_none && known, .accused = d->accused && known};
+    *d = (struct devbus_name){.vm = vm,
+                              .word = DEVBUS_ASKED,
+                              .accused = lives_on && d->accused,
+                              .changed = lives_on && d->changed,
+                              .had_none = lives_on && d->had_none};
     (void)text_copy(d->name, sizeof d->name, span_of(name));
     ask(n, out, d);
     return DEVBUS_ASKED;
@@ -55,14 +87,14 @@ bool devbus_believes(struct devbus_names *n, struct out *out, struct subject vm,
                      bool *changed)
 {
     enum devbus_word word = devbus_name_is(n, out, vm, m->name);
-    struct devbus_name *d = of_vm(n, vm);
-    *changed = m->changed != 0;
-    if (word == DEVBUS_ASKED)
-        d->changed = d->changed || *changed;
-    d->had_none = d->had_none || m->devices.count == 0;
-    if (word != DEVBUS_ITS_OWN)
+    if (word == DEVBUS_ANOTHERS)
         return false;
-    *changed = *changed || d->changed || d->had_none;
+    struct devbus_name *d = of_vm(n, vm);
+    d->changed = d->changed || m->changed != 0;
+    d->had_none = d->had_none || m->devices.count == 0;
+    if (word == DEVBUS_ASKED)
+        return false;
+    *changed = d->changed || d->had_none;
     d->changed = false;
     return true;
 }
@@ -83,23 +115,51 @@ static void settle(struct out *out, struct devbus_name *d, const struct vm_named
     d->accused = d->accused || !own;
 }
 
-const struct devbus_name *devbus_named(struct devbus_names *n, struct out *out, const struct answer *a)
+static void set_timer(const struct devbus_names *n, struct out *out)
+{
+    uint64_t next = 0;
+    for (size_t i = 0; i < n->used; i++) {
+        uint64_t at = n->at[i].again_at;
+        if (at != 0 && (next == 0 || at < next))
+            next = at;
+    }
+    out_timer(out, n->timer, next);
+}
+
+static void later(struct devbus_names *n, struct out *out, struct devbus_name *d)
+{
+    d->again_at = out->now + (AGAIN << (d->tries < DOUBLINGS ? d->tries : DOUBLINGS));
+    d->tries++;
+    set_timer(n, out);
+}
+
+void devbus_names_ring(struct devbus_names *n, struct out *out)
+{
+    for (size_t i = 0; i < n->used; i++)
+        if (n->at[i].again_at != 0 && n->at[i].again_at <= out->now)
+            ask(n, out, &n->at[i]);
+    set_timer(n, out);
+}
+
+bool devbus_named(struct devbus_names *n, struct out *out, const struct answer *a,
+                  const struct devbus_name **decided)
 {
     struct vm_named_reply m;
     struct devbus_name *d = NULL;
-    for (size_t i = 0; i < n->used && d == NULL; i++)
+    for (size_t i = 0; i < n->used && d == NULL && a->tag != 0; i++)
         d = n->at[i].tag == a->tag ? &n->at[i] : NULL;
-    if (d == NULL || a->tag == 0)
-        return NULL;
-    int r = a->r < 0 ? a->r : vm_named_reply_decode(&m, a->e->body);
-    if (r < 0 && ++d->tries < TRIES) {
-        ask(n, out, d);
-        return NULL;
-    }
+    if (d == NULL)
+        return false;
     d->tag = 0;
+    int r = a->r < 0 ? a->r : vm_named_reply_decode(&m, a->e->body);
+    if (r < 0 && d->tries < TRIES) {
+        later(n, out, d);
+        return true;
+    }
     if (r == 0)
         settle(out, d, &m);
     else
         d->name[0] = '\0'; /* it is asked anew when it is heard again */
-    return d;
+    *decided = d;
+    return true;
 }

@@ -13,10 +13,11 @@ struct devbus_name {
     struct subject vm;
     char name[32];
     enum devbus_word word;
-    bool changed;  /* what it exposes has, and nobody was told, for its name was not known yet */
-    bool had_none; /* it said so, and whatever it has later is new to subscribers */
-    bool accused;  /* of saying another's: that is logged once */
-    uint64_t tag;
+    bool changed;      /* what it exposes has, and nobody was told, for its name was not known yet */
+    bool had_none;     /* it said so, and whatever it has later is new to subscribers */
+    bool accused;      /* of saying another's: that is logged once */
+    uint64_t tag;      /* of what registry is asked; 0: nothing */
+    uint64_t again_at; /* when it is asked once more; 0: it is not */
     unsigned tries;
 };
 
@@ -25,15 +26,20 @@ struct devbus_names {
     struct devbus_name at[DEVBUS_BACKENDS_MAX];
     size_t used, next;
     uint64_t last_tag;
+    uint64_t timer; /* its ring is answered with devbus_names_ring; set before all else */
 };
 
-/* ASKED: registry is, and devbus_named hears the answer. */
+/* ASKED: registry is, and devbus_named hears the answer. ANOTHERS also where too many are being asked. */
 enum devbus_word devbus_name_is(struct devbus_names *n, struct out *out, struct subject vm, const char *name);
 /* Whether what this VM exposes can be believed now; where its name is not known yet, its process is made to
  * say it once more, and *changed is kept until then. */
 bool devbus_believes(struct devbus_names *n, struct out *out, struct subject vm, const struct bus_exposed *m,
                      bool *changed);
-/* What an answer has decided; NULL: it was none of these, or nothing is decided yet. */
-const struct devbus_name *devbus_named(struct devbus_names *n, struct out *out, const struct answer *a);
+/* Whether this is registry's answer to one of these; what it has decided, if it has. */
+bool devbus_named(struct devbus_names *n, struct out *out, const struct answer *a,
+                  const struct devbus_name **decided);
+void devbus_names_ring(struct devbus_names *n, struct out *out);
+/* Registry has still to say something: what was told meanwhile is nowhere else. */
+bool devbus_names_are_open(const struct devbus_names *n);
 
 #endif

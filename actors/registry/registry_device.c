@@ -73,10 +73,15 @@ void view_devices(struct registry *r, uint32_t qid, struct vm_view *view, struct
         ask_feature(&r->known, 0, CHAIN_OWN, SPAN_LITERAL("suspend-s0ix"), &s0ix) == 1 && s0ix.len > 0;
 }
 
-/* A backend says who has a device: whether there is such a domain. */
+/* A backend says who has a device, or what it is called: whether there is such a domain. A bus that hears
+ * that there is none believes nothing that comes under that name. */
 void on_vm_named(struct registry *r, struct out *out, const struct envelope *e, const struct vm_named *m)
 {
     struct request request = request_of(e);
+    if (!r->loaded) { /* nobody is known yet */
+        reply_error(out, &request, -ERR_BUSY, NULL);
+        return;
+    }
     const struct vm *vm = model_named(r->model, span_of(m->name));
     struct vm_named_reply reply = {.found = vm != NULL};
     if (vm != NULL) {

@@ -133,6 +133,38 @@ static void it_waits_for_nobody_whose_life_is_over_and_not_for_ever(void **state
     }
 }
 
+/* Killed between holding and attaching: its note says what was held, and no backend has told it anything yet.
+ */
+static void what_was_held_before_a_crash_stays_when_it_has_come(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    prepare(b, FRONT, "", false);
+    bench_killed(b);
+    b->sent[0] = '\0';
+    assert_int_equal(bench_result(b, confirm(b, FRONT, true)), 0);
+    assert_string_equal(b->sent, "");
+    exposes(b, "sda ", false);
+    assert_string_equal(b->sent, "");
+    exposes(b, "", true);
+    assert_string_equal(b->sent, "lose 7 sda;");
+}
+
+static void what_was_held_before_a_crash_goes_with_a_backend_of_which_nobody_says_that_it_lives(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "sda ", false);
+    prepare(b, FRONT, "", false);
+    bench_killed(b);
+    confirm(b, FRONT, true);
+    b->sent[0] = '\0';
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(b->sent, "");
+        timer_rings(b, b->timer[BLOCK_TIMER_SETTLED], BLOCK_TIMER_SETTLED);
+    }
+    assert_string_equal(b->sent, "lose 7 sda;");
+}
+
 /* Nobody has told it yet what was attached: the next one has to wait, too. */
 static void killed_twice_it_still_waits(void **state)
 {
@@ -169,6 +201,8 @@ int main(void)
         TEST(it_gives_nothing_away_while_a_vm_does_not_know_what_it_has),
         cmocka_unit_test(it_waits_for_nobody_whose_life_is_over_and_not_for_ever),
         TEST(killed_twice_it_still_waits),
+        TEST(what_was_held_before_a_crash_stays_when_it_has_come),
+        TEST(what_was_held_before_a_crash_goes_with_a_backend_of_which_nobody_says_that_it_lives),
         TEST(the_end_of_a_life_is_heard_without_being_woken_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,11 +203,58 @@ static void a_registry_that_is_being_replaced_is_asked_again(void **state)
     struct wire_list devices = devices_of(&packed, "sda ");
     HEAR(b, bus_exposed, BACK, .device_class = "block", .name = "back", .changed = 1, .devices = devices);
     assert_string_equal(b->events, "4 device-list-change:block ;");
-    ANSWER(b, vm_named, -ERR_GONE, .found = 0);
+    for (int i = 0; i < 5; i++) {
+        ANSWER(b, vm_named, i == 0 ? -ERR_GONE : -ERR_BUSY, .found = 0);
+        assert_int_equal(b->asks, 0); /* it needs a while to begin */
+        bench_rings(b, DEVBUS_TIMER_REST);
+        assert_false(b->retired);
+        assert_true(b->timer[DEVBUS_TIMER_NAMES] > b->out.now);
+        b->out.now = b->timer[DEVBUS_TIMER_NAMES];
+        bench_rings(b, DEVBUS_TIMER_NAMES);
+    }
     assert_true(bench_is_called(b, "back", BACK));
+    assert_int_equal(b->timer[DEVBUS_TIMER_NAMES], 0);
     assert_int_equal(b->told_again, BACK);
+    assert_true(b->timer[DEVBUS_TIMER_REST] > b->out.now);
     HEAR(b, bus_exposed, BACK, .device_class = "block", .name = "back", .devices = devices);
     assert_string_equal(b->events, "4 device-list-change:block ;4 device-added:block back:sda::None;");
+}
+
+static void what_registry_says_whose_a_device_is_names_nobody(void **state)
+{
+    struct bench *b = *state;
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX), none = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct wire_list devices = devices_of(&packed, "sda ");
+    exposes(b, "sda ", true);
+    HEAR(b, bus_exposed, OTHER, .device_class = "block", .name = "other", .changed = 1, .devices = devices);
+    exposes(b, "sda sdb ", true); /* the second answer of each kind is still to come */
+    struct asked asked = {.type = MESSAGE_devices_came, .tag = b->came_tag};
+    devices_came_reply_encode(&none, &(struct devices_came_reply){.wanters.count = 0});
+    bench_answer(b, &asked, 0, &none);
+    assert_int_equal(b->asks, 1);
+    assert_int_equal(bench_bus(b)->ask.count, 1); /* that of sda has no answer */
+    assert_true(bench_is_called(b, "other", OTHER));
+    assert_int_equal(b->told_again, OTHER);
+}
+
+/* Each of so many is asked about: none of those who wait for one is forgotten. */
+static void a_name_that_is_being_asked_has_its_answer_however_many_there_are(void **state)
+{
+    struct bench *b = *state;
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct wire_list devices = devices_of(&packed, "sda ");
+    uint64_t asked = ask_list(b, "");
+    ANSWER(b, guest_devices, 0, .name = "back", .devices = devices);
+    struct asked waits = bench_asked(b, MESSAGE_vm_named);
+    for (uint32_t qid = 100; qid < 100 + 2 * DEVBUS_BACKENDS_MAX; qid++) {
+        HEAR(b, bus_exposed, qid, .device_class = "block", .name = "another", .devices = devices);
+        b->asks = 0;
+    }
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    vm_named_reply_encode(&body, &(struct vm_named_reply){.found = 1, .qid = BACK, .generation = GENERATION});
+    bench_answer(b, &waits, 0, &body);
+    ANSWER(b, guest_devices, 0, .name = "back", .devices = devices);
+    assert_int_equal(bench_reply(b, asked)->devices, 1);
 }
 
 static void a_list_is_what_the_guests_process_reads_now(void **state)
@@ -262,6 +309,8 @@ int main(void)
         TEST(it_rests_only_when_there_is_nothing_to_know),
         TEST(who_says_anothers_name_exposes_nothing_and_takes_nothing),
         TEST(a_registry_that_is_being_replaced_is_asked_again),
+        TEST(what_registry_says_whose_a_device_is_names_nobody),
+        TEST(a_name_that_is_being_asked_has_its_answer_however_many_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,7 @@ struct bench {
     struct asked ask[BENCH_MOST];
     size_t asks;
     uint64_t timer[8];
+    uint64_t came_tag;     /* of the last question whose devices are to be */
     unsigned guests_asked; /* all of them, at once */
     uint32_t told_again;   /* the guest whose process is to say once more what it exposes */
     bool retired;
@@ -189,6 +190,7 @@ static inline int bench_take_ask(void *shell, struct envelope *e, uint64_t tag)
     struct bench *b = shell;
     assert_int_equal(envelope_permitted(e, (struct address){b->actor->kind, 0}), 0);
     if (e->type == MESSAGE_devices_came) {
+        b->came_tag = tag;
         bench_came(b, e);
         return 0;
     }

@@ -204,6 +204,31 @@ static void before_it_is_known_who_lives_it_is_to_be_asked_again(void **state)
     bench_down(&b);
 }
 
+/* "There is none" is believed until that VM's next life. */
+static void before_the_store_is_read_no_name_is_nobodys(void **state)
+{
+    struct bench b;
+    (void)state;
+    open_house(&b);
+    for (int loaded = 0; loaded < 2; loaded++) {
+        AUTO_TEXT body = TEXT_WITH_LIMIT(4096);
+        struct envelope e = about_back(MESSAGE_vm_named, CLASS_REQUEST);
+        struct vm_named_reply reply;
+        vm_named_encode(&body, &(struct vm_named){.name = "back"});
+        bench_forget(&b);
+        b.core->loaded = loaded;
+        bench_hear(&b, e, &body);
+        int refused = bench_find(&b, MESSAGE_error, 0), at = bench_find(&b, MESSAGE_vm_named, 0);
+        assert_int_equal(refused >= 0, !loaded);
+        assert_int_equal(at >= 0, loaded);
+        if (at < 0)
+            continue;
+        assert_int_equal(vm_named_reply_decode(&reply, b.said[at].e.body), 0);
+        assert_true(reply.found == 1 && reply.qid == BACK && reply.generation == 1);
+    }
+    bench_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +238,7 @@ int main(void)
         cmocka_unit_test(who_was_chosen_is_offered_it_with_its_options),
         cmocka_unit_test(who_does_not_want_it_any_more_is_offered_nothing),
         cmocka_unit_test(before_it_is_known_who_lives_it_is_to_be_asked_again),
+        cmocka_unit_test(before_the_store_is_read_no_name_is_nobodys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
