@@ -34,6 +34,8 @@ struct guest_exposed {
     bool exposes; /* that there is something */
     bool again;   /* once more, when there is room; changed: for a change */
     bool changed;
+    uint64_t again_at; /* a look has failed, of which nobody was told: when there is another; 0: it has not */
+    unsigned tries;
     size_t left_out; /* entries about devices that were skipped at the last look */
 };
 

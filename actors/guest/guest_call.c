@@ -25,6 +25,8 @@ static void end(struct guest *g, struct out *out, struct guest_call *c, int r, c
     size_t i = (size_t)(c - g->call);
     if (r < 0)
         reply_error(out, &c->request, r, why);
+    if (r < 0)
+        guest_expose_failed(g, out, c);
     else if (c->what == GUEST_EXPOSES)
         ; /* answered with what was read */
     else if (c->request.type == MESSAGE_guest_updates)

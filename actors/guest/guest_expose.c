@@ -14,6 +14,10 @@
 #include "doors/qubesdb.h"
 #include "model/device.h"
 
+/* A look that has failed is made again: the bus would know for good what is not so. */
+#define LOOK_AGAIN (1 * SECONDS)
+enum { DOUBLINGS = 5 };
+
 static const struct {
     const char *name, *path;
     enum kind bus;
@@ -106,11 +110,49 @@ void guest_expose_next(struct guest *g, struct out *out)
 {
     for (enum guest_class class = 0; class < GUEST_CLASSES; class ++) {
         struct guest_exposed *x = &g->exposed[class];
-        bool again = x->again, changed = x->changed;
+        bool changed = x->changed;
+        if (!x->again)
+            continue;
         x->again = x->changed = false;
-        if (again)
-            guest_expose_look(g, out, class, changed);
+        guest_expose_look(g, out, class, changed);
     }
+}
+
+static void set_timer(const struct guest *g, struct out *out)
+{
+    uint64_t next = 0;
+    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++) {
+        uint64_t at = g->exposed[class].again_at;
+        if (at != 0 && (next == 0 || at < next))
+            next = at;
+    }
+    out_timer(out, TIMER_LOOK_AGAIN, next);
+}
+
+/* Whoever asked has the error, and asks again. */
+void guest_expose_failed(struct guest *g, struct out *out, const struct guest_call *c)
+{
+    struct guest_exposed *x = &g->exposed[c->class];
+    if (c->what != GUEST_EXPOSES || c->request.type != 0 || !g->open)
+        return;
+    x->changed = x->changed || c->changed;
+    x->again_at = out->now + (LOOK_AGAIN << (x->tries < DOUBLINGS ? x->tries : DOUBLINGS));
+    x->tries++;
+    set_timer(g, out);
+}
+
+void guest_expose_again(struct guest *g, struct out *out)
+{
+    for (enum guest_class class = 0; class < GUEST_CLASSES; class ++) {
+        struct guest_exposed *x = &g->exposed[class];
+        if (x->again_at == 0 || x->again_at > out->now)
+            continue;
+        bool changed = x->changed;
+        x->again_at = 0;
+        x->changed = false;
+        guest_expose_look(g, out, class, changed);
+    }
+    set_timer(g, out);
 }
 
 static void tell(struct guest *g, struct out *out, enum guest_class class, const struct bus_exposed *like)
@@ -139,6 +181,7 @@ void guest_expose_read(struct guest *g, struct out *out, const struct guest_call
 {
     struct wire_list none = {0};
     const struct wire_list *devices = t != NULL ? &t->words : &none;
+    g->exposed[c->class].tries = 0;
     warn(g, c->class, t != NULL ? t->left_out : 0);
     if (c->request.type != 0) {
         struct guest_devices_reply m = {.devices = *devices};
@@ -168,7 +211,9 @@ void guest_expose_over(struct guest *g, struct out *out)
         if (g->exposed[class].exposes && guest_serves(g, class))
             tell(g, out, class, &(struct bus_exposed){.over = 1});
         g->exposed[class].again = g->exposed[class].changed = false;
+        g->exposed[class].again_at = g->exposed[class].tries = 0;
     }
+    set_timer(g, out);
 }
 
 /* ---- on the worker ---- */

@@ -223,6 +223,8 @@ static void timer(void *self, struct out *out, uint64_t number)
         guest_write_no_door(g, out);
     else if (number == TIMER_WRITE_AGAIN)
         guest_write_again(g, out);
+    else if (number == TIMER_LOOK_AGAIN)
+        guest_expose_again(g, out);
 }
 
 static void end(void *self)

@@ -11,7 +11,8 @@ enum guest_timer {
     TIMER_WATCH,
     TIMER_UNTOLD,
     TIMER_WRITE_DOOR,
-    TIMER_WRITE_AGAIN
+    TIMER_WRITE_AGAIN,
+    TIMER_LOOK_AGAIN
 };
 
 /* guest_watch.c: the guest is there; the connection has come or not; what was not told one by one. */
@@ -56,6 +57,9 @@ bool guest_serves(const struct guest *g, enum guest_class class);
 enum guest_class guest_class_named(const char *name);
 enum guest_class guest_class_at(const char *path);
 void guest_expose_next(struct guest *g, struct out *out); /* what waited for room */
+/* That call has failed: if it was a look of our own, there is another later. And what is due of those. */
+void guest_expose_failed(struct guest *g, struct out *out, const struct guest_call *c);
+void guest_expose_again(struct guest *g, struct out *out);
 void guest_expose_read(struct guest *g, struct out *out, const struct guest_call *c,
                        const struct guest_task *t);
 void guest_expose_over(struct guest *g, struct out *out);

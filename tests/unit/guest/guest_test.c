@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "actors/guest/guest_inside.h"
 #include "base/own.h"
 
 struct bench {
@@ -31,6 +32,8 @@ struct bench {
     } asked;
     unsigned asks, changes;
     int error;
+    uint64_t look_again;
+    unsigned told, told_changed; /* what is exposed */
 };
 
 static int take_said(void *shell, struct envelope *e)
@@ -39,6 +42,13 @@ static int take_said(void *shell, struct envelope *e)
     struct error m;
     if (e->type == MESSAGE_guest_changed) {
         b->changes++;
+        return 0;
+    }
+    if (e->type == MESSAGE_bus_exposed) {
+        struct bus_exposed exposed;
+        assert_int_equal(bus_exposed_decode(&exposed, e->body), 0);
+        b->told++;
+        b->told_changed += exposed.changed;
         return 0;
     }
     b->replies += e->type != MESSAGE_error;
@@ -87,6 +97,8 @@ static void take_timer(void *shell, uint64_t timer, uint64_t at)
 {
     if (timer == 1)
         ((struct bench *)shell)->timer = at;
+    if (timer == TIMER_LOOK_AGAIN)
+        ((struct bench *)shell)->look_again = at;
 }
 
 static void take_title(void *shell, const char *title)
@@ -287,6 +299,43 @@ static void a_reading_that_hangs_is_given_up_and_its_end_is_not_mistaken(void **
     assert_int_equal(b.core.calls, 1);
 }
 
+/* Nobody waits for it, so that nobody asks again: the bus would believe for good what was there before. */
+static void a_look_that_fails_is_made_again_until_it_is_told(void **state)
+{
+    struct bench b;
+    (void)state;
+    setup(&b);
+    open_guest(&b);
+    guest_expose_look(&b.core, &b.out, GUEST_block, true);
+    uint64_t paused = 0;
+    for (int i = 0; i < 3; i++) {
+        guest_handed(&b.core, &b.out, GUEST_DOOR_READ, 77);
+        if (i == 1) { /* it hangs */
+            struct guest_task *hangs = b.task;
+            guest_actor.done(&b.core, &b.out, &(struct done){.overdue = true});
+            guest_actor.done(&b.core, &b.out, &(struct done){.task = &hangs->task, .cleared = true});
+            free(hangs);
+            b.task = NULL;
+        } else {
+            read_ends(&b, -ERR_CLOSED, NULL, NULL);
+        }
+        assert_int_equal(b.errors, 0);
+        assert_int_equal(b.core.calls, 0);
+        assert_true(b.look_again > b.out.now + paused);
+        paused = b.look_again - b.out.now;
+        b.out.now = b.look_again;
+        guest_actor.timer(&b.core, &b.out, TIMER_LOOK_AGAIN);
+        assert_int_equal(b.look_again, 0);
+        assert_int_equal(b.core.calls, 1);
+    }
+    b.core.exposed[GUEST_block].exposes = true;
+    guest_handed(&b.core, &b.out, GUEST_DOOR_READ, 77);
+    read_ends(&b, 0, NULL, NULL);
+    assert_int_equal(b.told, 1);
+    assert_int_equal(b.told_changed, 1);
+    assert_int_equal(b.look_again, 0);
+}
+
 static void a_vm_at_rest_has_no_words_but_may_count_its_updates(void **state)
 {
     struct bench b;
@@ -383,6 +432,7 @@ int main(void)
         cmocka_unit_test(words_go_to_registry_and_its_answer_to_the_caller),
         cmocka_unit_test(a_database_that_is_not_there_or_lies_costs_one_call),
         cmocka_unit_test(a_reading_that_hangs_is_given_up_and_its_end_is_not_mistaken),
+        cmocka_unit_test(a_look_that_fails_is_made_again_until_it_is_told),
         cmocka_unit_test(a_vm_at_rest_has_no_words_but_may_count_its_updates),
         cmocka_unit_test(a_count_that_is_no_number_is_refused),
         cmocka_unit_test(what_is_too_much_is_answered_busy),
