@@ -33,6 +33,10 @@ static bool by_service(const struct registry *r, const struct vm *audio, bool en
 void on_vm_sound(struct registry *r, struct out *out, const struct envelope *e, const struct vm_sound *m)
 {
     struct request request = request_of(e);
+    if (!r->loaded) { /* nobody is known yet */
+        reply_error(out, &request, -ERR_BUSY, NULL);
+        return;
+    }
     const struct vm *vm = model_named(r->model, span_of(m->name));
     const struct vm *audio = vm != NULL ? audio_of(r, vm) : NULL;
     struct vm_sound_reply reply = {.found = vm != NULL};

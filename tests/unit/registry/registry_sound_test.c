@@ -178,6 +178,26 @@ static void the_bus_hears_of_a_domain_that_nobody_knew_and_of_a_new_database(voi
     bench_down(&b);
 }
 
+/* "There is no such VM" would be the answer to a person whose VM runs. */
+static void before_the_store_is_read_nobodys_sound_is_known(void **state)
+{
+    struct bench b;
+    struct error error;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(256);
+    (void)state;
+    up(&b, true);
+    b.core->loaded = false;
+    vm_sound_encode(&body, &(struct vm_sound){.name = "work"});
+    hear(&b, MESSAGE_vm_sound, KIND_DEVBUS_MIC, 0, &body);
+    b.core->loaded = true;
+    assert_true(bench_find(&b, MESSAGE_vm_sound, 0) < 0);
+    int at = bench_find(&b, MESSAGE_error, 0);
+    assert_true(at >= 0 && error_decode(&error, b.said[at].e.body) == 0);
+    assert_int_equal(error.code, ERR_BUSY);
+    assert_int_equal(sound_of(&b, "work", false).qid, WORK);
+    bench_down(&b);
+}
+
 static void where_microphones_are_not_served_nobody_hears_of_sound(void **state)
 {
     struct bench b;
@@ -199,6 +219,7 @@ int main(void)
         cmocka_unit_test(those_that_live_are_named_to_who_asks_whose_sound_a_vm_has),
         cmocka_unit_test(the_bus_hears_when_a_vms_sound_goes_elsewhere),
         cmocka_unit_test(the_bus_hears_of_a_domain_that_nobody_knew_and_of_a_new_database),
+        cmocka_unit_test(before_the_store_is_read_nobodys_sound_is_known),
         cmocka_unit_test(where_microphones_are_not_served_nobody_hears_of_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
