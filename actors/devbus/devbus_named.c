@@ -10,8 +10,8 @@
 /* Registry answers at once; this is for one that is being replaced. */
 #define ASK_WITHIN (10 * SECONDS)
 enum { TRIES = 20 };
-/* Tags of these questions, beside those of listings and of each bus. */
-#define NAMED_TAGS (UINT64_C(3) << 32)
+/* Tags of these questions, beside those of listings, of each bus, of settlings (3) and of offers (4). */
+#define NAMED_TAGS (UINT64_C(5) << 32)
 
 static void ask(struct devbus_names *n, struct out *out, struct devbus_name *d)
 {

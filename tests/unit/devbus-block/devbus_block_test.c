@@ -245,6 +245,24 @@ static void it_rests_only_when_there_is_nothing_to_know(void **state)
     assert_false(b->retired);
 }
 
+/* Both count their questions alike, and either may be open while the other is answered. */
+static void an_answer_about_whose_a_device_is_to_be_is_none_about_a_name(void **state)
+{
+    struct bench *b = *state;
+    AUTO_TEXT nothing = TEXT_WITH_LIMIT(1);
+    exposes(b, "sda ", false); /* whose name was the first that was asked about */
+    exposes(b, "sda sdb ", true);
+    exposes(b, "sda sdb sdc ", true);
+    assert_string_equal(b->sent, "came 4 sdc;");
+    HEAR(b, bus_exposed, OTHER, .device_class = "block", .name = "other");
+    assert_int_equal(b->asks, 1);
+    struct asked came = {.type = MESSAGE_devices_came, .tag = b->came};
+    bench_answer(b, &came, -ERR_GONE, &nothing);
+    assert_int_equal(b->asks, 1); /* and the question about the name is not put again */
+    assert_true(bench_is_called(b, "other", OTHER));
+    assert_int_equal(b->told_again, OTHER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +280,7 @@ int main(void)
         TEST(it_rests_only_when_there_is_nothing_to_know),
         TEST(who_says_anothers_name_exposes_nothing_and_takes_nothing),
         TEST(a_registry_that_is_being_replaced_is_asked_again),
+        TEST(an_answer_about_whose_a_device_is_to_be_is_none_about_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

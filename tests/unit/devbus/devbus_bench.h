@@ -49,6 +49,7 @@ struct bench {
     char sent[512];                /* "lose 7 sda;", "came 4 sda;" */
     struct asked ask[BENCH_MOST];
     size_t asks;
+    uint64_t came; /* the tag of the last question whose devices are to be */
     uint64_t timer[8];
     unsigned guests_asked; /* all of them, at once */
     uint32_t told_again;   /* the guest whose process is to say once more what it exposes */
@@ -190,6 +191,7 @@ static inline int bench_take_ask(void *shell, struct envelope *e, uint64_t tag)
     assert_int_equal(envelope_permitted(e, (struct address){b->actor->kind, 0}), 0);
     if (e->type == MESSAGE_devices_came) {
         bench_came(b, e);
+        b->came = tag;
         return 0;
     }
     assert_true(b->asks < BENCH_MOST);
