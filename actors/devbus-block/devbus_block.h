@@ -31,7 +31,8 @@ struct devbus_block {
     uint64_t settled_at;
     uint64_t settles_most;                  /* and until then it waits for those that do not know yet */
     uint8_t unknown[BLOCK_VMS_MAX / 8 + 1]; /* a bit for each VM that has said so */
-    uint32_t lives[BLOCK_VMS_MAX + 1]; /* marks of the names of VMs that have told anything; 0: has not */
+    uint32_t lives[BLOCK_VMS_MAX + 1];    /* marks of the names of VMs that have told anything; 0: has not */
+    uint8_t ended[BLOCK_VMS_MAX / 8 + 1]; /* a bit for each VM of which a life is known to be over */
     bool is_heir; /* the note says that disks were attached, or on their way: backends told others of them */
     unsigned doubts;        /* how often all were asked once more what they expose */
     bool doubting, is_sure; /* they are being asked; who has not said that he lives does not */

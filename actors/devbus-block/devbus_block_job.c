@@ -188,19 +188,18 @@ static void describe(struct devbus *bus, const char *key, const struct bus_has *
     (void)text_copy(d->options, sizeof d->options, disk->options);
 }
 
-static void set_unknown(struct devbus_block *self, uint32_t qid, bool unknown)
+static void set_bit(uint8_t bits[BLOCK_VMS_MAX / 8 + 1], uint32_t qid, bool on)
 {
     uint8_t bit = (uint8_t)(1u << qid % 8);
-    if (qid > BLOCK_VMS_MAX)
-        return;
-    self->unknown[qid / 8] =
-        (uint8_t)(unknown ? self->unknown[qid / 8] | bit : self->unknown[qid / 8] & ~bit);
+    if (qid <= BLOCK_VMS_MAX)
+        bits[qid / 8] = (uint8_t)(on ? bits[qid / 8] | bit : bits[qid / 8] & ~bit);
 }
 
 void block_over(struct devbus *bus, struct out *out, struct subject vm)
 {
     struct devbus_block *self = (struct devbus_block *)bus;
-    set_unknown(self, vm.instance, false);
+    set_bit(self->unknown, vm.instance, false);
+    set_bit(self->ended, vm.instance, true);
     if (vm.instance <= BLOCK_VMS_MAX)
         self->lives[vm.instance] = 0;
     devbus_say_ended(bus, out, vm);
@@ -225,7 +224,9 @@ static void sees(struct devbus_block *self, struct out *out, struct subject vm, 
 
 static void has(struct devbus_block *self, struct out *out, struct subject vm, const struct bus_has *m)
 {
-    set_unknown(self, vm.instance, m->unknown != 0);
+    set_bit(self->unknown, vm.instance, m->unknown != 0);
+    if (m->starts)
+        set_bit(self->ended, vm.instance, true);
     if (vm.instance <= BLOCK_VMS_MAX)
         self->lives[vm.instance] = block_mark(m->name);
     if (m->unknown == 0)

@@ -37,13 +37,24 @@ static bool lives(const struct devbus_block *self, const char *name)
     return strcmp(name, "dom0") == 0;
 }
 
+/* Who has begun a life since we began has told nothing because it exposes nothing: its guest process is asked
+ * once, and speaks by itself only of what there is. */
+static bool lives_anew(const struct devbus_block *self, const char *name)
+{
+    uint32_t mark = block_mark(name);
+    for (size_t i = 0; i <= BLOCK_VMS_MAX; i++)
+        if (self->lives[i] == mark && (self->ended[i / 8] & 1u << i % 8) != 0)
+            return true;
+    return false;
+}
+
 /* What came before us we may not have heard of yet: who has told nothing is believed to expose it, unless
- * nobody of that name lives. */
+ * nobody of that name lives, or has since we began. */
 static bool is_gone(const struct devbus_block *self, const struct devbus_device *d, const char *told)
 {
     bool is_told = d->until != 0 || (told != NULL && strcmp(d->backend, told) == 0);
     bool knows = is_told || !self->is_heir || has_told(self, d->backend);
-    return (knows || (self->is_sure && !lives(self, d->backend))) &&
+    return (knows || lives_anew(self, d->backend) || (self->is_sure && !lives(self, d->backend))) &&
            devbus_exposed_find(&self->bus.listing.exposed, d->backend, d->port) == NULL;
 }
 

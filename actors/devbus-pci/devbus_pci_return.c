@@ -61,11 +61,17 @@ bool pci_return_waits(const struct devbus_pci *self, const char *sbdf)
     return self->jobs > 0 && self->job[0].type == MESSAGE_bus_return && strcmp(self->job[0].sbdf, sbdf) == 0;
 }
 
+static bool is_returned_again(struct devbus_pci *self, struct out *out, struct devbus_device *d, int r)
+{
+    if (r < 0)
+        return r != -ERR_STATE && devbus_returns_later(&self->table, out, d);
+    return devbus_returns_once_more(&self->table, out, d);
+}
+
 void pci_returned(struct devbus_pci *self, struct out *out, const struct pci_task *t)
 {
     struct devbus_device *d = devbus_find(&self->table, t->sbdf);
-    bool again =
-        d != NULL && t->task.r < 0 && t->task.r != -ERR_STATE && devbus_returns_later(&self->table, out, d);
+    bool again = d != NULL && is_returned_again(self, out, d, t->task.r);
     if (t->task.r < 0)
         log_line(LOG_WARN, "%s stays as it is%s: %s", t->sbdf, again ? ", for a while" : "",
                  t->task.why.text);

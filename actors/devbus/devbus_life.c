@@ -160,8 +160,8 @@ int devbus_device_read(struct span *note, struct devbus_device *d)
     read.qid = (uint32_t)qid;
     read.generation = (uint32_t)generation;
     read.mine = mine == 1;
-    read.unsure = read.state == DEVBUS_BINDING;
-    if (read.unsure)
+    read.unsure = read.state == DEVBUS_BINDING || read.state == DEVBUS_RETURNING;
+    if (read.state == DEVBUS_BINDING)
         read.state = DEVBUS_HELD;
     *d = read;
     return 1;

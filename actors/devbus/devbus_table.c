@@ -132,6 +132,16 @@ bool devbus_returns_later(struct devbus_table *t, struct out *out, struct devbus
     return true;
 }
 
+bool devbus_returns_once_more(struct devbus_table *t, struct out *out, struct devbus_device *d)
+{
+    if (d->state != DEVBUS_RETURNING || !d->unsure)
+        return false;
+    d->unsure = false;
+    d->until = out->now + DEVBUS_LATE_CALL;
+    set_timer(t, out);
+    return true;
+}
+
 void devbus_holds_end(struct devbus_table *t, struct out *out)
 {
     for (size_t i = t->used; i > 0; i--) {

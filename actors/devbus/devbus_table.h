@@ -20,6 +20,8 @@ enum {
 #define DEVBUS_HOLD_START  (300 * SECONDS)
 /* What could not be given back is tried again: after so long, then twice as long each time. */
 #define DEVBUS_RETURN_AGAIN (1 * SECONDS)
+/* A call of an incarnation that has died is over by then, if it was ever heard. */
+#define DEVBUS_LATE_CALL (30 * SECONDS)
 
 struct devbus_table {
     const char *device_class; /* "pci" */
@@ -58,6 +60,9 @@ void devbus_sees(struct devbus_table *t, struct out *out, struct subject vm, boo
 bool devbus_must_return(const struct devbus_device *d, uint64_t now);
 /* It could not be: true when it is tried again later, at a ring of the same timer. */
 bool devbus_returns_later(struct devbus_table *t, struct out *out, struct devbus_device *d);
+/* It was: true when that is done once more, later, for a call of an incarnation that has died may take it
+ * yet. */
+bool devbus_returns_once_more(struct devbus_table *t, struct out *out, struct devbus_device *d);
 /* The answer to what this bus never does. */
 void devbus_refuse(struct out *out, const struct envelope *e);
 /* Gives up what has been held too long; sets the timer for the next. */

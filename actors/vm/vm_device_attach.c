@@ -44,13 +44,18 @@ static void release(struct vm *vm, struct out *out)
 }
 
 /* Where nobody knows what libvirt has done, a look will tell the bus; it holds the device until then. */
-static void attach_fails(struct vm *vm, struct out *out, int r, const struct fault *why)
+static void attach_ends(struct vm *vm, struct out *out, int r, const struct fault *why, bool open)
 {
-    if (vm_is_uncertain(r) && !vm_device_is_by_bus(vm->job.plug->class))
+    if (open && !vm_device_is_by_bus(vm->job.plug->class))
         vm_device_want_tell(vm);
     else
         release(vm, out);
     vm_device_ends(vm, out, r, why);
+}
+
+static void attach_fails(struct vm *vm, struct out *out, int r, const struct fault *why)
+{
+    attach_ends(vm, out, r, why, vm_is_uncertain(r));
 }
 
 static void task(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step)
@@ -59,7 +64,7 @@ static void task(struct vm *vm, struct out *out, enum vm_task_what what, unsigne
     vm->step = step;
     int r = vm_task_begin(vm, out, what, &why);
     if (r < 0 && vm->errand == ERRAND_ATTACH)
-        attach_fails(vm, out, r, &why);
+        attach_ends(vm, out, r, &why, true); /* the call that hangs may be about this very device */
     else if (r < 0)
         vm_device_ends(vm, out, r, &why);
 }
@@ -122,6 +127,11 @@ static void undo(struct vm *vm, struct out *out, const struct vm_result *result)
     task(vm, out, VM_UNPLUG_TASK, ATTACH_UNDO);
 }
 
+static bool is_open(const struct vm_result *result)
+{
+    return vm_is_uncertain(result->r) || (result->task != NULL && result->task->is_open);
+}
+
 static void attach_failed(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     struct fault why = vm->devices.failure;
@@ -137,7 +147,7 @@ static void attach_failed(struct vm *vm, struct out *out, const struct vm_result
     else if (vm->step == ATTACH_UNDO)
         attach_fails(vm, out, -ERR_TIMEOUT, &why);
     else
-        attach_fails(vm, out, result->r, &result->why);
+        attach_ends(vm, out, result->r, &result->why, is_open(result));
 }
 
 static void attach_begin(struct vm *vm, struct out *out)

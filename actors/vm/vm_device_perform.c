@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors/vm/vm.h"
 #include "actors/vm/vm_task.h"
 #include "actors/vm/vm_xml.h"
 #include "doors/xml.h"
@@ -127,14 +128,29 @@ static int render(struct vm_doors *doors, struct vm_task *t, struct text *xml, s
     return vm_xml_block(&disk, type, xml, why);
 }
 
+/* What a process that died had asked of libvirt may have been done between the look and the call, which is
+ * then refused. */
+static int judge(struct vm_doors *doors, struct vm_task *t, int r)
+{
+    struct fault ignored;
+    if (r == 0 || vm_is_uncertain(r))
+        return r;
+    int has = has_it(doors, t, &ignored);
+    t->is_open = has < 0;
+    return has == 1 ? 0 : r;
+}
+
 int vm_perform_plug(struct vm_doors *doors, struct vm_task *t, struct fault *why)
 {
     AUTO_TEXT xml = TEXT_WITH_LIMIT(VM_XML_MAX);
     int has = has_it(doors, t, why);
+    t->is_open = has != 0;
     int r = has == 0 && t->is_block ? vm_block_choose(&t->block, &t->live, why) : has < 0 ? has : 0;
     if (r == 0 && has == 0)
         r = render(doors, t, &xml, why);
-    return r < 0 || has == 1 ? r : doors->door->ops->attach(doors->door, t->uuid, xml.at, why);
+    if (r < 0 || has == 1)
+        return r;
+    return judge(doors, t, doors->door->ops->attach(doors->door, t->uuid, xml.at, why));
 }
 
 int vm_perform_unplug(struct vm_doors *doors, struct vm_task *t, struct fault *why)

@@ -51,7 +51,8 @@ void vm_live_drop(struct vm *vm, const char *backend, const char *port)
 
 void vm_live_show(const struct vm *vm, struct bus_has *m)
 {
-    *m = (struct bus_has){.unknown = !vm->devices.live_known};
+    bool starts = vm->devices.live_known && vm->life == VM_STARTING && !vm->seen.active && !vm->created;
+    *m = (struct bus_has){.unknown = !vm->devices.live_known, .starts = starts};
     m->disks = (struct wire_list){.count = vm->devices.live_count, .elements = text_span(&vm->devices.live)};
     memcpy(m->name, vm->view.name, sizeof m->name);
 }

@@ -41,6 +41,7 @@ static struct vm_task *task_new(const struct vm *vm, enum vm_task_what what)
     if (len > 0)
         memcpy(t->view, vm->view_bytes.at, len);
     memcpy(t->uuid, vm->view.uuid, sizeof t->uuid);
+    t->is_open = what == VM_PLUG_TASK;
     t->has_kernel = vm->view.kernel[0] != '\0';
     if (what == VM_DEFINE_TASK) {
         memcpy(t->pci, vm->devices.boot, sizeof t->pci);

@@ -29,6 +29,7 @@ struct vm_task {
     bool has_screen;                    /* DEFINE: one of those that are assigned shows one */
     char has[VM_PCI_MAX][VM_SBDF_TEXT]; /* DEVICES: PCI functions that the live domain shows */
     size_t has_count;
+    bool is_open;              /* PLUG: no look has shown that the domain does not have it */
     bool is_block, has_kernel; /* PLUG, UNPLUG: this disk of a backend; as it came, after PLUG */
     struct vm_block block;
     struct vm_block boot[VM_BLOCKS_MAX]; /* DEFINE: disks of backends that it boots with */

@@ -94,6 +94,46 @@ static void after_a_crash_a_backend_of_which_nobody_says_that_it_lives_is_gone_i
     }
 }
 
+/* The guest process of a new life, which exposes nothing, says nothing, and that of the old one is gone. */
+static void after_a_crash_a_backend_that_begins_another_life_exposes_nothing_of_the_last(void **state)
+{
+    (void)state;
+    for (int told_first = 0; told_first < 2; told_first++) {
+        for (int ended = 0; ended < 2; ended++) {
+            void *opened;
+            open_bench(&opened);
+            struct bench *b = opened;
+            attached(b);
+            bench_killed(b);
+            b->sent[0] = '\0';
+            if (told_first)
+                has(b, FRONT, "sda", false);
+            if (ended)
+                HEAR(b, bus_has, BACK, .over = 1);
+            else
+                HEAR(b, bus_has, BACK, .name = "back", .starts = 1);
+            HEAR(b, bus_has, BACK, .name = "back");
+            if (!told_first)
+                has(b, FRONT, "sda", false);
+            assert_string_equal(b->sent, "lose 7 sda;");
+            bench_close(&opened);
+        }
+    }
+}
+
+static void what_another_life_exposes_stays(void **state)
+{
+    struct bench *b = *state;
+    attached(b);
+    bench_killed(b);
+    b->sent[0] = '\0';
+    HEAR(b, bus_has, BACK, .name = "back", .starts = 1);
+    HEAR(b, bus_has, BACK, .name = "back");
+    exposes(b, "sda ", false);
+    has(b, FRONT, "sda", false);
+    assert_null(strstr(b->sent, "lose"));
+}
+
 static void it_gives_nothing_away_while_a_vm_does_not_know_what_it_has(void **state)
 {
     struct bench *b = *state;
@@ -198,6 +238,8 @@ int main(void)
         TEST(what_is_exposed_again_meanwhile_stays),
         TEST(after_a_crash_nothing_is_taken_of_a_backend_that_has_told_nothing),
         cmocka_unit_test(after_a_crash_a_backend_of_which_nobody_says_that_it_lives_is_gone_in_the_end),
+        cmocka_unit_test(after_a_crash_a_backend_that_begins_another_life_exposes_nothing_of_the_last),
+        TEST(what_another_life_exposes_stays),
         TEST(it_gives_nothing_away_while_a_vm_does_not_know_what_it_has),
         cmocka_unit_test(it_waits_for_nobody_whose_life_is_over_and_not_for_ever),
         TEST(killed_twice_it_still_waits),

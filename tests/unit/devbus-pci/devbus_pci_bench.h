@@ -347,11 +347,11 @@ static inline uint64_t confirm(struct bench *b, uint32_t qid, uint32_t present)
 
 static inline void lease_ends(struct bench *b)
 {
-    if (b->timer == 0)
-        return;
-    b->out.now = b->timer;
-    devbus_pci_actor.timer(b->self, &b->out, PCI_TIMER_HOLDS);
-    bench_run(b);
+    while (b->timer != 0) {
+        b->out.now = b->timer;
+        devbus_pci_actor.timer(b->self, &b->out, PCI_TIMER_HOLDS);
+        bench_run(b);
+    }
 }
 
 static inline void nothing_is_half_done(struct bench *b, bool attached)

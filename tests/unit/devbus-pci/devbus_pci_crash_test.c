@@ -67,6 +67,31 @@ static void killed_anywhere_and_never_asked_again_it_ends_with_dom0s_driver(void
     }
 }
 
+/* What the dead one had asked libvirt for is done when the next one has put all right. */
+static void what_a_late_call_of_a_dead_one_binds_again_goes_back_again(void **state)
+{
+    unsigned late = 0;
+    bool died = true;
+    (void)state;
+    for (unsigned at = 1; died; at++) {
+        void *made;
+        uint64_t asked;
+        bench_begin(&made);
+        struct bench *b = made;
+        died = dies_at(b, at, false, false, &asked);
+        if (died && b->self->table.used == 1 && b->self->table.device[0].unsure) {
+            late++;
+            HEAR(b, bus_has, WORK, .over = 1);
+            bench_run(b);
+            set_driver(b, "pciback");
+            lease_ends(b);
+            nothing_is_half_done(b, false);
+        }
+        bench_end(&made);
+    }
+    assert_true(late > 0);
+}
+
 static void killed_while_it_gives_back_it_gives_back(void **state)
 {
     (void)state;
@@ -128,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_anywhere_and_asked_again_it_ends_in_one_attachment),
         cmocka_unit_test(killed_anywhere_and_never_asked_again_it_ends_with_dom0s_driver),
+        cmocka_unit_test(what_a_late_call_of_a_dead_one_binds_again_goes_back_again),
         cmocka_unit_test(killed_while_it_gives_back_it_gives_back),
         cmocka_unit_test(a_note_is_read_as_it_was_written_and_nothing_else_is),
     };

@@ -109,6 +109,8 @@ static void killed_while_it_waits_to_go_back_it_goes_back(void **state)
     bench_run(b);
     crash(b, false);
     assert_int_equal(b->returns, 2);
+    assert_false(is_bound(b));
+    lease_ends(b);
     nothing_is_half_done(b, false);
 }
 
@@ -177,6 +179,7 @@ static void killed_anywhere_while_it_is_asked_back_and_asked_again_it_goes_back(
             }
             assert_int_equal(reply_to(b, asked)->r, 0);
             assert_string_equal(reply_to(b, asked)->driver, "iwlwifi");
+            lease_ends(b);
             nothing_is_half_done(b, false);
             assert_true(at < 40);
             bench_end(&made);

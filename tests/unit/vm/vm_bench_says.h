@@ -193,6 +193,8 @@ static int bench_send(void *shell, struct envelope *e)
         return 0;
     if (b->deaf)
         return -ERR_GONE;
+    if (e->type == MESSAGE_bus_release)
+        left_happens(&b->left, e);
     if (e->type == MESSAGE_happened)
         take_events(b, e);
     else if (e->type == MESSAGE_facts)

@@ -25,6 +25,8 @@ struct bench_world {
     bool plug_fails;                        /* of the network */
     bool can_pm, asleep;                    /* suspend to RAM, and it is so */
     const char *live_xml;                   /* NULL: what is plugged */
+    int looks_fail;                         /* at that: so many, */
+    bool looks_fail_after_call;             /* and the first after the call that fails */
     char plugged[8][512];                   /* devices; "" for a gap */
     unsigned plugs;                         /* how often one came */
     char defined_xml[16384];
@@ -54,6 +56,7 @@ static bool call_happens(struct bench_world *w, int *r, struct fault *why)
     if (w->fail_call == 0 || w->calls != w->fail_call)
         return true;
     *r = fault_set(why, (enum err) - w->fail_with, "the bench wants this to fail");
+    w->looks_fail += w->looks_fail_after_call;
     return w->late;
 }
 
@@ -125,7 +128,11 @@ static int bench_pm_wakeup(struct domain_door *door, const char *uuid, struct fa
 static int bench_xml(struct domain_door *door, const char *uuid, struct text *xml, struct fault *why)
 {
     struct bench_world *w = world_of(door);
-    (void)uuid, (void)why;
+    (void)uuid;
+    if (w->looks_fail > 0) {
+        w->looks_fail--;
+        return fault_set(why, ERR_HYPERVISOR, "the bench shows nothing now");
+    }
     text_add(xml, w->live_xml != NULL ? w->live_xml : "<domain><devices>");
     for (unsigned i = 0; i < 8 && w->live_xml == NULL; i++)
         text_add(xml, w->plugged[i]);

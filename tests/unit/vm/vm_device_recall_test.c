@@ -7,7 +7,7 @@
 static struct {
     const struct out_ops *inner;
     unsigned told, overs;
-    uint32_t disks, unknown;
+    uint32_t disks, unknown, starts;
     bool over;
 } bus;
 
@@ -25,6 +25,7 @@ static int listen_asked(void *shell, struct envelope *e, uint64_t tag)
         bus.told++;
         bus.disks = m.disks.count;
         bus.unknown = m.unknown;
+        bus.starts = m.starts;
         bus.over = m.over != 0;
     }
     return bus.inner->ask(shell, e, tag);
@@ -118,6 +119,28 @@ static void a_vm_that_turns_out_to_rest_says_so(void **state)
     bench_end(&b);
 }
 
+/* What it exposed in a life before is gone, and no guest process of its says so. */
+static void a_vm_that_starts_says_that_it_has_no_domain_yet(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    bench_run(&b);
+    b.hold_tasks = true;
+    BENCH_HEAR(&b, vm_start, .nothing = 0);
+    bench_run(&b);
+    assert_int_equal(b.core->life, VM_STARTING);
+    begins_anew(&b);
+    assert_true(bus.told == 1 && bus.unknown == 0 && !bus.over);
+    assert_int_equal(bus.starts, 1);
+    b.hold_tasks = false;
+    bench_run(&b);
+    assert_int_equal(b.core->life, VM_LIVING);
+    begins_anew(&b);
+    assert_int_equal(bus.starts, 0);
+    bench_end(&b);
+}
+
 static void the_end_of_a_life_is_told_though_the_bus_was_told_of_no_disk(void **state)
 {
     struct bench b;
@@ -137,6 +160,7 @@ int main(void)
         cmocka_unit_test(what_it_has_is_told_whatever_the_vm_is_doing),
         cmocka_unit_test(a_process_that_has_not_looked_yet_says_that_it_does_not_know),
         cmocka_unit_test(a_vm_that_turns_out_to_rest_says_so),
+        cmocka_unit_test(a_vm_that_starts_says_that_it_has_no_domain_yet),
         cmocka_unit_test(the_end_of_a_life_is_told_though_the_bus_was_told_of_no_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
