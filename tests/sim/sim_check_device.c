@@ -21,16 +21,24 @@ static const struct vm *vm_of(struct sim *s, const struct sim_domain *d)
     return d == NULL ? NULL : model_by_uuid(r->model, span_of(d->uuid));
 }
 
+/* For a start or an attachment, until its time is over. */
+static bool is_held(const struct sim *s, const struct devbus_device *d)
+{
+    return d != NULL && d->state == DEVBUS_HELD && d->until > s->now;
+}
+
+/* A binding that broke off when its bus died is undone when nobody asks for it in that time. */
 static void check_driver(struct sim *s, const char *sbdf, const struct sim_domain *holder)
 {
     const char *driver = sim_device_driver(s->hypervisor, sbdf);
-    if (driver[0] == '\0')
+    struct devbus_pci *bus = proc_find(s, (struct address){KIND_DEVBUS_PCI, 0})->core;
+    bool held = bus != NULL && is_held(s, devbus_find(&bus->table, sbdf));
+    if (driver[0] == '\0' && !held)
         sim_broken(s, "%s is bound to nobody", sbdf);
     if (holder != NULL && strcmp(driver, "pciback") != 0)
         sim_broken(s, "%s has %s, and dom0's driver %s has it, too", holder->name, sbdf, driver);
 }
 
-/* One that is held for a start or an attachment is so until its time is over. */
 static void check_bus(struct sim *s, const char *sbdf, const struct sim_domain *holder)
 {
     struct devbus_pci *bus = proc_find(s, (struct address){KIND_DEVBUS_PCI, 0})->core;
@@ -41,7 +49,7 @@ static void check_bus(struct sim *s, const char *sbdf, const struct sim_domain *
     else if (vm != NULL && (d == NULL || d->state != DEVBUS_ATTACHED || d->qid != vm_qid(vm)))
         sim_broken(s, "%s has %s, and its bus believes: %s, of qid %u", holder->name, sbdf,
                    d == NULL ? "nobody's" : devbus_state_name(d->state), d == NULL ? 0 : d->qid);
-    else if (vm == NULL && d != NULL && (d->state != DEVBUS_HELD || d->until <= s->now))
+    else if (vm == NULL && d != NULL && !is_held(s, d))
         sim_broken(s, "nobody has %s, and its bus believes: %s, of qid %u", sbdf, devbus_state_name(d->state),
                    d->qid);
     else if (bus->jobs > 0 || bus->working)
