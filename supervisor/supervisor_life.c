@@ -28,15 +28,15 @@ static void launch(struct supervisor *s, struct child *c)
 {
     struct fault why;
     char name[ADDRESS_TEXT];
+    if (pools_await(s, c)) { /* first: whose it is to be may be heard there */
+        c->state = LIFE_PAUSING;
+        c->due_at = s->now + 20 * MS;
+        return;
+    }
     if (c->next != 0) {
         c->generation = c->next;
         c->next = 0;
         c->ends = c->crashes = 0; /* those were another VM's */
-    }
-    if (pools_await(s, c)) {
-        c->state = LIFE_PAUSING;
-        c->due_at = s->now + 20 * MS;
-        return;
     }
     c->state = LIFE_STARTING;
     if (child_start(s, c, &why) == 0)

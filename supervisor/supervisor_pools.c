@@ -94,10 +94,10 @@ static bool has_named_all(struct supervisor *s)
 
 bool pools_await(struct supervisor *s, const struct child *c)
 {
-    uint32_t number = c->key.instance;
-    if (c->key.kind != KIND_STORAGE || find(s, number) != NULL)
+    if (c->key.kind != KIND_STORAGE)
         return false;
-    return !has_named_all(s) && find(s, number) == NULL;
+    bool all = has_named_all(s); /* where it lies now, not where it lay */
+    return !all && find(s, c->key.instance) == NULL;
 }
 
 /* Whether the VMs' own folders are in this pool's directory. */

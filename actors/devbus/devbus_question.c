@@ -17,7 +17,7 @@ static void quoted(struct text *to, struct span s)
         char c = s.at[i];
         if (c == '"' || c == '\\')
             text_byte(to, '\\');
-        text_byte(to, c >= ' ' && c < 0x7f ? c : '_');
+        text_byte(to, (char)(c >= ' ' && c < 0x7f ? c : '_'));
     }
     text_byte(to, '"');
 }
@@ -71,7 +71,7 @@ static const char *known(const char *a, const char *b)
 static void plain(struct text *to, const char *words)
 {
     for (; *words != '\0'; words++)
-        text_byte(to, *words < ' ' || *words >= 0x7f || strchr("<>&", *words) != NULL ? '_' : *words);
+        text_byte(to, (char)(*words < ' ' || *words >= 0x7f || strchr("<>&", *words) != NULL ? '_' : *words));
 }
 
 static void kind_of(struct text *to, const char *device_class, const struct device_item *item)
@@ -85,7 +85,7 @@ static void kind_of(struct text *to, const char *device_class, const struct devi
         return;
     }
     for (const char *c = device_class; *c != '\0'; c++)
-        text_byte(to, *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c);
+        text_byte(to, (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c));
     text_add(to, " device");
 }
 

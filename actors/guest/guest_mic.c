@@ -32,7 +32,7 @@ int guest_mic_take(struct guest_mic_list *list, struct span name, struct span va
     }
     struct guest_mic_word *vm = &list->vm[list->count++];
     (void)text_copy(vm->name, sizeof vm->name, name);
-    vm->allowed = span_is(value, "1") || span_is(value, "0") ? value.at[0] : '?';
+    vm->allowed = (char)(span_is(value, "1") || span_is(value, "0") ? value.at[0] : '?');
     return 0;
 }
 

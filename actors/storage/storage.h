@@ -128,6 +128,8 @@ struct storage {
     uint64_t tags, refused;
     uint64_t ask_at;         /* when registry is asked again; 0: not */
     char note[STORAGE_NOTE]; /* of the incarnation before: the pool that was recovered in this boot */
+    bool placeless; /* it began when nobody had named its pool: its jail shows none. Set before it hears
+                       anything */
     struct storage_recovery recovery;
     struct storage_loan loan[STORAGE_LOANS];
     /* Gives the supervisor a descriptor for that storage process; -1: it is given back. NULL: nothing is

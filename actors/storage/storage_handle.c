@@ -161,18 +161,24 @@ static int read_volume(struct volume_job *job, struct volume *v, const char *nam
     return r;
 }
 
+/* The note of one that was in the way of a pool that is to be made; the next one is not, whatever it is told:
+ * who would go on for ever refuses. No pool has such a name. */
+#define LEFT "?left"
+
 /* The pool that this process was told of could not be made, and one of its name is to be made: of something
- * else, or now that what was missing is there. */
+ * else, or now that what was missing is there. Or nobody had named one when its jail was made. */
 static bool is_of_another(const struct storage *s, const struct volume_change *m)
 {
-    return m->volume[0] == '\0' && s->lines.len > 0 &&
-           (s->state == STORAGE_FAILED || !span_equal(m->lines, text_span(&s->lines)));
+    bool failed =
+        s->lines.len > 0 && (s->state == STORAGE_FAILED || !span_equal(m->lines, text_span(&s->lines)));
+    return m->volume[0] == '\0' && (failed || (s->placeless && strcmp(s->note, LEFT) != 0));
 }
 
 static void on_volume_change(struct storage *s, struct out *out, const struct envelope *e,
                              const struct volume_change *m)
 {
     if (is_of_another(s, m)) {
+        out_note(out, SPAN_LITERAL(LEFT));
         out_leave(out); /* its jail and its runner are the other one's; the asker asks the next incarnation */
         return;
     }

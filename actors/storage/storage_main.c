@@ -134,7 +134,8 @@ static void handed(void *self, struct shell *shell, uint32_t loan, struct contro
 static int open_storage(const struct program *p, struct shell *shell, struct fault *why)
 {
     struct storage *s = shell_core(shell);
-    (void)p, (void)why;
+    (void)why;
+    s->placeless = program_option(p, "pool", "")[0] == '\0';
     s->lend = lend;
     s->lend_arg = shell;
     umask(0); /* drivers say each mode themselves */

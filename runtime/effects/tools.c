@@ -191,7 +191,7 @@ static bool is_mapping_over(const struct tool_pool *pool, const char *mapping, c
     if (volume == NULL)
         return false;
     if (pool->group[0] != '\0')
-        return strncmp(mapping, volume + 1, strlen(volume + 1)) == 0 &&
+        return span_starts(span_of(mapping), volume + 1) &&
                strcmp(mapping + strlen(volume + 1), "@crypt") == 0;
     while (vm > device && vm[-1] != '/')
         vm--;

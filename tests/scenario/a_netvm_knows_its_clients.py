@@ -53,6 +53,7 @@ def changes(house, tap, ear, ip):
     tap.check('a netvm that does not run is refused', answer.error == 'QubesVMNotStartedError'
               and value(house, 'work', 'netvm') == 'first', answer)
     house.must('admin.vm.Start', 'second', timeout=60)
+    wait(lambda: any(r.subject == 'second' and r.name == 'domain-start' for r in ear.records))
     heard = len(ear.records)
     answer = house.call('admin.vm.property.Set+netvm', 'work', 'second')
     new, old = database(house, 'second'), database(house, 'first')

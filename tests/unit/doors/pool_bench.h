@@ -85,7 +85,7 @@ static inline char read_pattern(const char *path, size_t *size)
     if (size != NULL)
         *size = (size_t)end;
     for (off_t at = 0; at + BLOCK <= end; at += BLOCK)
-        word = pread(fd, block, BLOCK, at) != BLOCK ? '?' : pattern_word(word, at, block);
+        word = (char)(pread(fd, block, BLOCK, at) != BLOCK ? '?' : pattern_word(word, at, block));
     close(fd);
     return word;
 }

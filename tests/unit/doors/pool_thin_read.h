@@ -205,7 +205,7 @@ static inline char thin_read(struct thin_disk *d, const char *path, const char *
     }
     if (thin_has(d, volume, ""))
         return thin_word(d, volume);
-    return thin_newest(d, volume, name) ? thin_word(d, name) : '-';
+    return (char)(thin_newest(d, volume, name) ? thin_word(d, name) : '-');
 }
 
 #endif

@@ -187,7 +187,7 @@ static void who_does_not_want_it_any_more_is_offered_nothing(void **state)
 static void before_it_is_known_who_lives_it_is_to_be_asked_again(void **state)
 {
     struct bench b;
-    struct error error;
+    struct error error = {0};
     struct view_device d = {0};
     (void)state;
     open_house(&b);

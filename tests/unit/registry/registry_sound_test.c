@@ -123,7 +123,7 @@ static void those_that_live_are_named_to_who_asks_whose_sound_a_vm_has(void **st
 static void the_bus_hears_when_a_vms_sound_goes_elsewhere(void **state)
 {
     struct bench b;
-    struct bus_sound m;
+    struct bus_sound m = {0};
     (void)state;
     up(&b, true);
     set_audio(&b, "dom0");
@@ -159,7 +159,7 @@ static void the_bus_hears_of_a_domain_that_nobody_knew_and_of_a_new_database(voi
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(64);
     struct bench b;
-    struct bus_sound m;
+    struct bus_sound m = {0};
     (void)state;
     up(&b, true);
     lives_as(&b, 12);
@@ -182,7 +182,7 @@ static void the_bus_hears_of_a_domain_that_nobody_knew_and_of_a_new_database(voi
 static void before_the_store_is_read_nobodys_sound_is_known(void **state)
 {
     struct bench b;
-    struct error error;
+    struct error error = {0};
     AUTO_TEXT body = TEXT_WITH_LIMIT(256);
     (void)state;
     up(&b, true);
@@ -201,7 +201,7 @@ static void before_the_store_is_read_nobodys_sound_is_known(void **state)
 static void where_microphones_are_not_served_nobody_hears_of_sound(void **state)
 {
     struct bench b;
-    struct bus_sound m;
+    struct bus_sound m = {0};
     (void)state;
     up(&b, false);
     lives_as(&b, 12);

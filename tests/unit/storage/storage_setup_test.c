@@ -40,6 +40,27 @@ static void what_could_not_be_made_is_made_anew_by_the_next_process(void **state
     }
 }
 
+/* It was started again by a kill when its pool had been removed, and the next pool of its name came. */
+static void who_began_without_a_place_leaves_a_pool_that_is_to_be_made_to_the_next_but_once(void **state)
+{
+    struct bench b;
+    (void)state;
+    begin(&b);
+    b.core->placeless = true;
+    make(&b, 1);
+    assert_true(b.leaves);
+    assert_int_equal(outcome(&b, 1), 1);
+    assert_int_equal(b.tasks, 0);
+    char note[STORAGE_NOTE];
+    (void)text_copy(note, sizeof note, span_of(b.note));
+    down(&b);
+    begin_with(&b, note);
+    b.core->placeless = true;
+    make(&b, 2);
+    assert_false(b.leaves);
+    down(&b);
+}
+
 static void who_cannot_serve_rests_soon_also_when_it_is_asked_all_the_time(void **state)
 {
     (void)state;
@@ -76,6 +97,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_could_not_be_made_is_made_anew_by_the_next_process),
+        cmocka_unit_test(who_began_without_a_place_leaves_a_pool_that_is_to_be_made_to_the_next_but_once),
         cmocka_unit_test(who_cannot_serve_rests_soon_also_when_it_is_asked_all_the_time),
         cmocka_unit_test(one_that_was_refused_leaves_no_note_that_would_start_it_again),
     };

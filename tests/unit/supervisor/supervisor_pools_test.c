@@ -137,6 +137,31 @@ static void what_registry_has_written_before_the_wake_is_heard_before_it(void **
     close_house(h);
 }
 
+/* Made anew elsewhere under its name: whoever begins then must not see what was there before, and not hear
+ * afterwards that it is bygone. */
+static void a_pool_that_lies_elsewhere_now_is_not_begun_where_it_lay(void **state)
+{
+    char argument[POOL_ARGUMENTS][PATH_ROOM + 16];
+    struct house *h = open_house();
+    int ends[2];
+    (void)state;
+    registry_is_there(h, ends);
+    pools_hear_all(&h->s, &h->registry);
+    registry_names_it(h);
+    HASH_ADD(hh, h->s.children, key, sizeof h->storage.key, &h->storage);
+    struct control r = control_text(CONTROL_POOL, span_of("file-reflink /proc"));
+    r.number = POOL;
+    assert_int_equal(control_send(ends[1], &r, NULL), 0);
+    life_event(&h->s, &h->storage, LIFE_WANTED);
+    assert_int_equal(pools_arguments(&h->s, &h->storage, argument), 2);
+    assert_string_equal(argument[0], "option.pool=file-reflink /proc");
+    assert_int_equal(h->storage.ends, 1);
+    assert_int_equal(h->storage.next, 0);
+    HASH_DEL(h->s.children, &h->storage);
+    registry_goes(h, ends);
+    close_house(h);
+}
+
 /* It was to be made when the registry before died. */
 static void what_a_new_registry_does_not_name_is_no_pool_any_more(void **state)
 {
@@ -187,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_pool_that_is_known_is_not_waited_for),
         cmocka_unit_test(a_pool_that_nobody_names_is_served_when_registry_has_named_all_that_there_are),
         cmocka_unit_test(what_registry_has_written_before_the_wake_is_heard_before_it),
+        cmocka_unit_test(a_pool_that_lies_elsewhere_now_is_not_begun_where_it_lay),
         cmocka_unit_test(what_a_new_registry_does_not_name_is_no_pool_any_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
