@@ -163,6 +163,8 @@ static int read_type(struct firewall_rule *rule, enum firewall_field field, stru
 static int read_comment(struct firewall_rule *rule, enum firewall_field field, struct span value,
                         struct fault *why)
 {
+    if (value.len == 0)
+        return 0; /* as if there were none: in a line nobody could tell the two apart */
     if (!is_made_of(value, ":;,./-_[] ", true))
         return bad(why, field, value, "a comment consists of letters, digits, spaces and :;,./-_[]");
     return keep(rule, field, value);

@@ -47,6 +47,19 @@ static void the_second_version_goes_around_byte_for_byte(void **state)
     assert_string_equal(out.at, second);
 }
 
+static void an_empty_comment_is_none(void **state)
+{
+    AUTO_TEXT list = TEXT_WITH_LIMIT(4096);
+    (void)state;
+    assert_int_equal(registry_firewall_read(SPAN_LITERAL("<firewall version=\"2\"><rules><rule><properties>"
+                                                         "<property name=\"action\">accept</property>"
+                                                         "<property name=\"comment\"></property>"
+                                                         "</properties></rule></rules></firewall>"),
+                                            100, &list, NULL),
+                     0);
+    assert_string_equal(list.at, "action=accept\n");
+}
+
 static void an_expired_rule_keeps_its_place_and_is_not_written(void **state)
 {
     AUTO_TEXT list = TEXT_WITH_LIMIT(4096);
@@ -120,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_second_version_goes_around_byte_for_byte),
+        cmocka_unit_test(an_empty_comment_is_none),
         cmocka_unit_test(an_expired_rule_keeps_its_place_and_is_not_written),
         cmocka_unit_test(the_first_version_becomes_rules),
         cmocka_unit_test(what_is_no_firewall_is_refused_with_its_place),
