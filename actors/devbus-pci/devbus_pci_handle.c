@@ -292,6 +292,7 @@ static void take_list(struct devbus_pci *self, struct out *out, const struct pci
     self->devices = task->devices;
     self->count = task->count;
     self->listed_at = out->now;
+    self->table.names_come = false;
     if (self->tell_all) {
         self->tell_all = false;
         pci_tell_all(self, out);

@@ -32,6 +32,7 @@ void pci_table_begin(struct devbus_pci *self, struct out *out, struct span note)
     self->table.holds_timer = PCI_TIMER_HOLDS;
     self->table.name = name_it;
     self->table.arg = self;
+    self->table.names_come = true; /* with the first list */
     devbus_read_note(&self->table, out, note);
 }
 

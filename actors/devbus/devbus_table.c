@@ -179,7 +179,12 @@ void devbus_tell(struct devbus_table *t, struct out *out, uint32_t qid, uint32_t
     (void)text_copy(m.device_class, sizeof m.device_class, span_of(t->device_class));
     for (size_t i = 0; i < t->used; i++) {
         struct devbus_device *d = &t->device[i];
-        if (d->qid == qid && d->state == DEVBUS_ATTACHED && devbus_is_named(t, d))
+        if (d->qid != qid || d->state != DEVBUS_ATTACHED)
+            continue;
+        bool named = devbus_is_named(t, d);
+        if (!named && t->names_come)
+            return; /* api knows it from the incarnation before, if it was */
+        if (named)
             add_item(&m.devices, &packed, d);
     }
     (void)EVENT(out, attached, ((struct address){KIND_API, EVERY_INSTANCE}), &context, &m);

@@ -28,7 +28,8 @@ struct devbus_table {
     uint64_t holds_timer;     /* the timer of holds that end; its ring is answered with devbus_holds_end */
     bool marks;               /* the note says also whether anything is attached */
     bool marked;              /* and that of the incarnation before did */
-    bool unsettled;           /* what was attached then is not known yet: the mark stays */
+    bool names_come; /* those of some are still being read: of a VM with such a one nothing is told yet */
+    bool unsettled;  /* what was attached then is not known yet: the mark stays */
     struct devbus_device device[DEVBUS_TABLE_MAX];
     size_t used;
     char noted[DEVBUS_NOTE_MAX + 1];

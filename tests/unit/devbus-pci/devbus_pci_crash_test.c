@@ -92,6 +92,31 @@ static void what_a_late_call_of_a_dead_one_binds_again_goes_back_again(void **st
     assert_true(late > 0);
 }
 
+/* Until it has read what the device is called api believes what the one before has said. */
+static void killed_it_says_what_a_vm_has_only_when_it_can_name_it(void **state)
+{
+    void *made;
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(512);
+    struct bus_has m = {.name = "work"};
+    struct bus_address card = {.sbdf = CARD};
+    (void)state;
+    bench_begin(&made);
+    struct bench *b = made;
+    prepare(b, WORK, 0, 0);
+    bench_run(b);
+    confirm(b, WORK, 1);
+    bench_run(b);
+    assert_string_equal(b->attached, PORT);
+    crash(b, false);
+    bus_address_add(&m.devices, &packed, &card);
+    HEAR(b, bus_has, WORK, .name = "work", .devices = m.devices);
+    assert_string_equal(b->attached, PORT); /* not "", which it would be while the list is read */
+    bench_run(b);
+    assert_string_equal(b->attached, PORT);
+    nothing_is_half_done(b, true);
+    bench_end(&made);
+}
+
 static void killed_while_it_gives_back_it_gives_back(void **state)
 {
     (void)state;
@@ -154,6 +179,7 @@ int main(void)
         cmocka_unit_test(killed_anywhere_and_asked_again_it_ends_in_one_attachment),
         cmocka_unit_test(killed_anywhere_and_never_asked_again_it_ends_with_dom0s_driver),
         cmocka_unit_test(what_a_late_call_of_a_dead_one_binds_again_goes_back_again),
+        cmocka_unit_test(killed_it_says_what_a_vm_has_only_when_it_can_name_it),
         cmocka_unit_test(killed_while_it_gives_back_it_gives_back),
         cmocka_unit_test(a_note_is_read_as_it_was_written_and_nothing_else_is),
     };
