@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "actors/devbus-mic/devbus_mic.h"
+#include "actors/devbus/devbus_tags.h"
 #include "base/own.h"
 
-/* Registry answers at once; a guest's process as soon as its daemon does, or gives it up. */
-#define ASK_WITHIN  (10 * SECONDS)
+/* A guest's process answers as soon as its daemon does, or gives it up. */
 #define WORD_WITHIN (20 * SECONDS)
 /* Less than a VM's process waits for its bus. */
 enum { SERVICE_SECONDS = 20 };
@@ -19,7 +19,7 @@ static struct mic_job *keep(struct devbus_mic *self, const struct mic_job *job, 
         return NULL;
     struct mic_job *kept = &self->job[self->jobs++];
     *kept = *job;
-    kept->tag = (UINT64_C(1) << 32) | (uint32_t)++self->last_tag;
+    kept->tag = devbus_tag(TAGS_OWN, &self->last_tag);
     kept->asked = asked;
     return kept;
 }
@@ -35,7 +35,7 @@ static struct context context_until(const struct mic_job *job, struct subject ab
 bool mic_ask_sound(struct devbus_mic *self, struct out *out, const struct mic_job *job)
 {
     const struct mic_job *kept = keep(self, job, MESSAGE_vm_sound);
-    struct context c = context_until(job, (struct subject){0}, out->now + ASK_WITHIN);
+    struct context c = context_until(job, (struct subject){0}, out->now + DEVBUS_REGISTRY_WITHIN);
     struct vm_sound m = {.enables = job->aim == MIC_LETS_HEAR};
     if (kept == NULL)
         return false;
@@ -47,7 +47,7 @@ bool mic_ask_sound(struct devbus_mic *self, struct out *out, const struct mic_jo
 bool mic_ask_whose(struct devbus_mic *self, struct out *out, const struct mic_job *job)
 {
     const struct mic_job *kept = keep(self, job, MESSAGE_sounds_of);
-    struct context c = context_until(job, job->audio, out->now + ASK_WITHIN);
+    struct context c = context_until(job, job->audio, out->now + DEVBUS_REGISTRY_WITHIN);
     if (kept == NULL)
         return false;
     (void)ASK(out, sounds_of, ((struct address){KIND_REGISTRY, 0}), &c, kept->tag, NO_MESSAGE(sounds_of));

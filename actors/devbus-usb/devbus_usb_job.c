@@ -5,13 +5,12 @@
 #include <string.h>
 
 #include "actors/devbus-usb/devbus_usb.h"
+#include "actors/devbus/devbus_tags.h"
 #include "base/own.h"
 
 /* Less than a VM's process waits for its bus. */
 enum { SERVICE_SECONDS = 40 };
 #define MARGIN (5 * SECONDS)
-/* Tags of these questions, beside those of listings and names. */
-#define RUN_TAGS (UINT64_C(1) << 32)
 /* As a shell says that there is no such program. */
 enum { NOT_INSTALLED = 127, SHOWN = 200 };
 
@@ -77,7 +76,7 @@ static void call(struct devbus_usb *self, struct out *out, const struct usb_run 
     }
     struct usb_run *run = &self->run[self->runs++];
     *run = *like;
-    run->tag = RUN_TAGS | (uint32_t)++self->last_tag;
+    run->tag = devbus_tag(TAGS_OWN, &self->last_tag);
     (void)text_copy(m.backend, sizeof m.backend, span_of(backend));
     context.subject = vm;
     context.deadline = out->now + SERVICE_SECONDS * SECONDS + MARGIN;

@@ -4,14 +4,10 @@
 #include <string.h>
 
 #include "actors/devbus-usb/devbus_usb.h"
+#include "actors/devbus/devbus_tags.h"
 #include "actors/devbus/devbus_say.h"
 #include "base/log.h"
 #include "base/own.h"
-
-/* Registry answers at once; this is for one that is being replaced. */
-#define ASK_WITHIN (10 * SECONDS)
-/* Tags of these questions, beside those of listings and services. */
-#define NAME_TAGS (UINT64_C(2) << 32)
 
 /* ---- who has it ---- */
 
@@ -95,13 +91,13 @@ static bool is_asked(const struct devbus_usb *self, const struct devbus_backend 
 static void ask_name(struct devbus_usb *self, struct out *out, const struct devbus_backend *b,
                      const struct device_item *item, bool is_news)
 {
-    struct context context = {.deadline = out->now + ASK_WITHIN};
+    struct context context = {.deadline = out->now + DEVBUS_REGISTRY_WITHIN};
     struct vm_named m = {.name = ""};
     if (self->names == USB_NAMES_MAX || is_asked(self, b, item))
         return;
     struct usb_name *n = &self->name[self->names++];
     *n = (struct usb_name){
-        .tag = NAME_TAGS | (uint32_t)++self->last_tag, .backend = b->vm, .is_news = is_news};
+        .tag = devbus_tag(TAGS_OWN_NAMES, &self->last_tag), .backend = b->vm, .is_news = is_news};
     memcpy(n->port, item->port, sizeof n->port);
     memcpy(n->name, item->attachment, sizeof n->name);
     memcpy(m.name, item->attachment, sizeof m.name);

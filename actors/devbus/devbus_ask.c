@@ -6,15 +6,13 @@
 #include <string.h>
 
 #include "actors/devbus/devbus_settling.h"
+#include "actors/devbus/devbus_tags.h"
 #include "base/log.h"
 #include "base/own.h"
 
-/* Registry answers at once; this is for one that is being replaced. */
-#define REGISTRY_WITHIN (10 * SECONDS)
-#define REGISTRY_AGAIN  (1 * SECONDS)
+/* After registry's error; then twice as long each time. */
+#define REGISTRY_AGAIN (1 * SECONDS)
 enum { REGISTRY_TRIES = 4, WHOEVER = 10001 };
-/* Tags of these questions, beside those of listings and of the bus's own. */
-#define ASK_TAGS (UINT64_C(3) << 32)
 
 void devbus_ask_attach(struct devbus_ask *a, const struct devbus_person_ops *ops, void *arg)
 {
@@ -239,12 +237,12 @@ static void ask_registry(struct devbus_ask *a, struct out *out, struct devbus_se
     AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_MAX);
     struct context context = context_about_vm(s->backend.instance, s->backend.generation);
     struct devices_came m = {.only = s->only};
-    context.deadline = out->now + REGISTRY_WITHIN;
+    context.deadline = out->now + DEVBUS_REGISTRY_WITHIN;
     (void)text_copy(m.device_class, sizeof m.device_class, span_of(a->listing->table->device_class));
     for (size_t i = 0; i < s->devices; i++)
         came_device_add(&m.devices, &packed, &s->device[i]);
     s->again_at = 0;
-    s->tag = ASK_TAGS | (uint32_t)++a->last_tag;
+    s->tag = devbus_tag(TAGS_SETTLING, &a->last_tag);
     (void)ASK(out, devices_came, ((struct address){KIND_REGISTRY, 0}), &context, s->tag, &m);
 }
 

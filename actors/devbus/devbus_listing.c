@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "actors/devbus/devbus_tags.h"
 #include "base/own.h"
 
 /* Longer than the guest's process needs for a reading, or to find that its daemon hangs. */
@@ -59,7 +60,7 @@ static void read_it(struct devbus_listing *l, struct out *out, struct devbus_que
     (void)text_copy(ask.device_class, sizeof ask.device_class, span_of(l->table->device_class));
     context.subject = q->backend;
     context.deadline = out->now + READ_WITHIN;
-    q->tag = ++l->last_tag;
+    q->tag = devbus_tag(TAGS_LISTING, &l->last_tag);
     q->awaits_name = false;
     (void)ASK(out, guest_devices, ((struct address){KIND_GUEST, q->backend.instance}), &context, q->tag,
               &ask);

@@ -4,24 +4,21 @@
 
 #include <string.h>
 
+#include "actors/devbus/devbus_tags.h"
 #include "base/log.h"
 #include "runtime/post.h"
 
-/* Registry answers at once; this is for one that is being replaced. */
-#define ASK_WITHIN (10 * SECONDS)
 /* One that has just begun reads its store, and says so. */
 #define AGAIN (250 * MILLISECONDS)
 enum { TRIES = 20, DOUBLINGS = 6 };
-/* Tags of these questions, beside those of listings, of each bus, and of what it asks about people. */
-#define NAMED_TAGS (UINT64_C(5) << 32)
 
 static void ask(struct devbus_names *n, struct out *out, struct devbus_name *d)
 {
-    struct context context = {.deadline = out->now + ASK_WITHIN};
+    struct context context = {.deadline = out->now + DEVBUS_REGISTRY_WITHIN};
     struct vm_named m = {.name = ""};
     memcpy(m.name, d->name, sizeof m.name);
     d->again_at = 0;
-    d->tag = NAMED_TAGS | (uint32_t)++n->last_tag;
+    d->tag = devbus_tag(TAGS_BACKEND_NAMES, &n->last_tag);
     (void)ASK(out, vm_named, ((struct address){KIND_REGISTRY, 0}), &context, d->tag, &m);
 }
 

@@ -5,23 +5,21 @@
 #include <string.h>
 
 #include "actors/devbus/devbus_ask.h"
+#include "actors/devbus/devbus_tags.h"
 #include "base/log.h"
 #include "base/own.h"
 
-#define REGISTRY_WITHIN (10 * SECONDS)
 /* After an error; and when a VM's process, which does one thing at a time, has not come for it. */
 #define SOON  (1 * SECONDS)
 #define LATER (20 * SECONDS)
 enum { TRIES = 6 };
-/* Tags of these questions, beside those of devbus_ask.c. */
-#define OFFER_TAGS (UINT64_C(4) << 32)
 
 static void tell(struct devbus_ask *a, struct out *out, struct devbus_offer *o)
 {
     struct context about = context_about_vm(o->backend.instance, o->backend.generation);
-    about.deadline = out->now + REGISTRY_WITHIN;
+    about.deadline = out->now + DEVBUS_REGISTRY_WITHIN;
     o->again_at = 0;
-    o->tag = OFFER_TAGS | (uint32_t)++a->last_tag;
+    o->tag = devbus_tag(TAGS_OFFER, &a->last_tag);
     (void)ASK(out, device_chosen, ((struct address){KIND_REGISTRY, 0}), &about, o->tag, &o->chosen);
 }
 
