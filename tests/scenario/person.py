@@ -3,9 +3,9 @@
 import contextlib
 import json
 import select
-import socket
-import threading
 import time
+
+from stand_ins import Socket
 
 HEADER = 'device-agent.GUI dom0 name dom0'
 
@@ -32,25 +32,14 @@ class Question:
         return self.words['argument']
 
 
-class Person:
+class Person(Socket):
     """`how`: what is answered at once ('' for an agent that ends without a word), None to think, 'flood' and
     'drip' for agents that never come to an end."""
 
     def __init__(self, house):
         self.how, self.asked = None, []
         self.path = house.dir / 'qubes-run/device-agent.GUI'
-        self.path.unlink(missing_ok=True)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.path))
-        self.path.chmod(0o600)
-        self.listener.listen(64)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client = self.listener.accept()[0]
-                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+        self.listen(self.path, 0o600)
 
     def serve(self, client):
         raw, how = b'', self.how
@@ -71,8 +60,3 @@ class Person:
             client.close()
         elif how is not None:
             question.say(how)
-
-    def close(self):
-        """The agent is gone, its socket stays: as after a crash."""
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()

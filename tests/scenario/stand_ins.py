@@ -42,17 +42,14 @@ class Programs:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-class Balancer:
-    """A stand-in for qmemman's socket: it is well, hangs, refuses, lies, floods or ends; one start at a time."""
+class Socket:
+    """What stands in for a daemon at its socket: each client has a thread of its own, in `serve`."""
 
-    ANSWERS = {'well': b'OK\n', 'refuse': b'FAIL\n', 'lie': b'OKAY, have it all\n', 'flood': b'x' * 65536, 'end': b''}
-
-    def __init__(self, house):
-        self.how, self.lines, self.open = 'well', [], 0
-        self.path = house.dir / 'qubes-run/qmemman.sock'
+    def listen(self, path, mode):
+        path.unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.path))
-        self.path.chmod(0o660)
+        self.listener.bind(str(path))
+        path.chmod(mode)
         self.listener.listen(64)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -61,6 +58,22 @@ class Balancer:
             while True:
                 client = self.listener.accept()[0]
                 threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def close(self):
+        """The daemon is gone, its socket stays: as after a crash."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+class Balancer(Socket):
+    """A stand-in for qmemman's socket: it is well, hangs, refuses, lies, floods or ends; one start at a time."""
+
+    ANSWERS = {'well': b'OK\n', 'refuse': b'FAIL\n', 'lie': b'OKAY, have it all\n', 'flood': b'x' * 65536, 'end': b''}
+
+    def __init__(self, house):
+        self.how, self.lines, self.open = 'well', [], 0
+        self.path = house.dir / 'qubes-run/qmemman.sock'
+        self.listen(self.path, 0o660)
 
     def serve(self, client):
         self.open += 1
@@ -71,11 +84,6 @@ class Balancer:
             while self.how != 'end' and client.recv(64):
                 pass
         self.open -= 1
-
-    def close(self):
-        """The daemon is gone, its socket stays: as after a crash."""
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
 
 
 def database(house, vm):
@@ -112,7 +120,7 @@ def since(ear, heard, vm):
     return [r.name for r in ear.records[heard:] if r.subject == vm and 'feature' not in r.name and 'tag' not in r.name]
 
 
-class Xenstored:
+class Xenstored(Socket):
     """A stand-in for xenstored's socket. Every domain is of the VM `whose`, and has the device model `model`, if
     that is set. It is well, hangs, refuses entries, lies about what was asked, floods or ends."""
 
@@ -123,17 +131,7 @@ class Xenstored:
         self.dir.chmod(0o755)
         self.how, self.whose, self.model, self.model_uuid = 'well', '', 0, ''
         self.written, self.owner, self.open = {}, {}, 0
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.dir / 'socket'))
-        (self.dir / 'socket').chmod(0o600)
-        self.listener.listen(64)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client = self.listener.accept()[0]
-                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+        self.listen(self.dir / 'socket', 0o600)
 
     def read(self, path):
         if path.endswith('/image/device-model-domid'):

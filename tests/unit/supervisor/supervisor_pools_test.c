@@ -94,6 +94,14 @@ static void registry_is_there(struct house *h, int ends[2])
     h->registry.control = ends[0];
 }
 
+/* On its line, which nobody has read yet. */
+static void registry_writes(const int ends[2])
+{
+    struct control r = control_text(CONTROL_POOL, span_of("file-reflink /proc"));
+    r.number = POOL;
+    assert_int_equal(control_send(ends[1], &r, NULL), 0);
+}
+
 static void registry_goes(struct house *h, const int ends[2])
 {
     HASH_DEL(h->s.children, &h->registry);
@@ -126,9 +134,7 @@ static void what_registry_has_written_before_the_wake_is_heard_before_it(void **
     (void)state;
     registry_is_there(h, ends);
     pools_hear_all(&h->s, &h->registry);
-    struct control r = control_text(CONTROL_POOL, span_of("file-reflink /proc"));
-    r.number = POOL;
-    assert_int_equal(control_send(ends[1], &r, NULL), 0);
+    registry_writes(ends);
     life_event(&h->s, &h->storage, LIFE_WANTED);
     assert_int_equal(h->storage.ends, 1);
     assert_true(pools_arguments(&h->s, &h->storage, argument) > 0);
@@ -149,9 +155,7 @@ static void a_pool_that_lies_elsewhere_now_is_not_begun_where_it_lay(void **stat
     pools_hear_all(&h->s, &h->registry);
     registry_names_it(h);
     HASH_ADD(hh, h->s.children, key, sizeof h->storage.key, &h->storage);
-    struct control r = control_text(CONTROL_POOL, span_of("file-reflink /proc"));
-    r.number = POOL;
-    assert_int_equal(control_send(ends[1], &r, NULL), 0);
+    registry_writes(ends);
     life_event(&h->s, &h->storage, LIFE_WANTED);
     assert_int_equal(pools_arguments(&h->s, &h->storage, argument), 2);
     assert_string_equal(argument[0], "option.pool=file-reflink /proc");
