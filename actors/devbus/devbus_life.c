@@ -121,10 +121,13 @@ bool devbus_device_is_on_its_way(const struct devbus_device *d)
     return d->state == DEVBUS_BINDING || d->state == DEVBUS_HELD || d->state == DEVBUS_RETURNING;
 }
 
+/* What a note says of a device besides its state and its holder. */
+enum { NOTED_MINE = 1, NOTED_LATE = 2 };
+
 void devbus_device_note(struct text *note, const struct devbus_device *d)
 {
     text_format(note, "%c%s %" PRIu32 " %" PRIu32 " %d;", states[d->state].letter, d->key, d->qid,
-                d->generation, d->mine);
+                d->generation, (d->mine ? NOTED_MINE : 0) | (d->late ? NOTED_LATE : 0));
 }
 
 static int read_state(char letter, enum devbus_state *state)
@@ -147,7 +150,7 @@ static int read_number(struct span *words, uint64_t most, uint64_t *number)
 int devbus_device_read(struct span *note, struct devbus_device *d)
 {
     struct devbus_device read = {0};
-    uint64_t qid, generation, mine;
+    uint64_t qid, generation, marks;
     if (note->len == 0)
         return 0;
     struct span words = span_split(*note, ';', note);
@@ -155,12 +158,14 @@ int devbus_device_read(struct span *note, struct devbus_device *d)
     if (name.len < 2 || read_state(name.at[0], &read.state) < 0 ||
         text_copy(read.key, sizeof read.key, (struct span){name.at + 1, name.len - 1}) < 0 ||
         read_number(&words, UINT32_MAX, &qid) < 0 || read_number(&words, UINT32_MAX, &generation) < 0 ||
-        read_number(&words, 1, &mine) < 0 || words.len > 0)
+        read_number(&words, NOTED_MINE | NOTED_LATE, &marks) < 0 || words.len > 0)
         return -ERR_BAD;
     read.qid = (uint32_t)qid;
     read.generation = (uint32_t)generation;
-    read.mine = mine == 1;
-    read.unsure = read.state == DEVBUS_BINDING || read.state == DEVBUS_RETURNING;
+    bool called = read.state == DEVBUS_BINDING || read.state == DEVBUS_RETURNING;
+    read.mine = (marks & NOTED_MINE) != 0;
+    read.late = called || (marks & NOTED_LATE) != 0;
+    read.unsure = read.state == DEVBUS_BINDING;
     if (read.state == DEVBUS_BINDING)
         read.state = DEVBUS_HELD;
     *d = read;

@@ -43,7 +43,8 @@ struct devbus_device {
     uint32_t qid, generation; /* of its holder */
     uint32_t said_by;         /* of a microphone: the qid of the VM whose word it is that it is attached */
     bool mine;                /* we took it from its host driver: undoing means to give it back */
-    bool unsure;              /* an incarnation before may have died while binding it */
+    bool unsure;              /* an incarnation before has died while binding it: bound or not */
+    bool late;                /* and what that one has asked for may still be done, behind ours */
     bool unwanted;            /* given up while it was being bound */
     /* HELD: when it is given up; RETURNING: when it is tried again, 0: now; ATTACHED: 0, or when its holder
      * is told again that nothing is behind it. */

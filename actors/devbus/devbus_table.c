@@ -75,6 +75,7 @@ void devbus_read_note(struct devbus_table *t, struct out *out, struct span note_
 {
     struct devbus_device read;
     int r = 1;
+    t->quiet_at = out->now + DEVBUS_LATE_CALL;
     (void)text_copy(t->noted, sizeof t->noted, note_);
     t->marked = note_.len > 0 && note_.at[note_.len - 1] == '!';
     if (t->marked)
@@ -134,10 +135,9 @@ bool devbus_returns_later(struct devbus_table *t, struct out *out, struct devbus
 
 bool devbus_returns_once_more(struct devbus_table *t, struct out *out, struct devbus_device *d)
 {
-    if (d->state != DEVBUS_RETURNING || !d->unsure)
+    if (d->state != DEVBUS_RETURNING || !d->late || out->now >= t->quiet_at)
         return false;
-    d->unsure = false;
-    d->until = out->now + DEVBUS_LATE_CALL;
+    d->until = t->quiet_at;
     set_timer(t, out);
     return true;
 }

@@ -20,7 +20,7 @@ enum {
 #define DEVBUS_HOLD_START  (300 * SECONDS)
 /* What could not be given back is tried again: after so long, then twice as long each time. */
 #define DEVBUS_RETURN_AGAIN (1 * SECONDS)
-/* A call of an incarnation that has died is over by then, if it was ever heard. */
+/* So long behind our beginning a call of an incarnation that has died is over, if it was ever heard. */
 #define DEVBUS_LATE_CALL (30 * SECONDS)
 
 struct devbus_table {
@@ -28,8 +28,9 @@ struct devbus_table {
     uint64_t holds_timer;     /* the timer of holds that end; its ring is answered with devbus_holds_end */
     bool marks;               /* the note says also whether anything is attached */
     bool marked;              /* and that of the incarnation before did */
-    bool names_come; /* those of some are still being read: of a VM with such a one nothing is told yet */
-    bool unsettled;  /* what was attached then is not known yet: the mark stays */
+    bool names_come;   /* those of some are still being read: of a VM with such a one nothing is told yet */
+    uint64_t quiet_at; /* from then on no call of the incarnation before is done any more */
+    bool unsettled;    /* what was attached then is not known yet: the mark stays */
     struct devbus_device device[DEVBUS_TABLE_MAX];
     size_t used;
     char noted[DEVBUS_NOTE_MAX + 1];
@@ -62,7 +63,7 @@ bool devbus_must_return(const struct devbus_device *d, uint64_t now);
 /* It could not be: true when it is tried again later, at a ring of the same timer. */
 bool devbus_returns_later(struct devbus_table *t, struct out *out, struct devbus_device *d);
 /* It was: true when that is done once more, later, for a call of an incarnation that has died may take it
- * yet. */
+ * yet, or break off in the middle. */
 bool devbus_returns_once_more(struct devbus_table *t, struct out *out, struct devbus_device *d);
 /* The answer to what this bus never does. */
 void devbus_refuse(struct out *out, const struct envelope *e);

@@ -79,7 +79,7 @@ static void what_a_late_call_of_a_dead_one_binds_again_goes_back_again(void **st
         bench_begin(&made);
         struct bench *b = made;
         died = dies_at(b, at, false, false, &asked);
-        if (died && b->self->table.used == 1 && b->self->table.device[0].unsure) {
+        if (died && b->self->table.used == 1 && b->self->table.device[0].late) {
             late++;
             HEAR(b, bus_has, WORK, .over = 1);
             bench_run(b);
@@ -90,6 +90,37 @@ static void what_a_late_call_of_a_dead_one_binds_again_goes_back_again(void **st
         bench_end(&made);
     }
     assert_true(late > 0);
+}
+
+/* Asked again and taken by the next one, or the one after that, which then gave it back at once. */
+static void what_a_late_call_takes_apart_behind_a_fresh_attachment_goes_back_again(void **state)
+{
+    (void)state;
+    for (int deaths = 1; deaths <= 2; deaths++) {
+        unsigned late = 0;
+        bool died = true;
+        for (unsigned at = 1; died; at++) {
+            void *made;
+            uint64_t asked;
+            bench_begin(&made);
+            struct bench *b = made;
+            died = dies_at(b, at, false, false, &asked);
+            if (died && b->self->table.used == 1 && b->self->table.device[0].late) {
+                late++;
+                prepare(b, WORK, 0, 1);
+                bench_run(b);
+                if (deaths == 2)
+                    crash(b, false);
+                HEAR(b, bus_release, WORK, .sbdf = CARD);
+                bench_run(b);
+                set_driver(b, "");
+                lease_ends(b);
+                nothing_is_half_done(b, false);
+            }
+            bench_end(&made);
+        }
+        assert_true(late > 0);
+    }
 }
 
 /* Until it has read what the device is called api believes what the one before has said. */
@@ -146,7 +177,8 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
                               .state = DEVBUS_RETURNING,
                               .qid = 7,
                               .generation = 3,
-                              .mine = true},
+                              .mine = true,
+                              .late = true},
                          read;
     AUTO_TEXT note = TEXT_WITH_LIMIT(DEVBUS_NOTE_MAX);
     (void)state;
@@ -156,12 +188,12 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
     assert_memory_equal(&read.key, &d.key, sizeof d.key);
     assert_int_equal(read.state, DEVBUS_RETURNING);
     assert_int_equal(read.qid, 7);
-    assert_true(read.mine);
+    assert_true(read.mine && read.late);
     assert_int_equal(devbus_device_read(&rest, &read), 0);
     static const char *const bad[] = {"x",
                                       "r0000:02:00.0 7;",
                                       "z0000:02:00.0 7 3 1;",
-                                      "r0000:02:00.0 7 3 2;",
+                                      "r0000:02:00.0 7 3 4;",
                                       "r0000:02:00.0 7 3 1 9;",
                                       "r 7 3 1;"};
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -179,6 +211,7 @@ int main(void)
         cmocka_unit_test(killed_anywhere_and_asked_again_it_ends_in_one_attachment),
         cmocka_unit_test(killed_anywhere_and_never_asked_again_it_ends_with_dom0s_driver),
         cmocka_unit_test(what_a_late_call_of_a_dead_one_binds_again_goes_back_again),
+        cmocka_unit_test(what_a_late_call_takes_apart_behind_a_fresh_attachment_goes_back_again),
         cmocka_unit_test(killed_it_says_what_a_vm_has_only_when_it_can_name_it),
         cmocka_unit_test(killed_while_it_gives_back_it_gives_back),
         cmocka_unit_test(a_note_is_read_as_it_was_written_and_nothing_else_is),
