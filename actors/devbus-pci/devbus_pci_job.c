@@ -200,18 +200,20 @@ static void bound(struct devbus_pci *self, struct out *out, const struct pci_tas
     prepared(self, out);
 }
 
+/* A life that has ended while xenstore was asked has nothing any more. */
 static void confirm(struct devbus_pci *self, struct out *out)
 {
     struct pci_job *job = &self->job[0];
+    bool there = job->present && !job->over;
     struct devbus_device *d =
-        job->present ? devbus_add(&self->table, job->sbdf) : devbus_find(&self->table, job->sbdf);
+        there ? devbus_add(&self->table, job->sbdf) : devbus_find(&self->table, job->sbdf);
     uint32_t qid = asker(job), generation = job->request.context.subject.generation;
-    if (d != NULL && job->present && d->state == DEVBUS_FREE) {
+    if (d != NULL && there && d->state == DEVBUS_FREE) {
         d->qid = qid;
         d->generation = generation;
     }
     if (d != NULL && d->qid == qid)
-        (void)devbus_happens(&self->table, out, d, job->present ? DEVBUS_THERE : DEVBUS_NOT_THERE);
+        (void)devbus_happens(&self->table, out, d, there ? DEVBUS_THERE : DEVBUS_NOT_THERE);
     pci_tell(self, out, qid, generation);
     if (job->owed)
         devbus_pci_told(self, out, &job->request);

@@ -171,9 +171,11 @@ static void undo(struct vm *vm, struct out *out)
     vm_errand_become(vm, out, ERRAND_UNDO);
 }
 
+/* What the process before said last may have been lost with it: it is said again. */
 static void stopped_gone(struct vm *vm, struct out *out)
 {
     vm->life = VM_STOPPING;
+    vm_life_over(vm, out);
     vm->owes_stopped = vm_said(vm) < 1;
     vm->owes_shutdown = vm_said(vm) < 2;
     vm->owes_clean = true;
@@ -187,6 +189,7 @@ static void stopped_and_lives(struct vm *vm, struct out *out)
         (void)vm_say_stopped(vm, out);
     if (said < 2)
         (void)vm_say_shutdown(vm, out);
+    vm_device_over(vm, out);
     vm_adopt(vm, out);
 }
 

@@ -63,9 +63,15 @@ void vm_waiters_late(struct vm *vm, struct out *out)
 
 /* ---- the domain is gone ---- */
 
-void vm_gone(struct vm *vm, struct out *out, bool pair)
+void vm_life_over(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, 0);
+    vm_device_over(vm, out);
+    (void)EVENT(out, domain_over, ((struct address){KIND_LAUNCHER, 0}), &context, NO_MESSAGE(domain_over));
+}
+
+void vm_gone(struct vm *vm, struct out *out, bool pair)
+{
     vm->life = VM_STOPPING;
     vm->seen = (struct domain_seen){.domid = VIRT_NO_DOMID, .state = VIRT_SHUTOFF};
     vm->start_time = 0;
@@ -74,8 +80,7 @@ void vm_gone(struct vm *vm, struct out *out, bool pair)
     vm->created = vm->bare = vm->qrexec_up = vm->balanced = false;
     vm->stubdom = (struct vm_stubdom){0};
     vm->host_mark = VM_UNMARKED;
-    vm_device_over(vm, out);
-    (void)EVENT(out, domain_over, ((struct address){KIND_LAUNCHER, 0}), &context, NO_MESSAGE(domain_over));
+    vm_life_over(vm, out);
     vm->owes_stopped = vm->owes_shutdown = pair;
     vm->owes_clean = true;
     if (pair)

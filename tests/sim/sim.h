@@ -141,6 +141,7 @@ struct sim_options {
     uint64_t seed;
     unsigned vms;
     bool faults, verbose;
+    bool brief;   /* some seconds of requests and faults, not a minute */
     bool lively;  /* clients mostly begin and end lives */
     bool devices; /* and give them PCI devices, of which there are few */
     bool disks;   /* or disks that VMs and dom0 expose, and take away */

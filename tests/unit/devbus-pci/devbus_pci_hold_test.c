@@ -134,6 +134,22 @@ static void what_is_being_made_ready_when_a_life_ends_is_not_kept(void **state)
     assert_int_equal(reply_to(b, other)->r, 0);
 }
 
+/* The worker was busy, or xenstore slow. */
+static void what_is_confirmed_of_a_life_that_has_ended_meanwhile_is_nobodys(void **state)
+{
+    struct bench *b = *state;
+    prepare(b, WORK, 0, 0);
+    bench_run(b);
+    uint64_t plan = HEAR(b, bus_plan, OTHER, .port = PORT, .device_id = "*");
+    uint64_t asked = confirm(b, WORK, 1);
+    HEAR(b, bus_has, WORK, .over = 1);
+    bench_run(b);
+    assert_non_null(reply_to(b, plan));
+    assert_non_null(reply_to(b, asked));
+    nothing_is_half_done(b, false);
+    assert_string_equal(b->attached, "");
+}
+
 static void a_new_incarnation_learns_from_vms_what_they_have(void **state)
 {
     struct bench *b = *state;
@@ -165,6 +181,7 @@ int main(void)
         TEST(what_is_made_ready_for_a_start_that_does_not_require_it_is_nobodys),
         TEST(a_life_that_is_over_holds_nothing),
         TEST(what_is_being_made_ready_when_a_life_ends_is_not_kept),
+        TEST(what_is_confirmed_of_a_life_that_has_ended_meanwhile_is_nobodys),
         TEST(a_new_incarnation_learns_from_vms_what_they_have),
     };
 #undef TEST

@@ -76,11 +76,12 @@ struct bench {
     const struct view_device *assigned; /* one device */
     unsigned asked_of[4];               /* of the bus: bus_list, bus_prepare, bus_confirm, bus_part */
     uint32_t purpose, again;
-    bool two_devices;  /* the bus has another at 00_1a.0 */
-    bool shows_screen; /* they are graphics cards, too */
-    char prepared[16]; /* how its bus was asked: 'c' for checks only, 't' to take */
-    unsigned has_told; /* how often its bus was told what it has, */
-    uint32_t has;      /* and how much that was */
+    bool two_devices;   /* the bus has another at 00_1a.0 */
+    bool shows_screen;  /* they are graphics cards, too */
+    char prepared[16];  /* how its bus was asked: 'c' for checks only, 't' to take */
+    unsigned has_told;  /* how often its bus was told what it has, */
+    unsigned over_told; /* how often the buses on demand heard that its life is over */
+    uint32_t has;       /* and how much that was */
     char handshake[16];
     char event[BENCH_LIST][96];
     unsigned events;
@@ -205,6 +206,8 @@ static int bench_send(void *shell, struct envelope *e)
         take_hanging(b, e);
     else if (e->type == MESSAGE_domain_over)
         b->left.running = false;
+    else if (e->type == MESSAGE_bus_over)
+        b->over_told++;
     else if (e->class == CLASS_PROGRESS)
         b->progresses++;
     else if (e->class == CLASS_REPLY)

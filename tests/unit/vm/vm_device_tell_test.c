@@ -113,6 +113,27 @@ static void a_start_that_another_process_finishes_is_told(void **state)
     bench_end(&b);
 }
 
+/* The last words of a process that is killed may be lost with it. */
+static void that_its_life_is_over_is_told_again_by_the_next_process(void **state)
+{
+    for (int lives_again = 0; lives_again < 2; lives_again++) {
+        struct bench b;
+        (void)state;
+        open_living(&b);
+        BENCH_HEAR(&b, vm_kill, .nothing = 0);
+        while (strstr(b.note, "step=stopped") == NULL)
+            assert_true(bench_run_once(&b));
+        unsigned told = b.over_told, pci_told = b.has_told;
+        assert_true(told > 0);
+        b.world.active = lives_again != 0;
+        bench_crash(&b, false);
+        bench_run(&b);
+        assert_true(b.over_told >= 2 * told);
+        assert_true(b.has_told > pci_told);
+        bench_end(&b);
+    }
+}
+
 /* The look that finds it running is older than the word of its end. */
 static void the_word_of_its_end_during_the_first_look_is_looked_at(void **state)
 {
@@ -143,6 +164,7 @@ int main(void)
         cmocka_unit_test(after_a_death_amid_an_attachment_it_is_told_once_more_when_libvirtd_has_settled),
         cmocka_unit_test(a_detachment_that_is_not_seen_is_told_as_it_is),
         cmocka_unit_test(a_start_that_another_process_finishes_is_told),
+        cmocka_unit_test(that_its_life_is_over_is_told_again_by_the_next_process),
         cmocka_unit_test(the_word_of_its_end_during_the_first_look_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
