@@ -174,6 +174,17 @@ static void pause_begin(struct vm *vm, struct out *out)
     vm_errand_end(vm, out, r, &why);
 }
 
+/* The look behind a call; where it failed, what the call has made of the domain, if it was done. */
+static void takes_done(struct vm *vm, struct out *out, const struct vm_result *result, enum virt_state made)
+{
+    bool is_seen = result->task != NULL && result->task->is_seen;
+    struct domain_seen seen = is_seen ? result->task->seen : vm->seen;
+    if (!is_seen && result->r == 0)
+        seen.state = made;
+    if (seen.active)
+        vm_takes_seen(vm, out, &seen);
+}
+
 /* The event comes when host has heard the hypervisor's, which may be sooner than the call returns. */
 void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
@@ -185,8 +196,7 @@ void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *resul
         shrunk(vm, out, result);
         return;
     }
-    if (result->task != NULL && result->task->is_seen && result->task->seen.active)
-        vm_takes_seen(vm, out, &result->task->seen);
+    takes_done(vm, out, result, VIRT_PAUSED);
     if (result->r == 0)
         paused_by_us(vm, out);
     if (result->r == 0 && vm->paused_heard)
@@ -220,8 +230,7 @@ void vm_unpause_step(struct vm *vm, struct out *out, const struct vm_result *res
     if (result->r == 0) {
         vm_resumed_by_us(vm, out);
         vm_host_forgets(vm, out);
-        if (result->task->is_seen && result->task->seen.active)
-            vm_takes_seen(vm, out, &result->task->seen);
+        takes_done(vm, out, result, VIRT_RUNNING);
         say_unpaused(vm, out);
     }
     vm->look_wanted = vm->look_wanted || result->r < 0;

@@ -53,6 +53,30 @@ static void a_pause_that_the_host_tells_before_it_is_known_to_be_done_is_told_at
     bench_end(&b);
 }
 
+/* libvirtd goes just behind the call. */
+static void what_was_done_is_known_though_the_look_behind_it_fails(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    b.world.fail_call = b.world.calls + 3; /* a look, the call, a look */
+    b.world.fail_with = -ERR_NO_CONNECTION;
+    b.hold_tasks = true;
+    uint64_t pause = BENCH_HEAR(&b, vm_pause, 0);
+    BENCH_HEAR(&b, observed, .active = 1, .domid = (uint32_t)b.world.domid, .state = VIRT_PAUSED,
+               .event = VIRT_EVENT_SUSPENDED);
+    b.hold_tasks = false;
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, pause), 0);
+    assert_string_equal(b.power_state, "Paused");
+    b.world.fail_call = b.world.calls + 4; /* that connection is made anew first */
+    uint64_t unpause = BENCH_HEAR(&b, vm_unpause, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, unpause), 0);
+    assert_string_equal(b.power_state, "Running");
+    bench_end(&b);
+}
+
 static void a_pause_that_fails_after_an_old_word_of_one_is_not_told(void **state)
 {
     struct bench b;
@@ -221,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(our_own_pause_and_unpause_are_told_once),
         cmocka_unit_test(a_pause_that_the_host_tells_before_it_is_known_to_be_done_is_told_at_once),
+        cmocka_unit_test(what_was_done_is_known_though_the_look_behind_it_fails),
         cmocka_unit_test(a_pause_that_fails_after_an_old_word_of_one_is_not_told),
         cmocka_unit_test(a_word_of_the_host_that_comes_too_late_pauses_nothing),
         cmocka_unit_test(a_word_of_the_host_that_comes_too_late_resumes_nothing),
