@@ -87,8 +87,9 @@ static void take_word(struct guest_device *d, struct span word, struct span valu
 }
 
 /* An entry of the device itself says nothing: only what lies below it makes one. */
-int guest_device_take(struct guest_device_list *list, struct span name, struct span value, struct fault *why)
+int guest_device_take(void *list_, struct span name, struct span value, struct fault *why)
 {
+    struct guest_device_list *list = list_;
     struct span word, port = span_split(name, '/', &word);
     if (++list->entries > GUEST_ENTRIES_MAX)
         return fault_set(why, ERR_PROTOCOL, "the guest's QubesDB holds more than %d entries about devices",

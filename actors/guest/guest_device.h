@@ -30,8 +30,9 @@ struct guest_device_list {
 /* The folder in the database. */
 #define GUEST_DEVICE_FOLDER "/qubes-block-devices/"
 
-/* One entry: its path behind the folder, and its value. 0, or -ERR_PROTOCOL where there is no end of them. */
-int guest_device_take(struct guest_device_list *list, struct span name, struct span value, struct fault *why);
+/* One entry for a struct guest_device_list: its path behind the folder, and its value. 0, or -ERR_PROTOCOL
+ * where there is no end of them. */
+int guest_device_take(void *list, struct span name, struct span value, struct fault *why);
 /* The device as its bus hears of it; `backend` is its VM's name. */
 void guest_device_item(const struct guest_device_list *list, const struct guest_device *d,
                        const char *backend, struct device_item *item);

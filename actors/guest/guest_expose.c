@@ -223,76 +223,71 @@ static void add(struct guest_task *t, const struct device_item *item)
     device_item_add(&t->words, &t->elements, item);
 }
 
-static int take_block(void *arg, struct span name, struct span value, struct fault *why)
+static void tell_block(const void *list_, struct guest_task *t)
 {
-    return guest_device_take(arg, name, value, why);
-}
-
-static int perform_block(struct guest_task *t, struct qubesdb *q, uint64_t deadline)
-{
-    AUTO_MEMORY struct guest_device_list *list = calloc(1, sizeof *list);
+    const struct guest_device_list *list = list_;
     struct device_item item;
-    if (list == NULL)
-        return -ERR_NOMEM;
-    int r = qubesdb_multiread(q, GUEST_DEVICE_FOLDER, deadline, take_block, list, &t->task.why);
-    for (size_t i = 0; r == 0 && i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         guest_device_item(list, &list->device[i], t->name, &item);
         add(t, &item);
     }
     t->left_out = list->left_out;
-    return r;
 }
 
-static int take_usb(void *arg, struct span name, struct span value, struct fault *why)
+static void tell_usb(const void *list_, struct guest_task *t)
 {
-    return guest_usb_take(arg, name, value, why);
-}
-
-static int perform_usb(struct guest_task *t, struct qubesdb *q, uint64_t deadline)
-{
-    AUTO_MEMORY struct guest_usb_list *list = calloc(1, sizeof *list);
+    const struct guest_usb_list *list = list_;
     struct device_item item;
-    if (list == NULL)
-        return -ERR_NOMEM;
-    int r = qubesdb_multiread(q, GUEST_USB_FOLDER, deadline, take_usb, list, &t->task.why);
-    for (size_t i = 0; r == 0 && i < list->count; i++) {
+    t->left_out = list->left_out;
+    for (size_t i = 0; i < list->count; i++) {
         if (guest_usb_item(&list->device[i], &item))
             add(t, &item);
         else
-            list->left_out++;
+            t->left_out++;
     }
-    t->left_out = list->left_out;
-    return r;
 }
 
-static int take_mic(void *arg, struct span name, struct span value, struct fault *why)
+static void tell_mic(const void *list_, struct guest_task *t)
 {
-    return guest_mic_take(arg, name, value, why);
-}
-
-static int perform_mic(struct guest_task *t, struct qubesdb *q, uint64_t deadline)
-{
-    AUTO_MEMORY struct guest_mic_list *list = calloc(1, sizeof *list);
+    const struct guest_mic_list *list = list_;
     struct device_item item;
-    if (list == NULL)
-        return -ERR_NOMEM;
-    int r = qubesdb_multiread(q, GUEST_MIC_FOLDER, deadline, take_mic, list, &t->task.why);
-    for (size_t i = 0; r == 0 && i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         guest_mic_item(&list->vm[i], &item);
         add(t, &item);
     }
     t->left_out = list->left_out;
+}
+
+/* How a class is read: the entries below its folder go into a list of that size, which then is told. */
+static const struct {
+    const char *folder;
+    size_t size;
+    qubesdb_each *take;
+    void (*tell)(const void *list, struct guest_task *t);
+} readings[GUEST_CLASSES] = {
+    [GUEST_block] = {GUEST_DEVICE_FOLDER, sizeof(struct guest_device_list), guest_device_take, tell_block},
+    [GUEST_usb] = {GUEST_USB_FOLDER, sizeof(struct guest_usb_list), guest_usb_take, tell_usb},
+    [GUEST_mic] = {GUEST_MIC_FOLDER, sizeof(struct guest_mic_list), guest_mic_take, tell_mic},
+};
+
+static int read_class(struct guest_task *t, struct qubesdb *q, uint64_t deadline)
+{
+    AUTO_MEMORY void *list = calloc(1, readings[t->class].size);
+    if (list == NULL)
+        return -ERR_NOMEM;
+    int r = qubesdb_multiread(q, readings[t->class].folder, deadline, readings[t->class].take, list,
+                              &t->task.why);
+    if (r == 0)
+        readings[t->class].tell(list, t);
     return r;
 }
 
 int guest_expose_perform(struct guest_task *t, uint64_t deadline)
 {
-    static int (*const perform[GUEST_CLASSES])(struct guest_task *, struct qubesdb *, uint64_t) = {
-        [GUEST_block] = perform_block, [GUEST_usb] = perform_usb, [GUEST_mic] = perform_mic};
     AUTO(qubesdb) *q = NULL;
     int r = qubesdb_new(t->fd, &q);
     if (r == 0)
-        r = perform[t->class](t, q, deadline);
+        r = read_class(t, q, deadline);
     if (r == 0)
         r = t->elements.failed;
     if (r < 0)

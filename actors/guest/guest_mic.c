@@ -20,8 +20,9 @@ static bool is_vm_name(struct span s)
     return fits;
 }
 
-int guest_mic_take(struct guest_mic_list *list, struct span name, struct span value, struct fault *why)
+int guest_mic_take(void *list_, struct span name, struct span value, struct fault *why)
 {
+    struct guest_mic_list *list = list_;
     if (++list->entries > GUEST_MIC_ENTRIES)
         return fault_set(why, ERR_PROTOCOL, "the guest's list of VMs with a microphone has no end");
     if (name.len == 0)

@@ -27,8 +27,9 @@ struct guest_mic_list {
 #define GUEST_MIC_INPUT_FOLDER   "/audio-input/"
 #define GUEST_MIC_REQUEST_FOLDER "/audio-input-request/"
 
-/* One entry: its path behind the folder, and its value. 0, or -ERR_PROTOCOL where there is no end of them. */
-int guest_mic_take(struct guest_mic_list *list, struct span name, struct span value, struct fault *why);
+/* One entry for a struct guest_mic_list: its path behind the folder, and its value. 0, or -ERR_PROTOCOL where
+ * there is no end of them. */
+int guest_mic_take(void *list, struct span name, struct span value, struct fault *why);
 /* As the bus hears it: dom0's microphone, whose `attachment` is the VM, with the line "allowed=1", 0 or ?. */
 void guest_mic_item(const struct guest_mic_word *vm, struct device_item *item);
 

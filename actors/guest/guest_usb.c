@@ -184,8 +184,9 @@ static void take_attachment(struct guest_usb *d, struct span value)
         d->attachment[0] = '\0';
 }
 
-int guest_usb_take(struct guest_usb_list *list, struct span name, struct span value, struct fault *why)
+int guest_usb_take(void *list_, struct span name, struct span value, struct fault *why)
 {
+    struct guest_usb_list *list = list_;
     struct span word, port = span_split(name, '/', &word);
     if (++list->entries > GUEST_USB_ENTRIES)
         return fault_set(why, ERR_PROTOCOL,

@@ -33,8 +33,9 @@ struct guest_usb_list {
 /* The folder in the database. */
 #define GUEST_USB_FOLDER "/qubes-usb-devices/"
 
-/* One entry: its path behind the folder, and its value. 0, or -ERR_PROTOCOL where there is no end of them. */
-int guest_usb_take(struct guest_usb_list *list, struct span name, struct span value, struct fault *why);
+/* One entry for a struct guest_usb_list: its path behind the folder, and its value. 0, or -ERR_PROTOCOL where
+ * there is no end of them. */
+int guest_usb_take(void *list, struct span name, struct span value, struct fault *why);
 /* The device as its bus hears of it; false: it is left out. Vendor and product are the bus's to name. */
 bool guest_usb_item(const struct guest_usb *d, struct device_item *item);
 
