@@ -14,9 +14,6 @@
 #include "model/property.h"
 #include "runtime/post.h"
 
-/* guest_request's `what` (proto/guest.def). */
-enum { GUEST_FEATURES, GUEST_TOOLS };
-
 /* Requests that wait for the model, how long, and what is kept of events that came before it. */
 enum { PARKED_MOST = 1024, LATE_BYTES_MOST = 32 << 20, CALLS_MOST = 4096, SUBSCRIBERS_MOST = 256 };
 #define PARKED_FOR (10 * SECONDS)

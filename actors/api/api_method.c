@@ -7,6 +7,8 @@
 
 #include "actors/api/api_inside.h"
 #include "base/own.h"
+#include "proto/guest_values.h"
+#include "proto/registry_values.h"
 
 #define ON_ADMIN    (1u << SOCKET_ADMIN | 1u << SOCKET_QREXEC)
 #define ON_INTERNAL (1u << SOCKET_INTERNAL)

@@ -7,6 +7,7 @@
 #include "actors/api/api_pool.h"
 #include "base/own.h"
 #include "model/pool.h"
+#include "proto/storage_values.h"
 
 #define LOOK_WITHIN (30 * SECONDS)
 enum { NAME_MOST = 64 };
@@ -167,7 +168,7 @@ static int info_came(struct api *self, const struct call *c, const struct answer
     add_options(&l, lines);
     add_lines(&l, text_span(&name));
     write_sorted(&l, reply);
-    if ((m.seen & 1) != 0)
+    if ((m.seen & SEEN_FIGURES) != 0)
         text_format(reply, "size=%" PRIu64 "\nusage=%" PRIu64 "\n", m.size, m.usage);
     const char *above = included_in(self, c->name, lines);
     if (above != NULL)

@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "actors/api/api_inside.h"
+#include "proto/record_values.h"
 
 enum { STREAMS_MOST = 64 };
 #define SAMPLE_WITHIN (5 * SECONDS)
@@ -92,11 +93,12 @@ static int send_record(struct api *self, const struct stats_stream *s, const cha
     add_number(&record, "memory_kb", item->memory_kib);
     add_number(&record, "memory_assigned_total", item->memory_max_kib);
     add_number(&record, "memory_assigned_usable", item->memory_kib);
-    add_number(&record, "memory_with_swap_used", item->has & 1 ? item->with_swap_kib : item->memory_kib);
+    add_number(&record, "memory_with_swap_used",
+               (item->has & SAMPLE_HAS_MEMORY) != 0 ? item->with_swap_kib : item->memory_kib);
     add_number(&record, "cpu_time", item->cputime_ns / 1000000);
     add_number(&record, "cpu_usage", usage(s, item, time_ns));
     add_number(&record, "online_vcpus", item->vcpus);
-    if (item->has & 2)
+    if ((item->has & SAMPLE_HAS_SWAP) != 0)
         add_number(&record, "swap_used", item->swap_kib);
     text_byte(&record, '\0');
     return self->ops->send(self->ops_arg, s->conn, text_span(&record));

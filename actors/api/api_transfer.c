@@ -2,6 +2,8 @@
  * The store and the files beside it, for `bulkhead check`, `import` and `export`; in api. */
 #include "actors/api/api_inside.h"
 
+#include "proto/registry_values.h"
+
 #define TRANSFER_WITHIN (60 * SECONDS)
 
 static int transferred(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
@@ -26,7 +28,8 @@ int api_do_transfer(struct api *self, struct out *out, const struct asked *q, st
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     struct span argument = q->request.argument;
     uint32_t what = (uint32_t)q->method->detail;
-    struct transfer m = {.what = what, .flags = what == 2 && span_is(argument, "force")};
+    struct transfer m = {.what = what,
+                         .flags = what == TRANSFER_EXPORT && span_is(argument, "force") ? TRANSFER_FORCE : 0};
     struct call like = {
         .done = transferred,
         .to = {KIND_REGISTRY, 0},
@@ -34,10 +37,10 @@ int api_do_transfer(struct api *self, struct out *out, const struct asked *q, st
         .context = api_context(self, q, out->now + TRANSFER_WITHIN),
     };
     (void)reply;
-    if (m.what == 1 && text_copy(m.path, sizeof m.path, argument) < 0)
+    if (m.what == TRANSFER_IMPORT && text_copy(m.path, sizeof m.path, argument) < 0)
         return fault_set(why, ERR_PROTOCOL,
                          "the name of a folder beside qubes.xml has at most 63 characters");
-    if (m.what == 2 && argument.len > 0 && m.flags == 0)
+    if (m.what == TRANSFER_EXPORT && argument.len > 0 && m.flags == 0)
         return fault_set(why, ERR_PROTOCOL, "an export's argument is force, or none");
     transfer_encode(&body, &m);
     return api_ask(self, out, q, &like, &body);

@@ -7,6 +7,7 @@
 
 #include "actors/api/api_inside.h"
 #include "model/pool.h"
+#include "proto/storage_values.h"
 
 #define LOOK_WITHIN (30 * SECONDS)
 enum { REVISION_MOST = 64 };
@@ -88,7 +89,7 @@ static int info_came(struct api *self, const struct call *c, const struct answer
     add_word(reply, "pool", v.lines);
     add_word(reply, "vid", v.lines);
     text_format(reply, "size=%" PRIu64 "\nusage=%" PRIu64 "\n",
-                (m.seen & 1) != 0 ? m.size : configured_size(v.lines), m.usage);
+                (m.seen & SEEN_FIGURES) != 0 ? m.size : configured_size(v.lines), m.usage);
     add_truth(reply, "rw", v.lines);
     add_word(reply, "source", v.lines);
     text_format(reply, "path=%s\n", m.path);
@@ -96,8 +97,8 @@ static int info_came(struct api *self, const struct call *c, const struct answer
     add_truth(reply, "snap_on_start", v.lines);
     add_word(reply, "revisions_to_keep", v.lines);
     text_format(reply, "ephemeral=%s\n", volume_is_ephemeral(&self->known, v.lines) ? "True" : "False");
-    if ((m.seen & 4) != 0)
-        text_format(reply, "is_outdated=%s\n", (m.seen & 2) != 0 ? "True" : "False");
+    if ((m.seen & SEEN_WHETHER_OUTDATED) != 0)
+        text_format(reply, "is_outdated=%s\n", (m.seen & SEEN_OUTDATED) != 0 ? "True" : "False");
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "actors/devbus-block/devbus_block.h"
 #include "actors/devbus-block/devbus_block_options.h"
 #include "base/own.h"
+#include "proto/devbus_values.h"
 
 /* After a crash with disks attached: so long VMs' processes may take to say which. */
 #define SETTLE (3 * SECONDS)
@@ -35,15 +36,15 @@ static int decide(struct devbus_block *self, struct out *out, const struct block
                                .backend = job->backend,
                                .port = job->port,
                                .device_id = job->device_id,
-                               .hold = job->purpose == 1 ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH,
+                               .hold = job->purpose == BUS_TO_START ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH,
                                .again = job->again,
                                .only_checks = job->only_checks};
     int r = devbus_wished(&self->bus, &wish, found, why);
-    if (r == 0 && job->purpose == 0)
+    if (r == 0 && job->purpose == BUS_TO_ATTACH)
         r = block_options(span_of(job->options), (*found)->read_only != 0, options, why);
     if (r < 0)
         return r;
-    if (job->purpose != 0)
+    if (job->purpose != BUS_TO_ATTACH)
         text_add(options, job->options);
     return devbus_take(&self->bus, out, &wish, text_span(options), *found, why);
 }

@@ -6,6 +6,8 @@
 #include "actors/devbus-mic/devbus_mic.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "proto/devbus_values.h"
+#include "proto/guest_values.h"
 
 /* ---- its word ---- */
 
@@ -15,8 +17,8 @@ int mic_word_of(const struct wire_list *said, const char *name)
     struct device_item item;
     while (device_item_next(&in, &item) == 1)
         if (strcmp(item.attachment, name) == 0)
-            return strcmp(item.data, "allowed=1") == 0   ? 1
-                   : strcmp(item.data, "allowed=0") == 0 ? 0
+            return strcmp(item.data, "allowed=1") == 0   ? MIC_ALLOWED
+                   : strcmp(item.data, "allowed=0") == 0 ? MIC_REFUSED
                                                          : -ERR_BAD;
     return -ERR_UNKNOWN;
 }
@@ -29,7 +31,7 @@ static void deafen_those_of(struct devbus_mic *self, struct out *out, struct sub
         char name[DEVBUS_KEY_MAX + 1];
         const struct devbus_device *d = &self->bus.table.device[i - 1];
         memcpy(name, d->key, sizeof name);
-        if (d->said_by == audio.instance && mic_word_of(said, name) != 1)
+        if (d->said_by == audio.instance && mic_word_of(said, name) != MIC_ALLOWED)
             mic_is_deaf(self, out, name);
     }
 }
@@ -117,13 +119,13 @@ static bool moves(struct devbus_mic *self, struct out *out, const struct mic_job
 
 static bool hear(struct devbus_mic *self, struct out *out, struct mic_job *job, uint32_t what)
 {
-    if (what == 0)
+    if (what == SOUND_LOOKS)
         return mic_reads(self, out, job->audio);
-    job->aim = what == 1 ? MIC_FORGETS : MIC_MOVES;
-    if (what == 2)
+    job->aim = what == SOUND_BEGINS ? MIC_FORGETS : MIC_MOVES;
+    if (what == SOUND_MOVES)
         return moves(self, out, job);
     mic_is_deaf(self, out, job->name);
-    return what == 3 || mic_ask_write(self, out, job, 2);
+    return what == SOUND_ENDS || mic_ask_write(self, out, job, MIC_UNSAID);
 }
 
 void mic_sound(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_sound *m)

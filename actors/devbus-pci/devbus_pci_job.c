@@ -6,6 +6,7 @@
 #include "actors/devbus-pci/devbus_pci.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "proto/devbus_values.h"
 
 /* ---- tasks ---- */
 
@@ -120,7 +121,7 @@ static int take(struct devbus_pci *self, struct out *out, const struct pci_task 
     if (d == NULL)
         return fault_set(why, ERR_BUSY, "VMs have too many PCI devices");
     bool had = d->state == DEVBUS_ATTACHED && d->qid == asker(job);
-    if (had && !job->again && job->purpose == 0)
+    if (had && !job->again && job->purpose == BUS_TO_ATTACH)
         return fault_set(why, ERR_DEVICE_ATTACHED, "pci device dom0:%.60s:%.100s already attached to %s",
                          job->port, t->device.device_id, job->name);
     bool nobodys = d->state == DEVBUS_FREE || d->state == DEVBUS_RETURNING;
@@ -130,7 +131,7 @@ static int take(struct devbus_pci *self, struct out *out, const struct pci_task 
         d->qid = asker(job);
         d->generation = job->request.context.subject.generation;
     }
-    d->until = out->now + (job->purpose == 1 ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH);
+    d->until = out->now + (job->purpose == BUS_TO_START ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH);
     (void)text_copy(d->name, sizeof d->name, span_of(job->name));
     (void)text_copy(d->port, sizeof d->port, span_of(t->port));
     (void)text_copy(d->device_id, sizeof d->device_id, span_of(t->device.device_id));
@@ -152,7 +153,7 @@ static void prepare(struct devbus_pci *self, struct out *out, const struct pci_t
                           : 0;
     (void)text_copy(job->sbdf, sizeof job->sbdf, span_of(t->sbdf));
     (void)text_copy(job->device_id, sizeof job->device_id, span_of(t->device.device_id));
-    if (bad != NULL && job->purpose == 2 && r == -ERR_DEVICE_ATTACHED) {
+    if (bad != NULL && job->purpose == BUS_TO_BE_READY && r == -ERR_DEVICE_ATTACHED) {
         prepared(self, out); /* to be ready is no claim on it */
         return;
     }
@@ -195,7 +196,7 @@ static void bound(struct devbus_pci *self, struct out *out, const struct pci_tas
         pci_job_fail(self, out, t->task.r, &t->task.why);
         return;
     }
-    if (self->job[0].purpose == 2 && d != NULL && d->state == DEVBUS_HELD)
+    if (self->job[0].purpose == BUS_TO_BE_READY && d != NULL && d->state == DEVBUS_HELD)
         leave_ready(self, out, d);
     prepared(self, out);
 }

@@ -9,10 +9,11 @@
 #include "actors/devbus/devbus_tags.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "proto/registry_values.h"
 
 /* After registry's error; then twice as long each time. */
 #define REGISTRY_AGAIN (1 * SECONDS)
-enum { REGISTRY_TRIES = 4, WHOEVER = 10001 };
+enum { REGISTRY_TRIES = 4 };
 
 void devbus_ask_attach(struct devbus_ask *a, const struct devbus_person_ops *ops, void *arg)
 {
@@ -321,7 +322,7 @@ static void begin(struct devbus_ask *a, struct out *out, struct devbus_settling 
 void devbus_ask_came(struct devbus_ask *a, const struct devbus_backend *b, const struct device_item *item)
 {
     if (a->fresh == NULL)
-        a->fresh = settling_new(b->vm, b->name, WHOEVER);
+        a->fresh = settling_new(b->vm, b->name, DEVICES_FOR_WHOEVER);
     if (a->fresh == NULL || settling_add(a->fresh, item->port, item->device_id) < 0)
         log_line(LOG_WARN, "no memory to find out whose %s of %s is to be", item->port, b->name);
 }

@@ -5,6 +5,7 @@
 #ifndef ACTORS_GUEST_GUEST_H
 #define ACTORS_GUEST_GUEST_H
 
+#include "proto/guest_values.h"
 #include "runtime/post.h"
 
 /* What is asked of the supervisor, and comes back: a connection for one reading, one that hears of changes,
@@ -20,7 +21,7 @@ enum { GUEST_WRITES = 256, GUEST_PUSHES = 16 };
 enum guest_step { GUEST_WAITS, GUEST_DOOR, GUEST_READS, GUEST_TELLS };
 
 /* What is read besides what the guest calls for (guest_request's `what`): the devices that it exposes. */
-enum { GUEST_EXPOSES = 2 };
+enum { GUEST_EXPOSES = GUEST_WORD_KINDS };
 
 /* The classes of devices. */
 enum guest_class {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "proto/registry_values.h"
 
 /* Closed and idle for so long, it ends. */
 #define LINGER (2 * SECONDS)
@@ -64,7 +65,7 @@ static int begin(void *self, struct out *out, const struct life *life)
     out_ready(out);
     guest_watch_begin(g, out);
     if (g->open && !g->bare) /* what was pushed meanwhile has reached nobody */
-        guest_write_wanted(g, out, NULL, 1, 0);
+        guest_write_wanted(g, out, NULL, QDB_LIVING, 0);
     return 0;
 }
 
@@ -122,7 +123,7 @@ static void on_guest_fill(struct guest *g, struct out *out, const struct envelop
 {
     struct request request = request_of(e);
     (void)m;
-    guest_write_wanted(g, out, &request, 0, 0);
+    guest_write_wanted(g, out, &request, QDB_ALL, 0);
 }
 
 /* Registry says whether the asker is a client. */
@@ -131,7 +132,7 @@ static void on_guest_serve(struct guest *g, struct out *out, const struct envelo
 {
     struct request request = request_of(e);
     (void)m;
-    guest_write_wanted(g, out, &request, 2, e->source_instance);
+    guest_write_wanted(g, out, &request, QDB_CLIENT, e->source_instance);
 }
 
 static void on_guest_write(struct guest *g, struct out *out, const struct envelope *e,

@@ -101,7 +101,7 @@ void guest_perform(void *doors, struct task *task)
         return;
     }
     task->r = qubesdb_new(t->fd, &q);
-    if (task->r == 0 && t->what == 0)
+    if (task->r == 0 && t->what == GUEST_FEATURES)
         task->r = qubesdb_multiread(q, "/features-request/", deadline, take_word, &all, &task->why);
     else if (task->r == 0)
         task->r = read_tools(q, deadline, &all, &task->why);

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "doors/qubesdb.h"
+#include "proto/guest_values.h"
+#include "proto/registry_values.h"
 
 /* The supervisor answers at once; registry soon; the worker ends by itself before its task is overdue. */
 #define ASK_WITHIN   (5 * SECONDS)
@@ -100,7 +102,7 @@ static void next(struct guest *g, struct out *out)
         return;
     if (g->writes == 0 && g->behind) {
         struct guest_write_job *job = add(g);
-        job->what = 1;
+        job->what = QDB_LIVING;
         g->behind = false;
     }
     if (g->writes == 0)
@@ -143,7 +145,7 @@ void guest_write_wanted(struct guest *g, struct out *out, const struct request *
 void guest_write_again(struct guest *g, struct out *out)
 {
     if (g->open && !g->bare)
-        guest_write_wanted(g, out, NULL, 1, 0);
+        guest_write_wanted(g, out, NULL, QDB_LIVING, 0);
 }
 
 static size_t pushes(const struct guest *g)
@@ -190,8 +192,11 @@ void guest_write_mic(struct guest *g, struct out *out, const struct request *req
     }
     job->request = *request;
     job->has_entries = true;
-    add_entry(job, GUEST_MIC_FOLDER, m->name, m->allowed == 2 ? NULL : m->allowed == 1 ? "1" : "0");
-    if (m->allowed == 2) {
+    add_entry(job, GUEST_MIC_FOLDER, m->name,
+              m->allowed == MIC_UNSAID    ? NULL
+              : m->allowed == MIC_ALLOWED ? "1"
+                                          : "0");
+    if (m->allowed == MIC_UNSAID) {
         add_entry(job, GUEST_MIC_INPUT_FOLDER, m->name, NULL);
         add_entry(job, GUEST_MIC_REQUEST_FOLDER, m->name, NULL);
     }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/record_values.h"
+
 #define SAMPLE_MOST (3 * SECONDS)
 
 static void refuse(struct out *out, const struct request *asker)
@@ -38,7 +40,7 @@ static void add_words(struct sample_item *item, const struct host_words *w)
 {
     bool fits = w->device_model_kib <= UINT64_MAX - item->memory_max_kib;
     item->memory_max_kib += fits ? w->device_model_kib : 0;
-    item->has = (w->has_memory ? 1u : 0u) | (w->has_swap ? 2u : 0u);
+    item->has = (w->has_memory ? SAMPLE_HAS_MEMORY : 0u) | (w->has_swap ? SAMPLE_HAS_SWAP : 0u);
     item->with_swap_kib = w->with_swap_kib;
     item->swap_kib = w->swap_kib;
 }

@@ -9,8 +9,9 @@
 
 #include "base/own.h"
 #include "model/device_offer.h"
+#include "proto/registry_values.h"
 
-enum { WHOEVER = 10001, WANTERS_MAX = 4096 /* as proto/registry.def */ };
+enum { WANTERS_MAX = 4096 /* as proto/registry.def */ };
 
 /* The devices of one message, and the reply that is being made. */
 struct came {
@@ -35,7 +36,7 @@ static const struct vm *backend_of(const struct registry *r, const struct subjec
 
 static bool may_have(const struct came *c, const struct vm *vm)
 {
-    bool is_meant = c->only == WHOEVER || vm_qid(vm) == c->only;
+    bool is_meant = c->only == DEVICES_FOR_WHOEVER || vm_qid(vm) == c->only;
     return is_meant && vm_is_qubes(vm) && c->r->claims[vm_qid(vm)].living;
 }
 

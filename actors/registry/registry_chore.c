@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "model/ask.h"
+#include "proto/registry_values.h"
 
 /* Starts under way at once, and how long one may take: its netvm's comes before it. */
 enum { DISPID_RESTS = 7 * 24 * 60 * 60 };
@@ -25,10 +26,11 @@ void chore_life_ended(struct registry *r, struct out *out, const struct request 
 {
     uint32_t qid = request->context.subject.instance;
     const struct vm *vm = model_vm(r->model, qid);
-    bool force = after == 2;
+    bool force = after == RELEASE_AFTER_FAILURE;
     if (lived)
         preload_life_ended(r, out, qid);
-    if (after == 0 || !is_disposable(vm) || (!force && !property_true(&r->known, qid, PROPERTY_auto_cleanup)))
+    if (after == RELEASE_AFTER_DOMAIN || !is_disposable(vm) ||
+        (!force && !property_true(&r->known, qid, PROPERTY_auto_cleanup)))
         (void)REPLY(out, release, request, (&(struct release_reply){.removed = 0}));
     else
         operate_own(r, out, OPERATION_disposable_end, qid, force ? "force" : "", request);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/ask.h"
+#include "proto/record_values.h"
 
 static const char builtin[] =
     "root=/dev/mapper/dmroot ro nomodeset console=hvc0 rd_NO_PLYMOUTH rd.plymouth.enable=0 "
@@ -64,12 +65,12 @@ static void add_boot_mode(struct registry *r, uint32_t qid, struct text *line)
 }
 
 /* Whether the VM sets the mode of a screen that it has: as it says itself, or if it has one. */
-static uint32_t modeset(struct registry *r, uint32_t qid)
+static enum view_modeset modeset(struct registry *r, uint32_t qid)
 {
     struct span value;
     if (ask_feature(&r->known, qid, CHAIN_TEMPLATE, SPAN_LITERAL("no-nomodeset"), &value) != 1)
-        return 2;
-    return value.len > 0;
+        return NOMODESET_GOES_FOR_A_SCREEN;
+    return value.len > 0 ? NOMODESET_GOES : NOMODESET_STAYS;
 }
 
 void view_cmdline(struct registry *r, uint32_t qid, struct vm_view *view, struct text *line)

@@ -7,6 +7,7 @@
 #include "actors/registry/registry_view.h"
 #include "model/ask.h"
 #include "model/device_offer.h"
+#include "proto/record_values.h"
 
 enum { VIEW_DEVICES = 64 };
 
@@ -26,13 +27,14 @@ static bool is_served(const struct registry *r, enum device_class class)
 }
 
 /* Whatever is required must be in the domain that boots, but what no libvirt plugs comes when it runs
- * (devices 14.3). 2: a person is asked first. */
-static uint32_t comes_by_itself(const struct assignment *a)
+ * (devices 14.3). */
+static enum view_automatic comes_by_itself(const struct assignment *a)
 {
     bool boots = a->device.class == DEVICE_pci || a->device.class == DEVICE_block;
     if (a->mode == DEVICE_MODE_ASK)
-        return 2;
-    return a->mode == DEVICE_MODE_AUTO || (a->mode == DEVICE_MODE_REQUIRED && !boots);
+        return VIEW_AFTER_ASKING;
+    bool comes = a->mode == DEVICE_MODE_AUTO || (a->mode == DEVICE_MODE_REQUIRED && !boots);
+    return comes ? VIEW_BY_ITSELF : VIEW_NOT_BY_ITSELF;
 }
 
 int view_device_of(const struct registry *r, const struct assignment *a, struct view_device *d)

@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "model/names.h"
 #include "model/plan_guest.h"
+#include "proto/guest_values.h"
 
 /* The VM whose guest speaks: what an earlier VM of that qid said late is nobody's. */
 static const struct vm *speaker(const struct registry *r, const struct envelope *e)
@@ -59,7 +60,7 @@ void guest_said_words(struct registry *r, struct out *out, const struct envelope
         reply_error(out, &request, bad, &why);
     else
         operate(r, out, e, OPERATION_features_request,
-                m->what == 0 ? "qubes.FeaturesRequest" : "qubes.NotifyTools",
+                m->what == GUEST_FEATURES ? "qubes.FeaturesRequest" : "qubes.NotifyTools",
                 (struct span){lines.at != NULL ? lines.at : "", lines.len});
 }
 

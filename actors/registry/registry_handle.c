@@ -7,6 +7,7 @@
 #include "actors/registry/registry_life.h"
 #include "actors/registry/registry_storage.h"
 #include "actors/registry/registry_view.h"
+#include "proto/registry_values.h"
 
 /* Before the store is read the question waits: asking again costs the asker a pause. */
 static void tell_or_keep(struct registry *r, struct out *out, const struct envelope *e)
@@ -35,7 +36,7 @@ static void on_operate(struct registry *r, struct out *out, const struct envelop
 static void on_claim(struct registry *r, struct out *out, const struct envelope *e, const struct claim *m)
 {
     struct request request = request_of(e);
-    claims_begin(r, out, &request, m->purpose == 0);
+    claims_begin(r, out, &request, m->purpose == CLAIM_TO_LIVE);
 }
 
 static void on_release(struct registry *r, struct out *out, const struct envelope *e, const struct release *m)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "doors/digest.h"
 #include "model/ask.h"
+#include "proto/registry_values.h"
 
 enum { ENTRIES_BYTES = 4 << 20, PATH_MOST = 63, VALUE_MOST = 3072 };
 
@@ -53,9 +54,9 @@ static int wanted(struct registry *r, uint32_t qid, const struct qdb_entries *m,
 {
     const struct vm *client = model_vm(r->model, m->client);
     const struct vm *netvm = client != NULL ? ask_netvm(&r->known, m->client) : NULL;
-    if (m->what == 0)
+    if (m->what == QDB_ALL)
         return own_entries(r, qid, to);
-    if (m->what == 1) {
+    if (m->what == QDB_LIVING) {
         int e = qubesdb_anew(&r->known, qid, to);
         return e < 0 ? e : qubesdb_provider(&r->known, qid, to);
     }
@@ -75,7 +76,7 @@ void qubesdb_asked(struct registry *r, struct out *out, const struct envelope *e
                  : vm == NULL || vm_generation(vm) != e->subject_generation
                      ? fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed")
                      : wanted(r, vm_qid(vm), m, &to, &why);
-    if (result == 0 && m->what == 0)
+    if (result == 0 && m->what == QDB_ALL)
         sound_begins(r, out, vm);
     if (result < 0)
         reply_error(out, &request, result, why.code != ERR_NONE ? &why : NULL);

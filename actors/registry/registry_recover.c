@@ -5,11 +5,10 @@
 
 #include "actors/registry/registry_storage.h"
 #include "model/plan_storage.h"
+#include "proto/record_values.h"
 
 /* A page ends behind the VM that fills it. */
 enum { PAGE_BYTES = 48 << 10, LEFTOVERS = QID_MAX + 1 };
-/* proto/record.def, pool_volume. */
-enum { AT_REST, LIVING, HALF_MADE };
 
 struct page {
     struct registry *r;
@@ -18,7 +17,8 @@ struct page {
     struct wire_list volumes;
 };
 
-static void add(struct page *page, struct span name, struct span lines, bool in_place, uint32_t known)
+static void add(struct page *page, struct span name, struct span lines, bool in_place,
+                enum volume_state known)
 {
     struct pool_volume item = {.lines = lines, .in_place = in_place ? 1 : 0, .known = known};
     if (name.len > 0 && lines.len <= 4096 && text_copy(item.name, sizeof item.name, name) == 0)
@@ -35,7 +35,7 @@ static void add_of_vm(struct page *page, uint32_t qid)
         struct volume_known v;
         struct span name = {at->key, at->key_len};
         if (volume_known(&r->known, qid, name, &made, &v) == 1 && span_equal(v.pool, page->pool))
-            add(page, name, v.lines, v.in_place, living ? LIVING : AT_REST);
+            add(page, name, v.lines, v.in_place, living ? VOLUME_LIVES : VOLUME_RESTS);
     }
 }
 
@@ -48,7 +48,7 @@ static void add_leftovers(struct page *page)
         struct span first = span_split((struct span){at->value, at->value_len}, '\n', &lines);
         span_split(first, '=', &name);
         if (span_equal(pool, page->pool))
-            add(page, name, lines, false, storage_is_at(page->r, key) ? LIVING : HALF_MADE);
+            add(page, name, lines, false, storage_is_at(page->r, key) ? VOLUME_LIVES : VOLUME_HALF_MADE);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/own.h"
 #include "model/ask.h"
 #include "model/device.h"
+#include "proto/devbus_values.h"
 
 static bool serves(const struct registry *r)
 {
@@ -77,9 +78,7 @@ void on_sounds_of(struct registry *r, struct out *out, const struct envelope *e,
 
 /* ---- what the bus is told ---- */
 
-enum { LOOKS, BEGINS, MOVES, ENDS }; /* bus_sound's `what` */
-
-static void tell(struct out *out, const struct vm *vm, uint32_t what, const struct vm *to,
+static void tell(struct out *out, const struct vm *vm, enum bus_sound_what what, const struct vm *to,
                  const struct vm *from)
 {
     struct context about = context_about_vm(vm_qid(vm), vm_generation(vm));
@@ -96,7 +95,8 @@ static void tell(struct out *out, const struct vm *vm, uint32_t what, const stru
         (void)EVENT(out, bus_sound, ((struct address){KIND_DEVBUS_MIC, 0}), &about, &m);
 }
 
-static void tell_if_heard(const struct registry *r, struct out *out, const struct vm *vm, uint32_t what)
+static void tell_if_heard(const struct registry *r, struct out *out, const struct vm *vm,
+                          enum bus_sound_what what)
 {
     const struct vm *audio = serves(r) ? audio_of(r, vm) : NULL;
     if (lives(r, audio))
@@ -105,12 +105,12 @@ static void tell_if_heard(const struct registry *r, struct out *out, const struc
 
 void sound_looks(const struct registry *r, struct out *out, const struct vm *vm)
 {
-    tell_if_heard(r, out, vm, LOOKS);
+    tell_if_heard(r, out, vm, SOUND_LOOKS);
 }
 
 void sound_begins(const struct registry *r, struct out *out, const struct vm *vm)
 {
-    tell_if_heard(r, out, vm, BEGINS);
+    tell_if_heard(r, out, vm, SOUND_BEGINS);
 }
 
 void sound_moves(const struct registry *r, struct out *out, const struct vm *vm, const struct vm *was)
@@ -122,7 +122,7 @@ void sound_moves(const struct registry *r, struct out *out, const struct vm *vm,
         log_line(LOG_WARN, "%s, which is to have the sound of %s, is not running", vm_name(audio),
                  vm_name(vm));
     if (lives(r, audio))
-        tell(out, vm, MOVES, audio, lives(r, was) ? was : NULL);
+        tell(out, vm, SOUND_MOVES, audio, lives(r, was) ? was : NULL);
     else
-        tell(out, vm, ENDS, NULL, NULL);
+        tell(out, vm, SOUND_ENDS, NULL, NULL);
 }

@@ -9,7 +9,6 @@
 #include "base/log.h"
 
 enum { PIECE = 32768 };
-enum { WHAT_CHECK, WHAT_IMPORT, WHAT_EXPORT, WHAT_DOCUMENT };
 
 static struct transfer_under_way *find(struct registry *r, uint64_t number)
 {
@@ -40,22 +39,25 @@ static int copy_change(void *arg, const struct change *c)
 static int give_task(struct registry *r, struct out *out, const struct transfer_under_way *u,
                      struct span path)
 {
-    static const enum store_what whats[] = {STORE_CHECK, STORE_READ, STORE_EXPORT, STORE_DOCUMENT};
+    static const enum store_what whats[] = {[TRANSFER_CHECK] = STORE_CHECK,
+                                            [TRANSFER_IMPORT] = STORE_READ,
+                                            [TRANSFER_EXPORT] = STORE_EXPORT,
+                                            [TRANSFER_DOCUMENT] = STORE_DOCUMENT};
     struct store_task *t = store_task_new(whats[u->what]);
     if (t == NULL)
         return -ERR_NOMEM;
     t->number = u->number;
-    t->flags = u->what == WHAT_EXPORT ? u->flags : 0;
+    t->flags = u->what == TRANSFER_EXPORT ? u->flags : 0;
     text_append(&t->path, path);
     int e = t->path.failed;
-    if (e == 0 && u->what != WHAT_IMPORT)
+    if (e == 0 && u->what != TRANSFER_IMPORT)
         e = model_each(r->model, copy_change, &t->changes);
     if (e < 0) {
         store_task_free_content(t);
         free(t);
         return -ERR_NOMEM;
     }
-    if (u->what == WHAT_EXPORT)
+    if (u->what == TRANSFER_EXPORT)
         r->exporting = true;
     out_task(out, &t->task);
     return 0;
@@ -65,7 +67,7 @@ void transfer_begin(struct registry *r, struct out *out, const struct envelope *
 {
     struct request request = request_of(e);
     struct transfer_under_way *u = find(r, 0);
-    if (!r->loaded || r->stopping || u == NULL || (m->what == WHAT_EXPORT && r->exporting)) {
+    if (!r->loaded || r->stopping || u == NULL || (m->what == TRANSFER_EXPORT && r->exporting)) {
         reply_error(out, &request, -ERR_BUSY, NULL);
         return;
     }
@@ -117,12 +119,12 @@ void transfer_done(struct registry *r, struct out *out, struct store_task *t)
         return;
     if (t->task.r < 0) {
         reply_error(out, &u->request, t->task.r, &t->task.why);
-    } else if (u->what == WHAT_IMPORT) {
+    } else if (u->what == TRANSFER_IMPORT) {
         operate_given(r, out, &u->request, &t->changes, &t->report);
-    } else if (u->what == WHAT_DOCUMENT) {
+    } else if (u->what == TRANSFER_DOCUMENT) {
         reply(out, &u->request, text_span(&t->document));
     } else {
-        if (u->what == WHAT_CHECK)
+        if (u->what == TRANSFER_CHECK)
             transfer_report_model(r->model, &t->report);
         reply(out, &u->request, text_span(&t->report));
     }

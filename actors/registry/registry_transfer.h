@@ -5,9 +5,10 @@
 #define ACTORS_REGISTRY_TRANSFER_H
 
 #include "actors/registry/registry_store.h"
+#include "proto/registry_values.h"
 
-/* Flags of an export. */
-enum { TRANSFER_FORCE = 1, TRANSFER_IMPORTED = 2 };
+/* Another flag of an export, besides TRANSFER_FORCE: an import comes first. */
+enum { TRANSFER_IMPORTED = 2 };
 
 /* `severity`: note, warning, disabled, question, error. Line and column 0: not known. */
 void transfer_report(struct text *report, const char *severity, struct span whom, unsigned line,

@@ -10,6 +10,7 @@
 #include "model/plan_netvm.h"
 #include "model/preload.h"
 #include "model/pool.h"
+#include "proto/record_values.h"
 
 enum { CLIENTS_BYTES = 1 << 20 };
 
@@ -99,14 +100,14 @@ static void add_disposable_refusal(struct registry *r, const struct vm *vm, stru
     if (vm_class(vm) == CLASS_DispVM && !offers_itself(r, ask_template(&r->known, vm_qid(vm)))) {
         strcpy(view->refusal, "template for disposable must have template_for_dispvms=True");
         strcpy(view->refusal_class, "QubesException");
-        view->vetoed = 2;
+        view->vetoed = VETO_UNTOLD;
     } else if (offers_itself(r, vm) && keeps_no_revision(r, vm_qid(vm)) &&
                (disposable = living_disposable(r, vm)) != NULL) {
         snprintf(view->refusal, sizeof view->refusal,
                  "disposable '%s' reads a volume that keeps no revisions; shut it down first",
                  vm_name(disposable));
         strcpy(view->refusal_class, "QubesVMNotHaltedError");
-        view->vetoed = 1;
+        view->vetoed = VETO_BEGUN;
     }
 }
 
@@ -122,7 +123,7 @@ static void add_source_refusal(struct registry *r, const struct vm *vm, struct v
         ask_attribute(lines, "source", &source);
         snprintf(view->refusal, sizeof view->refusal, "Volume %.*s is running", (int)source.len, source.at);
         strcpy(view->refusal_class, "QubesVMError");
-        view->vetoed = 1;
+        view->vetoed = VETO_BEGUN;
     }
 }
 
@@ -160,7 +161,7 @@ static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view 
     } else if (ask_tag(&r->known, vm_qid(vm), SPAN_LITERAL("backup-restore-in-progress"))) {
         strcpy(view->refusal, "Restore of this qube from a backup is not finished");
         strcpy(view->refusal_class, "QubesVMError");
-        view->vetoed = 1;
+        view->vetoed = VETO_BEGUN;
     } else {
         add_disposable_refusal(r, vm, view);
         add_source_refusal(r, vm, view);
@@ -190,7 +191,7 @@ static void add_preload(struct registry *r, const struct vm *vm, struct vm_view 
     bool session = property_vm(&r->known, qid, PROPERTY_guivm) != NULL &&
                    ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "gui") &&
                    ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "supported-feature.late-gui-daemon");
-    view->preload_waits = session ? 3 : 1;
+    view->preload_waits = PRELOAD_WAITS_FOR_SYSTEM | (session ? PRELOAD_WAITS_FOR_SESSION : 0u);
 }
 
 int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct view_memory *memory,

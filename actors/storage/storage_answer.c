@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "actors/storage/storage.h"
+#include "proto/storage_values.h"
 
 enum { LIST_MOST = 60000 };
 
@@ -10,7 +11,8 @@ static void answer_look(struct out *out, const struct volume_job *job, const str
 {
     struct volume_look_reply m = {.size = o->size, .usage = o->usage, .list = text_span(&o->list)};
     bool snapshot = job->volume.snap_on_start;
-    m.seen = (o->known ? 1u : 0) | (o->outdated && snapshot ? 2u : 0) | 4u;
+    m.seen = (o->known ? SEEN_FIGURES : 0u) | (o->outdated && snapshot ? SEEN_OUTDATED : 0u) |
+             SEEN_WHETHER_OUTDATED;
     memcpy(m.path, o->own[0] != '\0' ? o->own : o->path, sizeof m.path);
     (void)REPLY(out, volume_look, &job->request, &m);
 }
@@ -35,7 +37,7 @@ static void answer_use(struct out *out, const struct volume_job *job, const stru
 static void answer_pool(struct out *out, const struct volume_job *job, const struct pool_outcome *o)
 {
     struct pool_look_reply m = {
-        .size = o->size, .usage = o->usage, .seen = o->known ? 1 : 0, .list = text_span(&o->list)};
+        .size = o->size, .usage = o->usage, .seen = o->known ? SEEN_FIGURES : 0, .list = text_span(&o->list)};
     (void)REPLY(out, pool_look, &job->request, &m);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actors/storage/storage.h"
+#include "model/change.h"
 
 #define TELL_EVERY SECONDS
 
@@ -33,7 +34,7 @@ void notice_progress(const struct storage *s, struct out *out, struct volume_job
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(4096), all = TEXT_WITH_LIMIT(8192);
     uint64_t done = atomic_load(&job->watch->done), total = atomic_load(&job->watch->total);
     struct subject about = job->request.context.subject;
-    struct event_item item = {.qid = about.kind == KIND_VM ? about.instance : UINT32_MAX,
+    struct event_item item = {.qid = about.kind == KIND_VM ? about.instance : QID_GLOBAL,
                               .name = SPAN_LITERAL("bulkhead-volume-progress")};
     struct noticed m = {.events = {.count = 0}};
     struct context c = {.op = job->request.context.op, .subject = about};

@@ -9,6 +9,8 @@
 #include "actors/storage/storage.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "model/change.h"
+#include "proto/record_values.h"
 
 /* How long it waits for host to say what runs. Then it tidies up what nobody can be using, and serves; the
  * rest is left to the next incarnation. */
@@ -59,6 +61,8 @@ void recover_begin(struct storage *s, struct out *out)
 
 static int keep(struct storage *s, const struct pool_volume *v)
 {
+    static const enum pool_known states[] = {
+        [VOLUME_RESTS] = POOL_AT_REST, [VOLUME_LIVES] = POOL_LIVING, [VOLUME_HALF_MADE] = POOL_HALF_MADE};
     struct storage_volumes *known = &s->recovery.known;
     struct fault why;
     if (known->count == known->room) {
@@ -70,7 +74,7 @@ static int keep(struct storage *s, const struct pool_volume *v)
         known->room = room;
     }
     struct pool_known_volume *one = &known->at[known->count];
-    *one = (struct pool_known_volume){.known = (enum pool_known)v->known};
+    *one = (struct pool_known_volume){.known = states[v->known]};
     if (volume_read(&one->volume, span_of(v->name), v->lines, &why) < 0) {
         log_line(LOG_WARN, "pool %s: %s", s->name, why.text);
         return 0; /* its own verbs say so, too */
@@ -175,7 +179,7 @@ static void tell_line(struct storage *s, struct span line, struct wire_list *eve
 {
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(4096);
     struct span rest, why, vid = span_split(line, '\t', &rest), done = span_split(rest, '\t', &why);
-    struct event_item item = {.qid = UINT32_MAX, .name = SPAN_LITERAL("bulkhead-volume-found")};
+    struct event_item item = {.qid = QID_GLOBAL, .name = SPAN_LITERAL("bulkhead-volume-found")};
     log_line(why.len > 0 ? LOG_WARN : LOG_INFO, "pool %s, volume %.*s: %s%s%.*s", s->name, (int)vid.len,
              vid.at, long_word(done), why.len > 0 ? "; that failed: " : "", (int)why.len,
              why.len > 0 ? why.at : "");

@@ -7,6 +7,7 @@
 
 #include "base/own.h"
 #include "model/device_wire.h"
+#include "proto/devbus_values.h"
 
 enum { ATTACH_PREPARE = 1, ATTACH_PLUG, ATTACH_CONFIRM, ATTACH_UNDO };
 
@@ -20,7 +21,7 @@ static void prepare(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, VM_BUS_SECONDS);
     const struct vm_plug *p = vm->job.plug;
-    struct bus_prepare m = {.purpose = 0, .no_strict_reset = p->no_strict_reset};
+    struct bus_prepare m = {.purpose = BUS_TO_ATTACH, .no_strict_reset = p->no_strict_reset};
     m.again = vm_device_is_resumed(vm) || vm->devices.tries > 0;
     memcpy(m.name, vm->view.name, sizeof m.name);
     memcpy(m.port, p->port, sizeof m.port);

@@ -7,6 +7,7 @@
 #include "actors/vm/vm_device_inside.h"
 #include "model/device.h"
 #include "model/device_interface.h"
+#include "proto/devbus_values.h"
 
 static void fails(struct vm *vm, struct out *out, int r, const struct fault *why)
 {
@@ -133,7 +134,7 @@ static void ask_prepare(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, VM_BUS_SECONDS);
     const struct vm_wish *w = &vm->devices.wish[vm->devices.next];
-    struct bus_prepare m = {.purpose = w->required ? 1 : 2,
+    struct bus_prepare m = {.purpose = w->required ? BUS_TO_START : BUS_TO_BE_READY,
                             .no_strict_reset = w->no_strict_reset,
                             .again = 1,
                             .only_checks = vm->devices.checking};

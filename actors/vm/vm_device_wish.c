@@ -8,8 +8,7 @@
 
 #include "base/log.h"
 #include "model/device.h"
-
-enum { VIEW_AFTER_ASKING = 2 /* as proto/record.def */ };
+#include "proto/record_values.h"
 
 /* ---- whom to ask ---- */
 
@@ -53,7 +52,7 @@ void vm_device_questions(struct vm *vm, bool boots)
     vm->devices.questions = vm->devices.asked = 0;
     while (view_device_next(&in, &v) == 1) {
         bool is_pci = vm_device_class(&v) == DEVICE_pci, has_backend = strcmp(v.backend, "*") != 0;
-        bool wanted = boots ? is_pci || v.required != 0 : !is_pci && v.automatic != 0;
+        bool wanted = boots ? is_pci || v.required != 0 : !is_pci && v.automatic != VIEW_NOT_BY_ITSELF;
         if (!boots && vm->devices.only_usb && vm_device_class(&v) != DEVICE_usb)
             continue;
         if (wanted && (is_pci || has_backend))
@@ -95,8 +94,8 @@ static bool best_of(const struct vm *vm, const struct vm_question *q, const stru
         struct device real = {q->class, span_of(v.backend), span_of(item->port), span_of(item->device_id)};
         struct device other = {q->class, span_of(best->backend), span_of(best->port),
                                span_of(best->device_id)};
-        if (v.automatic == 0 || !vm_device_is_about(&v, q) || !device_matches(&pattern, &real) ||
-            (found && device_tried_order(&pattern, &other) > 0))
+        if (v.automatic == VIEW_NOT_BY_ITSELF || !vm_device_is_about(&v, q) ||
+            !device_matches(&pattern, &real) || (found && device_tried_order(&pattern, &other) > 0))
             continue;
         *best = v;
         found = true;

@@ -6,6 +6,7 @@
 
 #include "actors/vm/vm_net.h"
 #include "base/log.h"
+#include "proto/registry_values.h"
 
 static void queue(struct vm *vm, struct out *out, const struct envelope *e, struct vm_request job)
 {
@@ -209,7 +210,7 @@ void vm_release_again(struct vm *vm, struct out *out)
     struct context context = vm_context(vm, out, VM_MARGIN_SECONDS);
     bool last = vm->owes_last && strcmp(vm->view.class, "DispVM") == 0;
     ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, 0,
-        (&(struct release){.after = last ? 2 : 0}));
+        (&(struct release){.after = last ? RELEASE_AFTER_FAILURE : RELEASE_AFTER_DOMAIN}));
 }
 
 void vm_claim_again(struct vm *vm, struct out *out)
@@ -219,7 +220,7 @@ void vm_claim_again(struct vm *vm, struct out *out)
     if (vm->life == VM_LIVING || vm->life == VM_STARTING || vm->unwanted ||
         (vm->life == VM_UNKNOWN && vm_may_live(vm)))
         ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, VM_TAG_AGAIN,
-            (&(struct claim){.purpose = 0}));
+            (&(struct claim){.purpose = CLAIM_TO_LIVE}));
     else if (vm->life == VM_HALTED)
         vm_release_again(vm, out);
 }

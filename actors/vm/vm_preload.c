@@ -3,20 +3,26 @@
  * and where windows are shown, its session, runs (spec vm-model 8.7). */
 #include "actors/vm/vm.h"
 
-static const char *const services[] = {"qubes.WaitForRunningSystem", "qubes.WaitForSession"};
+#include "proto/record_values.h"
+
+static const struct {
+    const char *service;
+    uint32_t waits; /* the bit of the view that wants it */
+} rows[] = {{"qubes.WaitForRunningSystem", PRELOAD_WAITS_FOR_SYSTEM},
+            {"qubes.WaitForSession", PRELOAD_WAITS_FOR_SESSION}};
 
 /* As the step says, counted from 1. */
 static struct vm_call waited_for(const struct vm *vm)
 {
-    return (struct vm_call){services[vm->step - 1], "",
+    return (struct vm_call){rows[vm->step - 1].service, "",
                             vm->view.qrexec_timeout > 0 ? vm->view.qrexec_timeout : 1, 0};
 }
 
 static void wait_for_next(struct vm *vm, struct out *out)
 {
-    while (vm->step++ < COUNT(services)) {
+    while (vm->step++ < COUNT(rows)) {
         struct vm_call call = waited_for(vm);
-        if ((vm->view.preload_waits & 1u << (vm->step - 1)) != 0 && vm_service(vm, out, &call))
+        if ((vm->view.preload_waits & rows[vm->step - 1].waits) != 0 && vm_service(vm, out, &call))
             return;
     }
     vm_errand_end(vm, out, 0, NULL);

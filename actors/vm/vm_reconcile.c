@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actors/vm/vm_net.h"
+#include "proto/registry_values.h"
 
 /* How long a call that an earlier incarnation left hanging may still make its domain. */
 enum { UNWANTED_SECONDS = 60, CLAIM_SECONDS = 5 };
@@ -34,7 +35,8 @@ void vm_adopt(struct vm *vm, struct out *out)
     vm->paused_said = vm->seen.state == VIRT_PAUSED;
     vm_note_step(vm, out, STEP_LIVING);
     vm_facts(vm, out);
-    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0,
+        (&(struct claim){.purpose = CLAIM_TO_LIVE}));
     open_guest(vm, out);
     vm_net_lives(vm, out);
     vm_net_heal(vm);
@@ -113,7 +115,8 @@ static void finish(struct vm *vm, struct out *out)
     vm->start_time = vm->note.started;
     if (vm->note.step == STEP_RESUMING && !vm_has_said(vm))
         (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
-    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0, (&(struct claim){.purpose = 0}));
+    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0,
+        (&(struct claim){.purpose = CLAIM_TO_LIVE}));
     open_guest(vm, out);
     vm_start_finish(vm, out);
 }
@@ -307,7 +310,7 @@ static void begin_view(struct vm *vm, struct out *out)
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     vm->step = BEGIN_VIEW;
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct claim){.purpose = vm_may_live(vm) ? 0 : 1}));
+        (&(struct claim){.purpose = vm_may_live(vm) ? CLAIM_TO_LIVE : CLAIM_TO_KNOW}));
 }
 
 static void viewed(struct vm *vm, struct out *out, const struct vm_result *result)

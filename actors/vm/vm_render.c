@@ -9,6 +9,7 @@
 #include "actors/vm/vm_xml.h"
 #include "actors/vm/vm_xml_devices.h"
 #include "base/own.h"
+#include "proto/record_values.h"
 
 enum { DISKS_MAX = 64, PATH_TEXT = 512 };
 
@@ -84,7 +85,8 @@ static const char *command_line(struct render *r, const struct vm_view *view, bo
 {
     struct span words = {view->kernelopts, view->common_len}, rest;
     size_t used = 0;
-    if (view->modeset == 0 || (view->modeset == 2 && !has_screen) || words.len > strlen(view->kernelopts))
+    if (view->modeset == NOMODESET_STAYS || (view->modeset == NOMODESET_GOES_FOR_A_SCREEN && !has_screen) ||
+        words.len > strlen(view->kernelopts))
         return view->kernelopts;
     for (; words.at != NULL; words = rest) {
         struct span word = span_split(words, ' ', &rest);

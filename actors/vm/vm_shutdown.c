@@ -2,6 +2,8 @@
  * A shutdown (spec lifecycle 4): the guest is asked, and answers by ending. */
 #include "actors/vm/vm.h"
 
+#include "proto/registry_values.h"
+
 enum { CLIENTS = 1, ASKED };
 enum { CLAIM_SECONDS = 5, PATIENCE_SECONDS = 5 };
 
@@ -33,7 +35,7 @@ static void ask_clients(struct vm *vm, struct out *out)
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
     vm->step = CLIENTS;
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct claim){.purpose = 1}));
+        (&(struct claim){.purpose = CLAIM_TO_KNOW}));
 }
 
 static bool is_in_use(const struct vm *vm, struct view_peer *client)

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "actors/vm/vm_net.h"
+#include "proto/record_values.h"
+#include "proto/registry_values.h"
 
 enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120 };
-/* `vetoed` of a view (proto/record.def). */
-enum { VETO_BEGUN = 1, VETO_UNTOLD = 2 };
 
 /* The error that has this exception class, for a refusal that registry has written. */
 static enum err code_of(const char *class)
@@ -204,7 +204,7 @@ static void claim(struct vm *vm, struct out *out)
     vm_note_step(vm, out, STEP_CLAIMED);
     vm->step = START_CLAIM;
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct claim){.purpose = 0}));
+        (&(struct claim){.purpose = CLAIM_TO_LIVE}));
 }
 
 /* The domain after a call that succeeded. 0, or why there is none to go on with. */

@@ -7,6 +7,7 @@
 
 #include "actors/vm/vm_net.h"
 #include "base/log.h"
+#include "proto/registry_values.h"
 
 enum { CLEAN_SAY, CLEAN_STORAGE, CLEAN_RELEASE, CLEAN_CLOSE, CLEAN_UNDEFINE, CLEAN_LAST };
 enum { CLEAN_SECONDS = 5, AGAIN_SECONDS = 1 };
@@ -109,7 +110,7 @@ static void clean_release(struct vm *vm, struct out *out)
     }
     vm->step = CLEAN_RELEASE;
     ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct release){.after = 0}));
+        (&(struct release){.after = RELEASE_AFTER_DOMAIN}));
 }
 
 /* What the volumes came to is committed or thrown away; a pool that refuses says so, and holds nobody up.
@@ -173,7 +174,7 @@ static void clean_last(struct vm *vm, struct out *out)
     }
     vm->step = CLEAN_LAST;
     ASK(out, release, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct release){.after = failed ? 2 : 1}));
+        (&(struct release){.after = failed ? RELEASE_AFTER_FAILURE : RELEASE_AFTER_LIFE}));
 }
 
 /* A domain that stays defined hurts nobody: the next start defines it again, and a removal undefines it. But

@@ -4,8 +4,9 @@
 #include "tests/unit/registry/registry_bench.h"
 
 #include "model/model_inside.h"
+#include "proto/registry_values.h"
 
-enum { BACK = 1, FRONT, OTHER, THIRD, WHOEVER = 10001 };
+enum { BACK = 1, FRONT, OTHER, THIRD };
 
 static struct envelope about_back(uint16_t type, enum class class)
 {
@@ -102,12 +103,12 @@ static void only_living_vms_want_what_they_have_assigned(void **state)
     size_t icons;
     (void)state;
     open_house(&b);
-    assert_string_equal(wanters(&b, WHOEVER, port, 1, &icons), "");
+    assert_string_equal(wanters(&b, DEVICES_FOR_WHOEVER, port, 1, &icons), "");
     assigned(&b, FRONT, "block back * :None", "mode=auto-attach");
-    assert_string_equal(wanters(&b, WHOEVER, port, 1, &icons), "sdb front");
+    assert_string_equal(wanters(&b, DEVICES_FOR_WHOEVER, port, 1, &icons), "sdb front");
     assert_int_equal(icons, 0);
     b.core->claims[FRONT].living = false;
-    assert_string_equal(wanters(&b, WHOEVER, port, 1, &icons), "");
+    assert_string_equal(wanters(&b, DEVICES_FOR_WHOEVER, port, 1, &icons), "");
     bench_down(&b);
 }
 
@@ -119,11 +120,11 @@ static void where_a_person_decides_there_are_icons_of_all(void **state)
     (void)state;
     open_house(&b);
     assigned(&b, OTHER, "block back sda *", "mode=ask-to-attach");
-    assert_string_equal(wanters(&b, WHOEVER, port, 1, &icons), "sda other?");
+    assert_string_equal(wanters(&b, DEVICES_FOR_WHOEVER, port, 1, &icons), "sda other?");
     assert_int_equal(icons, 5); /* dom0's, too */
     assigned(&b, FRONT, "block back sda *", "mode=required");
     assigned(&b, THIRD, "block back sda *", "mode=auto-attach");
-    assert_string_equal(wanters(&b, WHOEVER, port, 1, &icons), "sda a-third front other?");
+    assert_string_equal(wanters(&b, DEVICES_FOR_WHOEVER, port, 1, &icons), "sda a-third front other?");
     assert_int_equal(icons, 5);
     assert_string_equal(wanters(&b, FRONT, port, 1, &icons), "sda front");
     assert_int_equal(icons, 0);
@@ -140,10 +141,10 @@ static void devices_are_settled_in_the_order_of_the_first_vms_assignments(void *
     open_house(&b);
     assigned(&b, FRONT, "block back sda *", "mode=auto-attach");
     assigned(&b, THIRD, "block back * :None", "mode=auto-attach");
-    assert_string_equal(wanters(&b, WHOEVER, port, 4, &icons),
+    assert_string_equal(wanters(&b, DEVICES_FOR_WHOEVER, port, 4, &icons),
                         "sda a-third front; sdb a-third; sdc a-third; sdd a-third");
     assigned(&b, THIRD, "block back sdc *", "mode=ask-to-attach");
-    assert_string_equal(wanters(&b, WHOEVER, port, 4, &icons),
+    assert_string_equal(wanters(&b, DEVICES_FOR_WHOEVER, port, 4, &icons),
                         "sdc a-third?; sda a-third front; sdb a-third; sdd a-third");
     bench_down(&b);
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "proto/record_values.h"
 #include "tests/unit/registry/registry_bench.h"
 
 #define BUILT_IN                                                                                             \
@@ -81,14 +82,14 @@ static void what_the_vm_says_of_nomodeset_goes_with_the_line(void **state)
     (void)state;
     up(&b, NULL);
     v = view(&b);
-    assert_int_equal(v.modeset, 2);
+    assert_int_equal(v.modeset, NOMODESET_GOES_FOR_A_SCREEN);
     assert_int_equal(v.common_len, strlen(BUILT_IN));
     feature(&b, "no-nomodeset", "1");
     v = view(&b);
-    assert_int_equal(v.modeset, 1);
+    assert_int_equal(v.modeset, NOMODESET_GOES);
     feature(&b, "no-nomodeset", "");
     v = view(&b);
-    assert_int_equal(v.modeset, 0);
+    assert_int_equal(v.modeset, NOMODESET_STAYS);
     feature(&b, "no-default-kernelopts", "1");
     v = view(&b);
     assert_int_equal(v.common_len, 0);

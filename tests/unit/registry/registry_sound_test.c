@@ -3,6 +3,8 @@
 #include "tests/unit/registry/registry_bench.h"
 
 #include "model/device.h"
+#include "proto/devbus_values.h"
+#include "proto/registry_values.h"
 
 enum { AUDIO = 1, WORK, OTHER };
 
@@ -128,19 +130,19 @@ static void the_bus_hears_when_a_vms_sound_goes_elsewhere(void **state)
     up(&b, true);
     set_audio(&b, "dom0");
     assert_true(told(&b, &m, WORK));
-    assert_true(m.what == 2 && m.from == AUDIO && m.to == 0);
+    assert_true(m.what == SOUND_MOVES && m.from == AUDIO && m.to == 0);
     set_audio(&b, "dom0"); /* where it was */
     assert_false(told(&b, &m, WORK));
     b.core->claims[AUDIO].living = false;
     set_audio(&b, "audio");
     assert_true(told(&b, &m, WORK));
-    assert_int_equal(m.what, 3);
+    assert_int_equal(m.what, SOUND_ENDS);
     set_audio(&b, "dom0");
     assert_true(told(&b, &m, WORK));
-    assert_true(m.what == 2 && m.from == m.to && m.to == 0); /* it was nowhere that runs */
+    assert_true(m.what == SOUND_MOVES && m.from == m.to && m.to == 0); /* it was nowhere that runs */
     set_audio(&b, "");
     assert_true(told(&b, &m, WORK));
-    assert_int_equal(m.what, 3);
+    assert_int_equal(m.what, SOUND_ENDS);
     b.core->claims[WORK].living = false;
     set_audio(&b, "dom0");
     assert_false(told(&b, &m, WORK));
@@ -164,14 +166,14 @@ static void the_bus_hears_of_a_domain_that_nobody_knew_and_of_a_new_database(voi
     up(&b, true);
     lives_as(&b, 12);
     assert_true(told(&b, &m, WORK));
-    assert_true(m.what == 0 && m.to == AUDIO);
+    assert_true(m.what == SOUND_LOOKS && m.to == AUDIO);
     lives_as(&b, 12);
     assert_false(told(&b, &m, WORK));
     bench_forget(&b);
-    qdb_entries_encode(&body, &(struct qdb_entries){.what = 0});
+    qdb_entries_encode(&body, &(struct qdb_entries){.what = QDB_ALL});
     hear(&b, MESSAGE_qdb_entries, KIND_GUEST, WORK, &body);
     assert_true(told(&b, &m, WORK));
-    assert_true(m.what == 1 && m.to == AUDIO);
+    assert_true(m.what == SOUND_BEGINS && m.to == AUDIO);
     b.core->claims[AUDIO].living = false;
     lives_as(&b, 13); /* nothing was said where nobody runs */
     assert_false(told(&b, &m, WORK));

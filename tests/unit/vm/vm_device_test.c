@@ -2,6 +2,8 @@
  * Devices of a VM that runs or starts: one attachment, told once, whatever dies in the middle. */
 #include "tests/unit/vm/vm_bench.h"
 
+#include "proto/devbus_values.h"
+
 #define PRE_ATTACH "device-pre-attach:pci device=dom0:00_19.0:net options={}"
 #define ATTACH     "device-attach:pci device=dom0:00_19.0:net options={}"
 #define PRE_DETACH "device-pre-detach:pci port=dom0:00_19.0"
@@ -254,7 +256,7 @@ static void a_required_device_is_made_ready_and_booted_with(void **state)
     uint64_t asked = BENCH_HEAR(&b, vm_start, .nothing = 0);
     bench_run(&b);
     assert_int_equal(bench_answer(&b, asked), 0);
-    assert_int_equal(b.purpose, 1);
+    assert_int_equal(b.purpose, BUS_TO_START);
     assert_non_null(strstr(b.world.defined_xml, "<hostdev"));
     assert_string_equal(b.event[1], "domain-verify-files");
     bench_end(&b);
@@ -272,7 +274,7 @@ static void what_is_not_required_is_made_ready_and_not_booted_with(void **state)
     uint64_t asked = BENCH_HEAR(&b, vm_start, .nothing = 0);
     bench_run(&b);
     assert_int_equal(bench_answer(&b, asked), 0);
-    assert_int_equal(b.purpose, 2);
+    assert_int_equal(b.purpose, BUS_TO_BE_READY);
     assert_null(strstr(b.world.defined_xml, "<hostdev"));
     bench_end(&b);
 }
