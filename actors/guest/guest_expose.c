@@ -186,6 +186,7 @@ void guest_expose_read(struct guest *g, struct out *out, const struct guest_call
     if (c->request.type != 0) {
         struct guest_devices_reply m = {.devices = *devices};
         memcpy(m.name, g->name, sizeof m.name);
+        g->exposed[c->class].exposes = g->exposed[c->class].exposes || devices->count > 0;
         (void)REPLY(out, guest_devices, &c->request, &m);
     } else if (g->open && (devices->count > 0 || g->exposed[c->class].exposes))
         tell(g, out, c->class, &(struct bus_exposed){.changed = c->changed, .devices = *devices});

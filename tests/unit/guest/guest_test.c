@@ -336,6 +336,25 @@ static void a_look_that_fails_is_made_again_until_it_is_told(void **state)
     assert_int_equal(b.look_again, 0);
 }
 
+/* The bus keeps an answer, too: as what is exposed until it hears otherwise. */
+static void the_end_of_what_a_bus_was_only_answered_is_told(void **state)
+{
+    struct bench b;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    struct device_item item = {.port = "sda"};
+    (void)state;
+    setup(&b);
+    open_guest(&b);
+    guest_devices_encode(&body, &(struct guest_devices){.device_class = "block"});
+    hear(&b, MESSAGE_guest_devices, text_span(&body));
+    guest_handed(&b.core, &b.out, GUEST_DOOR_READ, 77);
+    device_item_add(&b.task->words, &b.task->elements, &item);
+    read_ends(&b, 0, NULL, NULL);
+    assert_int_equal(b.told, 0);
+    guest_expose_over(&b.core, &b.out);
+    assert_int_equal(b.told, 1);
+}
+
 static void a_vm_at_rest_has_no_words_but_may_count_its_updates(void **state)
 {
     struct bench b;
@@ -433,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_database_that_is_not_there_or_lies_costs_one_call),
         cmocka_unit_test(a_reading_that_hangs_is_given_up_and_its_end_is_not_mistaken),
         cmocka_unit_test(a_look_that_fails_is_made_again_until_it_is_told),
+        cmocka_unit_test(the_end_of_what_a_bus_was_only_answered_is_told),
         cmocka_unit_test(a_vm_at_rest_has_no_words_but_may_count_its_updates),
         cmocka_unit_test(a_count_that_is_no_number_is_refused),
         cmocka_unit_test(what_is_too_much_is_answered_busy),
