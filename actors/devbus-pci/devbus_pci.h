@@ -20,11 +20,12 @@ enum {
     PCI_HAS_MAX = 256,      /* devices of one VM, as proto/devbus.def */
     PCI_JOBS_MAX = 64,      /* jobs that wait; the next is answered busy */
 };
-#define PCI_FRESH    (1 * SECONDS)  /* a list of this age still answers */
-#define PCI_PATIENCE (20 * SECONDS) /* for one call of the worker's */
+#define PCI_FRESH       (1 * SECONDS)  /* a list of this age still answers */
+#define PCI_PATIENCE    (20 * SECONDS) /* for one call of the worker's */
+#define PCI_NAMES_AGAIN (5 * SECONDS)  /* a list that failed is made again, where a name is missing */
 
 enum pci_task_what { PCI_TASK_LIST = 1, PCI_TASK_LOOK, PCI_TASK_BIND, PCI_TASK_RETURN, PCI_TASK_SEE };
-enum pci_timer { PCI_TIMER_HOLDS = 1 };
+enum pci_timer { PCI_TIMER_HOLDS = 1, PCI_TIMER_NAMES };
 
 /* The worker fills devices (from malloc); whoever hears of the end owns them. */
 struct pci_list_task {

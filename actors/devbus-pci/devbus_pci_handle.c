@@ -300,6 +300,13 @@ static void take_list(struct devbus_pci *self, struct out *out, const struct pci
     }
 }
 
+/* Nobody may ask again: api would miss for good what could not be named. */
+static void name_later(struct devbus_pci *self, struct out *out)
+{
+    if (self->tell_all)
+        out_timer(out, PCI_TIMER_NAMES, out->now + PCI_NAMES_AGAIN);
+}
+
 /* A listing that comes after its deadline has nobody left to answer, but the list is good. */
 static void list_done(struct devbus_pci *self, struct out *out, const struct done *d)
 {
@@ -309,11 +316,14 @@ static void list_done(struct devbus_pci *self, struct out *out, const struct don
     if (d->overdue) {
         (void)fault_set(&late, ERR_TIMEOUT,
                         "libvirt has not listed the PCI devices in time; is libvirtd well?");
+        name_later(self, out);
         answer_all(self, out, -ERR_TIMEOUT, &late);
         return;
     }
     if (d->task->r == 0)
         take_list(self, out, (const struct pci_list_task *)d->task);
+    else
+        name_later(self, out);
     if (!d->cleared)
         answer_all(self, out, d->task->r, &d->task->why);
 }
@@ -330,6 +340,8 @@ static void done(void *self_, struct out *out, const struct done *d)
 static void timer(void *self_, struct out *out, uint64_t number)
 {
     struct devbus_pci *self = self_;
+    if (number == PCI_TIMER_NAMES && self->tell_all)
+        devbus_pci_want_list(self, out);
     if (number != PCI_TIMER_HOLDS)
         return;
     devbus_holds_end(&self->table, out);

@@ -40,11 +40,11 @@ struct bench {
     struct out out;
     char tree[64], note[DEVBUS_NOTE_MAX + 1];
     struct task *task;
-    uint64_t timer, correlation;
+    uint64_t timer, correlation, names_timer;
     struct reply reply[REPLIES];
     unsigned replies, binds, returns, said, die_at;
     bool dead, bind_fails, bind_breaks; /* fails; and leaves it without driver */
-    unsigned returns_fail;              /* so many times */
+    unsigned returns_fail, lists_fail;  /* so many times */
     char attached[512];                 /* of the last VM that api was told of: ports */
 };
 
@@ -79,8 +79,10 @@ static inline bool is_bound(struct bench *b)
 static inline int list_nodes(struct nodedev_door *door, struct pci_node *rows, size_t room, size_t *count,
                              struct fault *why)
 {
-    (void)door, (void)why;
+    struct bench *b = (struct bench *)door;
     *count = 1;
+    if (b->lists_fail > 0 && b->lists_fail-- > 0)
+        return fault_set(why, ERR_HYPERVISOR, "no list now");
     if (room < 1)
         return -ERR_TOO_BIG;
     rows[0] = (struct pci_node){.name = "pci_0000_02_00_0",
@@ -199,8 +201,8 @@ static inline void take_task(void *shell, struct task *task)
 
 static inline void take_timer(void *shell, uint64_t timer, uint64_t at)
 {
-    assert_int_equal(timer, PCI_TIMER_HOLDS);
-    ((struct bench *)shell)->timer = at;
+    struct bench *b = shell;
+    *(timer == PCI_TIMER_NAMES ? &b->names_timer : &b->timer) = at;
 }
 
 static inline void take_note(void *shell, struct span note)

@@ -168,6 +168,30 @@ static void a_new_incarnation_learns_from_vms_what_they_have(void **state)
     assert_int_equal(reply_to(b, asked)->r, -ERR_DEVICE_ATTACHED);
 }
 
+static void what_has_no_name_yet_is_told_when_libvirt_lists_again(void **state)
+{
+    struct bench *b = *state;
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(1024);
+    struct bus_address address = {.sbdf = CARD};
+    struct wire_list list = {0};
+    set_driver(b, "pciback");
+    bus_address_add(&list, &packed, &address);
+    b->lists_fail = 3;
+    HEAR(b, bus_has, WORK, .over = 0, .devices = list);
+    bench_run(b);
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(b->attached, "");
+        assert_true(b->names_timer > b->out.now);
+        b->out.now = b->names_timer;
+        b->names_timer = 0;
+        b->doors.nodedev = &b->nodes; /* it was closed */
+        devbus_pci_actor.timer(b->self, &b->out, PCI_TIMER_NAMES);
+        bench_run(b);
+    }
+    assert_string_equal(b->attached, PORT);
+    assert_int_equal(b->names_timer, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_begin, bench_end)
@@ -183,6 +207,7 @@ int main(void)
         TEST(what_is_being_made_ready_when_a_life_ends_is_not_kept),
         TEST(what_is_confirmed_of_a_life_that_has_ended_meanwhile_is_nobodys),
         TEST(a_new_incarnation_learns_from_vms_what_they_have),
+        TEST(what_has_no_name_yet_is_told_when_libvirt_lists_again),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
