@@ -58,6 +58,6 @@ void block_confirm(struct devbus *bus, struct out *out, const struct envelope *e
 void block_has(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_has *m);
 /* Its life has ended, whatever it had. */
 void block_over(struct devbus *bus, struct out *out, struct subject vm);
-void block_end(struct devbus_block *self);
+void block_end(struct devbus *bus);
 
 #endif

@@ -20,6 +20,7 @@ static const struct devbus_kind kind = {
     .over = block_over,
     .heard = block_sweep,
     .timer = block_rings,
+    .end = block_end,
 };
 
 static int begin(void *self, struct out *out, const struct life *life)
@@ -30,20 +31,10 @@ static int begin(void *self, struct out *out, const struct life *life)
     return 0;
 }
 
-static void end(void *self)
-{
-    devbus_end(self);
-    block_end(self);
-}
-
 const struct actor devbus_block_actor = {
     .name = "devbus-block",
     .kind = KIND_DEVBUS_BLOCK,
     .size = sizeof(struct devbus_block),
     .begin = begin,
-    .hello = devbus_hello,
-    .hear = devbus_hear,
-    .answered = devbus_answered,
-    .timer = devbus_rings,
-    .end = end,
+    DEVBUS_ACTS,
 };

@@ -129,8 +129,9 @@ void block_rings(struct devbus *bus, struct out *out, uint64_t timer)
         block_sweep(bus, out, NULL);
 }
 
-void block_end(struct devbus_block *self)
+void block_end(struct devbus *bus)
 {
+    struct devbus_block *self = (struct devbus_block *)bus;
     free(self->job);
     self->job = NULL;
 }

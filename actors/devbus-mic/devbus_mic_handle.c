@@ -72,9 +72,5 @@ const struct actor devbus_mic_actor = {
     .kind = KIND_DEVBUS_MIC,
     .size = sizeof(struct devbus_mic),
     .begin = begin,
-    .hello = devbus_hello,
-    .hear = devbus_hear,
-    .answered = devbus_answered,
-    .timer = devbus_rings,
-    .end = devbus_end,
+    DEVBUS_ACTS,
 };

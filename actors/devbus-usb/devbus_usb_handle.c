@@ -55,9 +55,5 @@ const struct actor devbus_usb_actor = {
     .kind = KIND_DEVBUS_USB,
     .size = sizeof(struct devbus_usb),
     .begin = begin,
-    .hello = devbus_hello,
-    .hear = devbus_hear,
-    .answered = devbus_answered,
-    .timer = devbus_rings,
-    .end = devbus_end,
+    DEVBUS_ACTS,
 };

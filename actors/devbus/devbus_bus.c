@@ -272,4 +272,6 @@ void devbus_end(void *bus_)
     struct devbus *bus = bus_;
     devbus_ask_free(&bus->ask);
     devbus_exposed_free(&bus->listing.exposed);
+    if (bus->kind->end != NULL)
+        bus->kind->end(bus);
 }

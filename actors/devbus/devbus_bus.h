@@ -51,6 +51,8 @@ struct devbus_kind {
     /* Answers that no listing waits for; rings of its own timers. */
     void (*answered)(struct devbus *bus, struct out *out, const struct answer *a);
     void (*timer)(struct devbus *bus, struct out *out, uint64_t number);
+    /* Releases what its own state holds; NULL: nothing. */
+    void (*end)(struct devbus *bus);
 };
 
 struct devbus {
@@ -65,12 +67,15 @@ struct devbus {
 void devbus_begin(struct devbus *bus, struct out *out, const struct devbus_kind *kind, struct span note);
 void devbus_ready(struct out *out);
 
-/* The rest of a struct actor; each takes the bus's own struct. */
+/* The rest of a struct actor, as DEVBUS_ACTS; each takes the bus's own struct. */
 void devbus_hello(void *bus, struct out *out, uint64_t epoch, uint64_t last_correlation);
 void devbus_hear(void *bus, struct out *out, const struct envelope *e);
 void devbus_answered(void *bus, struct out *out, const struct answer *a);
 void devbus_rings(void *bus, struct out *out, uint64_t number);
 void devbus_end(void *bus);
+#define DEVBUS_ACTS                                                                                          \
+    .hello = devbus_hello, .hear = devbus_hear, .answered = devbus_answered, .timer = devbus_rings,          \
+    .end = devbus_end
 
 /* VMs' processes, where they know, are asked to tell what they have, guests' what they expose. */
 void devbus_ask_all(const struct devbus *bus, struct out *out);

@@ -404,6 +404,9 @@ void vm_note_again(struct vm *vm, struct out *out);
 /* Hands the worker a task for this VM. -ERR_BUSY while an earlier call hangs and this one is not
  * among those that may be made all the same. */
 int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
+/* The same as that step of the errand, which `fails` ends where the task cannot begin. */
+typedef void vm_fails(struct vm *vm, struct out *out, int r, const struct fault *why);
+void vm_task_step(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step, vm_fails *fails);
 /* Tells registry how many of our calls hang. */
 void vm_hang_tell(struct vm *vm, struct out *out);
 /* Whether the call may be made now. */

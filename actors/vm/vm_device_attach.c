@@ -59,15 +59,10 @@ static void attach_fails(struct vm *vm, struct out *out, int r, const struct fau
     attach_ends(vm, out, r, why, vm_is_uncertain(r));
 }
 
-static void task(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step)
+/* The call that hangs may be about this very device. */
+static void attach_blocked(struct vm *vm, struct out *out, int r, const struct fault *why)
 {
-    struct fault why;
-    vm->step = step;
-    int r = vm_task_begin(vm, out, what, &why);
-    if (r < 0 && vm->errand == ERRAND_ATTACH)
-        attach_ends(vm, out, r, &why, true); /* the call that hangs may be about this very device */
-    else if (r < 0)
-        vm_device_ends(vm, out, r, &why);
+    attach_ends(vm, out, r, why, true);
 }
 
 /* What no libvirt plugs. */
@@ -117,7 +112,7 @@ static void prepared(struct vm *vm, struct out *out, const struct vm_result *res
     else if (vm_device_is_by_bus(vm->job.plug->class))
         ask_plug(vm, out);
     else
-        task(vm, out, VM_PLUG_TASK, ATTACH_PLUG);
+        vm_task_step(vm, out, VM_PLUG_TASK, ATTACH_PLUG, attach_blocked);
 }
 
 /* libvirt said yes, and the hypervisor's own store does not show it: nothing is left half done. */
@@ -125,7 +120,7 @@ static void undo(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     vm->devices.failure = result->why;
     vm->devices.failure.code = (enum err) - result->r;
-    task(vm, out, VM_UNPLUG_TASK, ATTACH_UNDO);
+    vm_task_step(vm, out, VM_UNPLUG_TASK, ATTACH_UNDO, attach_blocked);
 }
 
 static bool is_open(const struct vm_result *result)

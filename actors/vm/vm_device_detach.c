@@ -25,11 +25,7 @@ static void part(struct vm *vm, struct out *out)
 
 static void unplug(struct vm *vm, struct out *out)
 {
-    struct fault why;
-    vm->step = DETACH_UNPLUG;
-    int r = vm_task_begin(vm, out, VM_UNPLUG_TASK, &why);
-    if (r < 0)
-        vm_device_ends(vm, out, r, &why);
+    vm_task_step(vm, out, VM_UNPLUG_TASK, DETACH_UNPLUG, vm_device_ends);
 }
 
 /* What no libvirt has plugged. */

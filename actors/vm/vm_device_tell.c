@@ -119,13 +119,9 @@ static void tell_fails(struct vm *vm, struct out *out, int r, const struct fault
 
 void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
-    struct fault why;
     if (result == NULL) {
         vm->devices.tell_wanted = false;
-        vm->step = 1;
-        int r = vm_task_begin(vm, out, VM_DEVICES_TASK, &why);
-        if (r < 0)
-            tell_fails(vm, out, r, &why);
+        vm_task_step(vm, out, VM_DEVICES_TASK, 1, tell_fails);
         return;
     }
     if (result->r < 0 || result->task == NULL) {

@@ -96,15 +96,6 @@ static void end(struct vm *vm, struct out *out, int r, const struct fault *why)
     vm_errand_end(vm, out, r, why);
 }
 
-static void task(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step)
-{
-    struct fault why;
-    vm->step = step;
-    int r = vm_task_begin(vm, out, what, &why);
-    if (r < 0)
-        end(vm, out, r, &why);
-}
-
 static void serve(struct vm *vm, struct out *out)
 {
     struct view_peer netvm;
@@ -149,7 +140,7 @@ static void first(struct vm *vm, struct out *out)
     else if (vm->life != VM_LIVING)
         end(vm, out, 0, NULL);
     else if (vm->job.detach && !paused && !vm->job.put_off)
-        task(vm, out, VM_NET_DETACH_TASK, NET_DETACH);
+        vm_task_step(vm, out, VM_NET_DETACH_TASK, NET_DETACH, end);
     else
         fill(vm, out);
 }
@@ -183,7 +174,7 @@ void vm_net_step(struct vm *vm, struct out *out, const struct vm_result *result)
         serve(vm, out);
         break;
     case NET_SERVE:
-        task(vm, out, VM_NET_ATTACH_TASK, NET_ATTACH);
+        vm_task_step(vm, out, VM_NET_ATTACH_TASK, NET_ATTACH, end);
         break;
     case NET_ATTACH:
         vm->step = NET_UPLINK;

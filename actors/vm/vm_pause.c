@@ -138,12 +138,8 @@ void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
 
 static void suspend(struct vm *vm, struct out *out)
 {
-    struct fault why;
-    vm->step = PAUSE_SUSPENDS;
     vm->paused_heard = false;
-    int r = vm_task_begin(vm, out, VM_SUSPEND_TASK, &why);
-    if (r < 0)
-        vm_errand_end(vm, out, r, &why);
+    vm_task_step(vm, out, VM_SUSPEND_TASK, PAUSE_SUSPENDS, vm_errand_end);
 }
 
 static void shrunk(struct vm *vm, struct out *out, const struct vm_result *result)

@@ -291,11 +291,7 @@ static void begin_fails(struct vm *vm, struct out *out, int r, const struct faul
 
 static void begin_look(struct vm *vm, struct out *out)
 {
-    struct fault why;
-    vm->step = BEGIN_LOOK;
-    int r = vm_task_begin(vm, out, VM_LOOK_TASK, &why);
-    if (r < 0)
-        begin_fails(vm, out, r, &why);
+    vm_task_step(vm, out, VM_LOOK_TASK, BEGIN_LOOK, begin_fails);
 }
 
 bool vm_may_live(const struct vm *vm)
@@ -375,12 +371,8 @@ static void look_fails(struct vm *vm, struct out *out, int r, const struct fault
 
 static void look_begin(struct vm *vm, struct out *out)
 {
-    struct fault why;
     vm->look_wanted = false;
-    vm->step = 1;
-    int r = vm_task_begin(vm, out, VM_LOOK_TASK, &why);
-    if (r < 0)
-        look_fails(vm, out, r, &why);
+    vm_task_step(vm, out, VM_LOOK_TASK, 1, look_fails);
 }
 
 void vm_look_step(struct vm *vm, struct out *out, const struct vm_result *result)

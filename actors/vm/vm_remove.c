@@ -6,15 +6,6 @@
 
 enum { REMOVE_LOOK = 1, REMOVE_UNDEFINE };
 
-static void task(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step)
-{
-    struct fault why;
-    vm->step = step;
-    int r = vm_task_begin(vm, out, what, &why);
-    if (r < 0)
-        vm_errand_end(vm, out, r, &why);
-}
-
 /* A call that hangs may still define the domain. */
 static int must_rest(const struct vm *vm, struct fault *why)
 {
@@ -35,7 +26,7 @@ static void looked(struct vm *vm, struct out *out, const struct domain_seen *see
     else if (seen->exists && vm->scarce)
         r = fault_set(&why, ERR_BUSY, "too many calls of other VMs hang in libvirt: try again later");
     if (r == 0 && seen->exists)
-        task(vm, out, VM_UNDEFINE_TASK, REMOVE_UNDEFINE);
+        vm_task_step(vm, out, VM_UNDEFINE_TASK, REMOVE_UNDEFINE, vm_errand_end);
     else
         vm_errand_end(vm, out, r, &why);
 }
@@ -45,7 +36,7 @@ void vm_remove_step(struct vm *vm, struct out *out, const struct vm_result *resu
     struct fault why;
     int r = result == NULL ? must_rest(vm, &why) : result->r;
     if (result == NULL && r == 0)
-        task(vm, out, VM_LOOK_TASK, REMOVE_LOOK);
+        vm_task_step(vm, out, VM_LOOK_TASK, REMOVE_LOOK, vm_errand_end);
     else if (r == 0 && vm->step == REMOVE_LOOK)
         looked(vm, out, &result->task->seen);
     else

@@ -23,10 +23,7 @@ static void ask_guest(struct vm *vm, struct out *out)
         return;
     }
     bool paused = vm->seen.state == VIRT_PAUSED; /* cannot hear the question */
-    vm->step = ASKED;
-    int r = vm_task_begin(vm, out, paused ? VM_DESTROY_TASK : VM_SHUTDOWN_TASK, &why);
-    if (r < 0)
-        fails(vm, out, r, &why);
+    vm_task_step(vm, out, paused ? VM_DESTROY_TASK : VM_SHUTDOWN_TASK, ASKED, fails);
 }
 
 /* Asks registry who of its clients lives now. */

@@ -12,11 +12,7 @@ static const struct vm_call suspend_post = {"qubes.SuspendPost", "root", SERVICE
 
 static void suspend_call(struct vm *vm, struct out *out)
 {
-    struct fault why;
-    vm->step = SUSPEND_CALLS;
-    int r = vm_task_begin(vm, out, VM_PM_SUSPEND_TASK, &why);
-    if (r < 0)
-        vm_errand_end(vm, out, r, &why);
+    vm_task_step(vm, out, VM_PM_SUSPEND_TASK, SUSPEND_CALLS, vm_errand_end);
 }
 
 static void suspend_begin(struct vm *vm, struct out *out)
@@ -64,15 +60,11 @@ void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *res
 
 static void resume_begin(struct vm *vm, struct out *out)
 {
-    struct fault why;
     if (vm->life != VM_LIVING || vm->seen.state != VIRT_PMSUSPENDED) {
         vm_errand_become(vm, out, ERRAND_UNPAUSE);
         return;
     }
-    vm->step = RESUME_CALLS;
-    int r = vm_task_begin(vm, out, VM_PM_WAKEUP_TASK, &why);
-    if (r < 0)
-        vm_errand_end(vm, out, r, &why);
+    vm_task_step(vm, out, VM_PM_WAKEUP_TASK, RESUME_CALLS, vm_errand_end);
 }
 
 static void resumed(struct vm *vm, struct out *out)

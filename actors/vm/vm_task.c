@@ -74,6 +74,15 @@ int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct
     return 0;
 }
 
+void vm_task_step(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step, vm_fails *fails)
+{
+    struct fault why;
+    vm->step = step;
+    int r = vm_task_begin(vm, out, what, &why);
+    if (r < 0)
+        fails(vm, out, r, &why);
+}
+
 void vm_hang_tell(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, 0);
