@@ -286,4 +286,5 @@ void devbus_end(void *bus_)
     struct devbus *bus = bus_;
     devbus_ask_free(&bus->ask);
     devbus_exposed_free(&bus->listing.exposed);
+    devbus_names_free(&bus->listing.names);
 }
