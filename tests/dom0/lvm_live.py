@@ -58,7 +58,7 @@ def make_group() -> None:
     run('pvcreate', '-q', loop)
     run('vgcreate', '-q', GROUP, loop)
     # unwatched, as where no dmeventd serves
-    run('lvcreate', '-q', '--monitor', 'n', '-L', '1G', '--poolmetadatasize', '16M', '--thinpool', THIN, GROUP)
+    run('lvcreate', '-q', '--config=activation/monitoring=0', '-L', '1G', '--poolmetadatasize', '16M', '--thinpool', THIN, GROUP)
 
 
 def volumes() -> dict[str, int]:
@@ -186,6 +186,31 @@ def is_watched(bed: House, tap: Tap) -> None:
     tap.check('which outlives the pool', ends(bed) and runs_there('dmeventd') == monitor, volumes(), runs_there('dmeventd'))
 
 
+def holds_another(bed: House, tap: Tap) -> None:
+    """A pool of files whose file system lies on one of the group's volumes; what mounts it is the administrator."""
+    folder = pathlib.Path('/var/tmp/on-thin')
+    folder.mkdir(exist_ok=True)
+    run('lvcreate', '-q', '-V', '64M', '-n', 'own', '--thinpool', THIN, GROUP)
+    run('mkfs.ext4', '-q', '-F', str(node('own')))
+    run('mount', str(node('own')), str(folder))
+    for name in (folder, f'{folder}/below', '/var/tmp/beside'):
+        bed.must('admin.pool.Add+file-reflink', 'dom0', f'name={pathlib.Path(name).name}\ndir_path={name}\nsetup_check=False')
+    told = {name: bed.must(f'admin.pool.Info+{name}').partition('included_in=')[2].strip() for name in ('on-thin', 'below', 'beside')}
+    tap.check('a pool of files on one of its volumes is included in it, and one in that in that',
+              told == {'on-thin': POOL, 'below': 'on-thin', 'beside': ''}, told)
+    for name in told:
+        bed.must(f'admin.pool.Remove+{name}')
+    tap.check('its volume is let go with the pool', wait(lambda: is_unmounted(folder), PATIENCE))
+    run('lvremove', '-q', '-f', f'{GROUP}/own')
+
+
+def is_unmounted(folder: pathlib.Path) -> bool:
+    """Where a pool's process still has the mount the device is in use."""
+    if os.path.ismount(folder):
+        run('umount', str(folder))
+    return run('dmsetup', 'info', '-c', '--noheadings', '-o', 'open', f'{GROUP}-own').strip() == '0'
+
+
 def goes(bed: House, tap: Tap) -> None:
     removed = bed.call('admin.vm.Remove', VM, timeout=PATIENCE)
     tap.check('the VM is removed, and nothing of it is left', removed.ok and wait(lambda: not volumes(), PATIENCE) and
@@ -201,7 +226,7 @@ def goes(bed: House, tap: Tap) -> None:
 def play(bed: House, tap: Tap) -> None:
     make_group()
     if is_added(bed, tap):
-        for step in (gets_a_vm, runs, goes_back, is_killed, is_watched, goes):
+        for step in (gets_a_vm, runs, goes_back, is_killed, holds_another, is_watched, goes):
             began = time.monotonic()
             step(bed, tap)
             tap.note(f'{step.__name__}: {time.monotonic() - began:.0f} s')

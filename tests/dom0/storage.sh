@@ -36,7 +36,8 @@ for name in drivers reflink replay replay_lvm; do
     cp "$build/tests/unit/unit_doors_pool_${name}_test" "$run/disk/storage/"
 done
 cp "$here/storage-guest.sh" "$run/disk/storage/"
-echo "${XENBED_STORAGE_PARTS:-files volumes pool}" >"$run/disk/storage/parts"
+echo "${XENBED_STORAGE_PARTS:-on_volumes below_volumes on_files on_a_pool}" >"$run/disk/storage/parts"
+echo "${XENBED_STORAGE_CUTS:-3}" >"$run/disk/storage/cuts"
 # And a whole bulkhead with what brings one up.
 mkdir -p "$run/disk/storage/build" "$run/disk/storage/tree/tests/dom0" "$run/disk/storage/tree/tests/scenario" \
     "$run/disk/storage/tree/tests/conformance" "$run/disk/storage/tree/tools"
