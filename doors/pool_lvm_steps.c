@@ -9,7 +9,14 @@
 #include "doors/pool_disk.h"
 #include "doors/pool_lvm_inside.h"
 
-#define NOISE "exceeds the size of thin pool"
+/* The program that LVM is to begin where no dmeventd serves: none. It is the host's to begin, for one of ours
+ * would end with the pool's process. */
+#define NO_MONITOR    "/nonexistent/dmeventd"
+#define HOSTS_MONITOR "--config=dmeventd/executable=\"" NO_MONITOR "\""
+
+/* What its commands say of that, and of each volume that promises more than the thin pool has. */
+static const char *const noise[] = {"exceeds the size of thin pool", NO_MONITOR, "WARNING: Failed to monitor",
+                                    "WARNING: Failed to unmonitor", NULL};
 
 enum { VID = 2 * LV_NAME_MAX + 2 };
 
@@ -142,17 +149,17 @@ static bool unstuck(struct lvm_work *w)
     vid_of(w, on_its_way(w, number)->name, vid);
     snprintf(order, sizeof order, "delete %" PRIu64, number);
     hand.why = &quiet;
-    const char *remove[] = {"lvm", "lvremove", "--force", "--", vid, NULL};
+    const char *remove[] = {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", vid, NULL};
     const char *tell[] = {"dmsetup", "message", node, "0", order, NULL};
-    return tool_run(&hand, remove, NOISE, NULL) >= 0 || /* it fails, but no more is it active */
-           (tool_run(&hand, tell, NULL, NULL) >= 0 && tool_run(&hand, remove, NOISE, NULL) >= 0);
+    return tool_run(&hand, remove, noise, NULL) >= 0 || /* it fails, but no more is it active */
+           (tool_run(&hand, tell, NULL, NULL) >= 0 && tool_run(&hand, remove, noise, NULL) >= 0);
 }
 
 static int command(struct lvm_work *w, const char *const *argv)
 {
-    int r = tool_run(w->h, argv, NOISE, NULL);
+    int r = tool_run(w->h, argv, noise, NULL);
     if (r < 0 && unstuck(w))
-        r = tool_run(w->h, argv, NOISE, NULL);
+        r = tool_run(w->h, argv, noise, NULL);
     return r < 0 ? r : lvm_refresh(w);
 }
 
@@ -168,8 +175,9 @@ int lvm_create(struct lvm_work *w, const char *name, uint64_t size)
     vid_of(w, w->p->thin, pool);
     snprintf(named, sizeof named, "--name=%s", name);
     snprintf(sized, sizeof sized, "--virtualsize=%" PRIu64 "B", sectors(size));
-    const char *argv[] = {"lvm", "lvcreate", "--thin", "--setactivationskip=n", "--activate=y", named, sized,
-                          "--",  pool,       NULL};
+    const char *argv[] = {
+        "lvm", "lvcreate", HOSTS_MONITOR, "--thin", "--setactivationskip=n", "--activate=y", named,
+        sized, "--",       pool,          NULL};
     return command(w, argv);
 }
 
@@ -181,8 +189,9 @@ int lvm_clone(struct lvm_work *w, const char *from, const char *to)
     snprintf(named, sizeof named, "--name=%s", target);
     /* Asked for a --snapshot LVM first loads the module of the other kind, which a jailed process may not;
      * some versions take the two together for a contradiction. */
-    const char *argv[] = {
-        "lvm", "lvcreate", "--setactivationskip=n", "--activate=y", "--type=thin", named, "--", source, NULL};
+    const char *argv[] = {"lvm",          "lvcreate",    HOSTS_MONITOR, "--setactivationskip=n",
+                          "--activate=y", "--type=thin", named,         "--",
+                          source,         NULL};
     return command(w, argv);
 }
 
@@ -191,7 +200,7 @@ int lvm_rename(struct lvm_work *w, const char *from, const char *to)
     char old[VID], new[VID];
     vid_of(w, from, old);
     vid_of(w, to, new);
-    const char *argv[] = {"lvm", "lvrename", "--", old, new, NULL};
+    const char *argv[] = {"lvm", "lvrename", HOSTS_MONITOR, "--", old, new, NULL};
     return command(w, argv);
 }
 
@@ -207,8 +216,8 @@ int lvm_remove(struct lvm_work *w, const char *name)
     hand.why = &quiet;
     const char *discard[] = {"blkdiscard", "-p", "1G", node, NULL};
     tool_run(&hand, discard, NULL, NULL); /* spares LVM a long time under its lock; no harm without */
-    const char *argv[] = {"lvm", "lvremove", "--force", "--", vid, NULL};
-    int r = tool_run(w->h, argv, NOISE, NULL);
+    const char *argv[] = {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", vid, NULL};
+    int r = tool_run(w->h, argv, noise, NULL);
     if (r < 0 && unstuck(w) && (r = lvm_refresh(w)) >= 0)
         return lvm_find(w, name) == NULL ? 0 : command(w, argv); /* it was the one */
     return r < 0 ? r : lvm_refresh(w);
@@ -223,7 +232,7 @@ int lvm_resize(struct lvm_work *w, const char *name, uint64_t size)
         return 0; /* lvresize would call that an error */
     vid_of(w, name, vid);
     snprintf(sized, sizeof sized, "--size=%" PRIu64 "B", sectors(size));
-    const char *argv[] = {"lvm", "lvresize", sized, "--", vid, NULL};
+    const char *argv[] = {"lvm", "lvresize", HOSTS_MONITOR, sized, "--", vid, NULL};
     int r = command(w, argv);
     return r < 0 ? r : lvm_settle(w, name);
 }
@@ -232,7 +241,7 @@ int lvm_activate(struct lvm_work *w, const char *name)
 {
     char vid[VID];
     vid_of(w, name, vid);
-    const char *argv[] = {"lvm", "lvchange", "--activate=y", "--", vid, NULL};
+    const char *argv[] = {"lvm", "lvchange", HOSTS_MONITOR, "--activate=y", "--", vid, NULL};
     return command(w, argv);
 }
 

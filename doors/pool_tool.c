@@ -7,17 +7,20 @@
 
 #include "base/own.h"
 
-static bool holds(struct span line, const char *word)
+static bool holds_one(struct span line, const char *const *words)
 {
-    return word != NULL && memmem(line.at, line.len, word, strlen(word)) != NULL;
+    for (; words != NULL && *words != NULL; words++)
+        if (memmem(line.at, line.len, *words, strlen(*words)) != NULL)
+            return true;
+    return false;
 }
 
-void tool_words(char *to, size_t size, struct span words, const char *noise)
+void tool_words(char *to, size_t size, struct span words, const char *const *noise)
 {
     size_t used = 0;
     while (words.len > 0) {
         struct span line = span_trim(span_split(words, '\n', &words));
-        if (line.len == 0 || holds(line, noise))
+        if (line.len == 0 || holds_one(line, noise))
             continue;
         for (size_t i = 0; used > 0 && i < 2 && used + 1 < size; i++)
             to[used++] = "; "[i];
@@ -31,7 +34,7 @@ void tool_words(char *to, size_t size, struct span words, const char *noise)
     to[used] = '\0';
 }
 
-int tool_run(const struct pool_hand *h, const char *const *argv, const char *noise, struct text *out)
+int tool_run(const struct pool_hand *h, const char *const *argv, const char *const *noise, struct text *out)
 {
     struct pool_program program = {.argv = argv, .seconds = TOOL_SECONDS, .fd_in = -1};
     struct pool_output said = {0};

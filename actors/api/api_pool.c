@@ -134,22 +134,36 @@ static void write_sorted(struct lines *l, struct text *reply)
         text_format(reply, "%.*s\n", (int)l->at[i].len, l->at[i].at);
 }
 
-/* Another pool with a directory above this one's. */
-static const char *included_in(const struct api *self, const char *pool, struct span lines)
+static bool lies_above(struct span other, struct span mine)
 {
-    struct span mine = {"", 0};
-    if (!ask_attribute(lines, "dir_path", &mine))
-        return NULL;
+    return mine.len > other.len && mine.at[other.len] == '/' && memcmp(mine.at, other.at, other.len) == 0;
+}
+
+/* "group/pool" is this one's. */
+static bool is_thin(struct span lines, const char *thin)
+{
+    struct span group, pool, of, name = span_split(span_of(thin), '/', &of);
+    return ask_attribute(lines, "volume_group", &group) && ask_attribute(lines, "thin_pool", &pool) &&
+           span_equal(group, name) && span_equal(pool, of);
+}
+
+/* Another pool with a directory above this one's; or that of the thin pool on which its directory lies. */
+static const char *included_in(const struct api *self, const char *pool, struct span lines, const char *thin)
+{
+    struct span mine, other;
+    const char *below = NULL;
+    bool has_directory = ask_attribute(lines, "dir_path", &mine);
     for (const struct item *at = model_items(self->model, QID_GLOBAL, CHANGE_POOL); at != NULL;
          at = at->next) {
-        struct span other;
-        if (strcmp(at->key, pool) == 0 ||
-            !ask_attribute((struct span){at->value, at->value_len}, "dir_path", &other))
+        struct span of = {at->value, at->value_len};
+        if (strcmp(at->key, pool) == 0)
             continue;
-        if (mine.len > other.len && mine.at[other.len] == '/' && memcmp(mine.at, other.at, other.len) == 0)
+        if (has_directory && ask_attribute(of, "dir_path", &other) && lies_above(other, mine))
             return at->key;
+        if (below == NULL && is_thin(of, thin))
+            below = at->key;
     }
-    return NULL;
+    return below;
 }
 
 static int info_came(struct api *self, const struct call *c, const struct answer *a, struct text *reply,
@@ -170,7 +184,7 @@ static int info_came(struct api *self, const struct call *c, const struct answer
     write_sorted(&l, reply);
     if ((m.seen & SEEN_FIGURES) != 0)
         text_format(reply, "size=%" PRIu64 "\nusage=%" PRIu64 "\n", m.size, m.usage);
-    const char *above = included_in(self, c->name, lines);
+    const char *above = included_in(self, c->name, lines, m.thin);
     if (above != NULL)
         text_format(reply, "included_in=%s\n", above);
     return 0;

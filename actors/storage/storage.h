@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "doors/pool.h"
+#include "doors/pool_below.h"
 #include "runtime/post.h"
 
 /* Verbs at work at a time; what waits, the next is answered BUSY. */
@@ -130,6 +131,7 @@ struct storage {
     char note[STORAGE_NOTE]; /* of the incarnation before: the pool that was recovered in this boot */
     bool placeless; /* it began when nobody had named its pool: its jail shows none. Set before it hears
                        anything */
+    char thin[POOL_THIN_MAX + 1]; /* what its directory lies on; likewise */
     struct storage_recovery recovery;
     struct storage_loan loan[STORAGE_LOANS];
     /* Gives the supervisor a descriptor for that storage process; -1: it is given back. NULL: nothing is
@@ -191,6 +193,7 @@ void notice_argument(struct event_item *item, struct text *bytes, const char *ke
 void notice_progress(const struct storage *s, struct out *out, struct volume_job *job);
 
 /* ---- storage_answer.c: the replies ---- */
-void storage_answer(struct out *out, const struct volume_job *job, const struct storage_task *t);
+void storage_answer(const struct storage *s, struct out *out, const struct volume_job *job,
+                    const struct storage_task *t);
 
 #endif

@@ -34,14 +34,17 @@ static void answer_use(struct out *out, const struct volume_job *job, const stru
     (void)REPLY(out, volume_use, &job->request, &m);
 }
 
-static void answer_pool(struct out *out, const struct volume_job *job, const struct pool_outcome *o)
+static void answer_pool(const struct storage *s, struct out *out, const struct volume_job *job,
+                        const struct pool_outcome *o)
 {
     struct pool_look_reply m = {
         .size = o->size, .usage = o->usage, .seen = o->known ? SEEN_FIGURES : 0, .list = text_span(&o->list)};
+    memcpy(m.thin, s->thin, sizeof m.thin);
     (void)REPLY(out, pool_look, &job->request, &m);
 }
 
-void storage_answer(struct out *out, const struct volume_job *job, const struct storage_task *t)
+void storage_answer(const struct storage *s, struct out *out, const struct volume_job *job,
+                    const struct storage_task *t)
 {
     if (t->task.r < 0)
         reply_error(out, &job->request, t->task.r, &t->task.why);
@@ -54,5 +57,5 @@ void storage_answer(struct out *out, const struct volume_job *job, const struct 
     else if (job->request.type == MESSAGE_volume_use)
         answer_use(out, job, &t->outcome);
     else
-        answer_pool(out, job, &t->outcome);
+        answer_pool(s, out, job, &t->outcome);
 }

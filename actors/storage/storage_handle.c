@@ -333,7 +333,7 @@ static void done(void *self, struct out *out, const struct done *d)
         loan_exported(s, out, job, t);
     } else if (job != NULL) {
         if (t->verb != STORAGE_RECOVER)
-            storage_answer(out, job, t);
+            storage_answer(s, out, job, t);
         job_end(s, job);
         if (t->verb == POOL_setup && t->task.r < 0)
             fails(s, out, t->task.r, &t->task.why);

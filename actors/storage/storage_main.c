@@ -117,6 +117,20 @@ static int begin_runner(struct program *p)
     return line;
 }
 
+/* The directory's device is found as long as there is a /sys. */
+static char thin[POOL_THIN_MAX + 1];
+
+static int begin(struct program *p)
+{
+    int runner = begin_runner(p);
+    const char *directory = program_place(p, PLACE_POOL);
+    if (directory == NULL)
+        directory = program_place(p, PLACE_POOL_RO);
+    if (directory != NULL)
+        (void)pool_thin_below("/sys", directory, thin);
+    return runner;
+}
+
 static void lend(void *arg, uint32_t loan, uint32_t borrower, int fd)
 {
     struct control record = {.what = CONTROL_LEND, .value = loan, .instance = borrower};
@@ -136,6 +150,7 @@ static int open_storage(const struct program *p, struct shell *shell, struct fau
     struct storage *s = shell_core(shell);
     (void)why;
     s->placeless = program_option(p, "pool", "")[0] == '\0';
+    memcpy(s->thin, thin, sizeof s->thin);
     s->lend = lend;
     s->lend_arg = shell;
     umask(0); /* drivers say each mode themselves */
@@ -147,10 +162,7 @@ static int open_storage(const struct program *p, struct shell *shell, struct fau
 int main(int argc, char **argv)
 {
     static const struct worker_doors doors = {.arg = &storage_doors};
-    static const struct program_parts parts = {.actor = &storage_actor,
-                                               .early = begin_runner,
-                                               .open = open_storage,
-                                               .doors = &doors,
-                                               .handed = handed};
+    static const struct program_parts parts = {
+        .actor = &storage_actor, .early = begin, .open = open_storage, .doors = &doors, .handed = handed};
     return program_run(&parts, argc, argv);
 }

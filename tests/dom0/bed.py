@@ -154,11 +154,11 @@ class Bed(Guests):
         return found[0] if found else ''
 
 
-def part(play) -> None:
+def part(play, kind: type = Bed) -> None:
     """Runs play(bed, tap) and ends the program; an exception is a failed test, never a missing plan."""
     tap = Tap()
     try:
-        with Bed() as bed:
+        with kind() as bed:
             play(bed, tap)
             tap.check('no event was told twice', not bed.ear.doubled, bed.ear.doubled)
     except Exception:  # pylint: disable=broad-except

@@ -36,7 +36,17 @@ for name in drivers reflink replay replay_lvm; do
     cp "$build/tests/unit/unit_doors_pool_${name}_test" "$run/disk/storage/"
 done
 cp "$here/storage-guest.sh" "$run/disk/storage/"
-strip "$run"/disk/storage/unit_* 2>/dev/null
+echo "${XENBED_STORAGE_PARTS:-on_volumes below_volumes on_files on_a_pool}" >"$run/disk/storage/parts"
+echo "${XENBED_STORAGE_CUTS:-3}" >"$run/disk/storage/cuts"
+# And a whole bulkhead with what brings one up.
+mkdir -p "$run/disk/storage/build" "$run/disk/storage/tree/tests/dom0" "$run/disk/storage/tree/tests/scenario" \
+    "$run/disk/storage/tree/tests/conformance" "$run/disk/storage/tree/tools"
+cp -R "$build/bulkhead" "$build/libexec" "$run/disk/storage/build/"
+cp tools/instance tools/private-libvirtd "$run/disk/storage/tree/tools/"
+cp "$here"/*.py "$run/disk/storage/tree/tests/dom0/"
+cp tests/scenario/*.py "$run/disk/storage/tree/tests/scenario/"
+cp tests/conformance/make-tree.sh tests/conformance/kernels.txt "$run/disk/storage/tree/tests/conformance/"
+strip "$run"/disk/storage/unit_* "$run"/disk/storage/build/bulkhead "$run"/disk/storage/build/libexec/* 2>/dev/null
 tar -C "$run/disk" -b 128 -cf "$run/programs.tar" storage
 
 # A second initramfs is laid over the image's own one: it begins with another /init, which begins with our script.

@@ -93,6 +93,7 @@ lvrename() { # -- OLD NEW
 lvm() {
     verb=$1
     shift
+    case $1 in --config=*) shift ;; esac
     for last; do :; done
     case $verb in
     lvs) report "$last" ;;

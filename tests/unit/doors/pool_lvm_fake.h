@@ -254,8 +254,9 @@ static inline int fake_run(const struct pool_program *program, struct pool_outpu
     char *line = lvm_fake.said[(lvm_fake.made - 1) % 8];
     line[0] = '\0';
     for (const char *const *at = program->argv + 1; *at != NULL; at++)
-        snprintf(line + strlen(line), sizeof lvm_fake.said[0] - strlen(line), "%s%s",
-                 line[0] != '\0' ? " " : "", *at);
+        if (strncmp(*at, "--config=", 9) != 0) /* the same in each, and its row's */
+            snprintf(line + strlen(line), sizeof lvm_fake.said[0] - strlen(line), "%s%s",
+                     line[0] != '\0' ? " " : "", *at);
     if (now)
         lvm_fake.dead = true;
     if (now && !lvm_fake.after) {

@@ -21,6 +21,8 @@ static int match(const char *const *argv, struct tool_values *v)
     return tool_match(argv, v);
 }
 
+#define HOSTS_MONITOR "--config=dmeventd/executable=\"/nonexistent/dmeventd\""
+
 #define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 #define CRYPT_WORDS                                                                                          \
@@ -34,14 +36,16 @@ static void commands_fit_their_rows(void **state)
         bool of_thin, of_files, of_datasets;
     } rows[] = {
         {PROGRAM_LVCREATE,
-         {"lvm", "lvcreate", "--thin", "--setactivationskip=n", "--activate=y", "--name=vm-a-root",
-          "--virtualsize=4096B", "--", "vg-1/pool"},
+         {"lvm", "lvcreate", HOSTS_MONITOR, "--thin", "--setactivationskip=n", "--activate=y",
+          "--name=vm-a-root", "--virtualsize=4096B", "--", "vg-1/pool"},
          .of_thin = true},
         {PROGRAM_LVCLONE,
-         {"lvm", "lvcreate", "--setactivationskip=n", "--activate=y", "--type=thin",
+         {"lvm", "lvcreate", HOSTS_MONITOR, "--setactivationskip=n", "--activate=y", "--type=thin",
           "--name=vg-1/vm-a-root-snap", "--", "vg-1/vm-a-root"},
          .of_thin = true},
-        {PROGRAM_LVRENAME, {"/usr/sbin/lvm", "lvrename", "--", "vg-1/a", "vg-1/b"}, .of_thin = true},
+        {PROGRAM_LVRENAME,
+         {"/usr/sbin/lvm", "lvrename", HOSTS_MONITOR, "--", "vg-1/a", "vg-1/b"},
+         .of_thin = true},
         {PROGRAM_BLKDISCARD, {"blkdiscard", "-p", "1G", "/dev/vg-1/vm-a-root"}, .of_thin = true},
         {PROGRAM_DM_DELETE, {"dmsetup", "message", "vg--1-pool-tpool", "0", "delete 6"}, .of_thin = true},
         {PROGRAM_CRYPT_OPEN,
@@ -108,20 +112,22 @@ static void what_fits_no_row_is_none_and_writes_nothing(void **state)
         {"lvm"},
         {"sh", "-c", "id"},
         {"lvm", "vgremove", "--force", "--", "vg-1"},
-        {"lvm", "lvremove", "--force", "--", "vg-1"},
-        {"lvm", "lvremove", "--force", "--", "vg-1/a", "vg-1/b"},
-        {"lvm", "lvremove", "--force", "--", "vg-1/a/b"},
-        {"lvm", "lvremove", "--force", "--", "vg-1/-a"},
-        {"lvm", "lvremove", "--force", "--", "--config/a"},
-        {"lvm", "lvremove", "--force", "--", "vg-1/"},
-        {"lvm", "lvremove", "--force", "--", "/a"},
-        {"lvm", "lvremove", "--force", "--", "vg-1/a b"},
-        {"lvm", "lvremove", "--force", "vg-1/a"},
-        {"lvm", "lvrename", "--", "vg-1/a", "vg-2/a"}, /* one value, two words */
-        {"lvm", "lvresize", "--size=12", "--", "vg-1/a"},
-        {"lvm", "lvresize", "--size=-12B", "--", "vg-1/a"},
-        {"lvm", "lvresize", "--size=123456789012345678901B", "--", "vg-1/a"},
-        {"/tmp/lvm", "lvresize", "--size=12B", "--", "vg-1/a"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg-1"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg-1/a", "vg-1/b"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg-1/a/b"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg-1/-a"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "--config/a"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg-1/"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "/a"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg-1/a b"},
+        {"lvm", "lvremove", HOSTS_MONITOR, "--force", "vg-1/a"},
+        {"lvm", "lvremove", "--force", "--", "vg-1/a"}, /* would begin a dmeventd */
+        {"lvm", "lvremove", "--config=dmeventd/executable=\"/bin/sh\"", "--force", "--", "vg-1/a"},
+        {"lvm", "lvrename", HOSTS_MONITOR, "--", "vg-1/a", "vg-2/a"}, /* one value, two words */
+        {"lvm", "lvresize", HOSTS_MONITOR, "--size=12", "--", "vg-1/a"},
+        {"lvm", "lvresize", HOSTS_MONITOR, "--size=-12B", "--", "vg-1/a"},
+        {"lvm", "lvresize", HOSTS_MONITOR, "--size=123456789012345678901B", "--", "vg-1/a"},
+        {"/tmp/lvm", "lvresize", HOSTS_MONITOR, "--size=12B", "--", "vg-1/a"},
         {"create-snapshot", "origin-1:2", "/var/lib/qubes/a\n.img", "/var/lib/qubes/b.img"},
         {"zfs", "destroy", "-R", "tank/qubes/a/root"},
         {"zfs", "destroy", "-r", "-d", "tank/qubes/a/root"},
@@ -147,10 +153,10 @@ static void what_is_another_pools_is_refused(void **state)
         const struct tool_pool *pool;
         const char *const argv[TOOL_WORDS_MAX];
     } rows[] = {
-        {&thin, {"lvm", "lvremove", "--force", "--", "vg/vm-a-root"}},
+        {&thin, {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg/vm-a-root"}},
         {&thin, {"blkdiscard", "-p", "1G", "/dev/vg-10/vm-a-root"}},
         {&thin,
-         {"lvm", "lvcreate", "--thin", "--setactivationskip=n", "--activate=y", "--name=x",
+         {"lvm", "lvcreate", HOSTS_MONITOR, "--thin", "--setactivationskip=n", "--activate=y", "--name=x",
           "--virtualsize=1B", "--", "vg-1/other"}},
         {&thin, {"cryptsetup", "--", "close", "vm-volatile-a-crypt@volatile"}},
         {&thin, {"cryptsetup", "--", "close", "vg--10-a@crypt"}},
@@ -160,7 +166,7 @@ static void what_is_another_pools_is_refused(void **state)
         {&thin, {"dmsetup", "message", "vg--1-other-tpool", "0", "delete 6"}},
         {&thin, {"dmsetup", "message", "vg--1-pool", "0", "delete 6"}},
         {&thin, {"dmsetup", "message", "vg-pool-tpool", "0", "delete 6"}},
-        {&files, {"lvm", "lvremove", "--force", "--", "vg-1/vm-a-root"}},
+        {&files, {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg-1/vm-a-root"}},
         {&files, {"cryptsetup", "--", "close", "luks-root"}},
         {&files, {CRYPT_WORDS, "/var/lib/qubes/appvms/a/volatile-dirty.img", "vm-volatile-b-crypt@volatile"}},
         {&files,
@@ -187,7 +193,7 @@ static void what_is_another_pools_is_refused(void **state)
         {&datasets, {"zfs", "rollback", "-r", "tank/home@a"}},
         {&datasets, {"zfs", "list", "-H", "-o", "org.qubes-os:part-of-qvm-pool", "tank/qubes/a"}},
         {&datasets, {"zpool", "list", "-Hp", "-o", "size", "tan"}},
-        {&datasets, {"lvm", "lvremove", "--force", "--", "vg-1/vm-a-root"}},
+        {&datasets, {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg-1/vm-a-root"}},
         {&files, {"zfs", "destroy", "-r", "tank/qubes/a/root"}},
         {&thin, {"zfs", "promote", "tank/qubes/a/root"}},
         {&files, {"losetup", "--noheadings", "--output=NAME", "--associated=/etc/shadow"}},
@@ -239,7 +245,8 @@ static void a_pool_that_nobody_has_named_owns_nothing(void **state)
     static const struct tool_pool none;
     struct tool_values v;
     (void)state;
-    assert_int_equal(match(ARGV("lvm", "lvremove", "--force", "--", "vg/a"), &v), PROGRAM_LVREMOVE);
+    assert_int_equal(match(ARGV("lvm", "lvremove", HOSTS_MONITOR, "--force", "--", "vg/a"), &v),
+                     PROGRAM_LVREMOVE);
     assert_false(tool_is_of(&v, &none));
     assert_true(match(ARGV("cryptsetup", "--", "close", "vm-volatile-a-crypt@volatile"), &v) >= 0);
     assert_false(tool_is_of(&v, &none));
