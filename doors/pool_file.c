@@ -51,7 +51,9 @@ static int file_do_verify(struct pool *p, const struct pool_hand *h, const struc
     (void)ret;
     const char *image = n.f.v->snap_on_start ? n.f.source : n.f.clean;
     r = volume_kind(n.f.v) == VOLUME_VOLATILE ? 1 : disk_stat(h, image, NULL);
-    return r == 0 ? fault_set(h->why, ERR_STORAGE, "Missing image file: %s", image) : r < 0 ? r : 0;
+    if (r == 0)
+        return fault_set(h->why, ERR_STORAGE, "Missing image file: %s", image);
+    return r < 0 ? r : file_can_make_device(&n);
 }
 
 static int file_do_start(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,

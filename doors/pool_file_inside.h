@@ -26,6 +26,8 @@ int file_names(struct file_files *n, const struct pool *p, const struct pool_han
 /* The device mapper's device of a volume that is copied on write; one that is not has none, and that is fine.
  * Each is a tool's run, but for _has: 1 and its name when it is there. */
 int file_make_device(const struct file_files *n);
+/* Whether the tools for that are there, for a volume that gets one: 0, or -ERR_STORAGE. */
+int file_can_make_device(const struct file_files *n);
 int file_has_device(const struct file_files *n, char name[FILE_DEVICE_MAX]);
 int file_drop_device(const struct file_files *n);
 int file_stretch_device(const struct file_files *n, uint64_t size);

@@ -61,12 +61,33 @@ static int device_name(const struct file_files *n, char to[FILE_DEVICE_MAX])
     return append_id(n, n->cow, to);
 }
 
+static const char make_file[] = "/usr/lib/qubes/create-snapshot",
+                  drop_file[] = "/usr/lib/qubes/destroy-snapshot";
+
+int file_can_make_device(const struct file_files *n)
+{
+    bool needed = volume_kind(n->f.v) != VOLUME_VOLATILE && !volume_in_place(n->f.v);
+    const char *const files[] = {make_file, drop_file};
+    for (size_t i = 0; needed && i < COUNT(files); i++) {
+        int r = disk_stat(n->f.h, files[i], NULL);
+        if (r < 0)
+            return r;
+        if (r == 0)
+            return fault_set(n->f.h->why, ERR_STORAGE,
+                             "a pool of driver file starts volume %s by %s, which is not there: install the "
+                             "package of qubesd that has it, or clone the VM into a pool of driver "
+                             "file-reflink or lvm_thin",
+                             n->f.v->vid, files[i]);
+    }
+    return 0;
+}
+
 int file_make_device(const struct file_files *n)
 {
     char name[FILE_DEVICE_MAX];
     bool snapshot = n->f.v->snap_on_start;
     int r = device_name(n, name);
-    const char *argv[] = {"/usr/lib/qubes/create-snapshot",
+    const char *argv[] = {make_file,
                           name,
                           snapshot ? n->f.source : n->f.clean,
                           snapshot ? n->source_cow : n->cow,
@@ -92,7 +113,7 @@ int file_has_device(const struct file_files *n, char name[FILE_DEVICE_MAX])
 int file_drop_device(const struct file_files *n)
 {
     char name[FILE_DEVICE_MAX];
-    const char *argv[] = {"/usr/lib/qubes/destroy-snapshot", name, NULL};
+    const char *argv[] = {drop_file, name, NULL};
     int r = file_has_device(n, name);
     return r <= 0 ? r : tool_run(n->f.h, argv, NULL, NULL);
 }

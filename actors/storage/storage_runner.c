@@ -209,11 +209,19 @@ static int name_node(const struct runner_order *o, const char *path, char to[PAT
 
 static bool may_have(const struct runner_order *o, const struct runner_request *m)
 {
-    if (m->len == 0 || m->text[m->len - 1] != '\0')
-        return false;
     if (o->callback && strcmp(m->text, CALLBACK_CONFIGURATION) == 0)
         return m->what == RUNNER_OPEN && (m->flags & O_ACCMODE) == O_RDONLY;
     return tool_owns_node(&o->pool, m->text, m->what == RUNNER_OPEN);
+}
+
+static int name_asked(const struct runner_order *o, const struct runner_request *m, char to[PATH_ROOM])
+{
+    if (m->len == 0 || m->text[m->len - 1] != '\0')
+        return EPERM;
+    int tool = m->what == RUNNER_LOOK ? tool_at(m->text) : -1;
+    if (tool >= 0 && effects_have(effects_table(), RUNNER_KIND, EFFECT_MAY_RUN, (uint64_t)tool))
+        return name_file(o, tool, to) ? 0 : ENAMETOOLONG;
+    return may_have(o, m) ? name_node(o, m->text, to) : EPERM;
 }
 
 static void hear_node(struct runner *r, const struct runner_request *m)
@@ -221,7 +229,7 @@ static void hear_node(struct runner *r, const struct runner_request *m)
     char path[PATH_ROOM];
     struct stat found;
     bool opens = m->what == RUNNER_OPEN;
-    struct runner_answer said = {.error = may_have(r->order, m) ? name_node(r->order, m->text, path) : EPERM};
+    struct runner_answer said = {.error = name_asked(r->order, m, path)};
     AUTO_FD fd = -1;
     if (said.error == 0 && opens)
         fd = open(path, (int)(m->flags & O_ACCMODE) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

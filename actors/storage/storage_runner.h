@@ -25,7 +25,7 @@ enum runner_ask {
     RUNNER_RUN,  /* text: words; descriptors: its output, its complaints, where its end is told, and maybe its
                     input */
     RUNNER_OPEN, /* text: a path below /dev, or callback's configuration; answered with its descriptor */
-    RUNNER_LOOK, /* the same; whether it is there */
+    RUNNER_LOOK, /* the same, or a tool's file; whether it is there */
 };
 
 /* Only as much of `text` travels as `len` says. Plain bytes of one build. */

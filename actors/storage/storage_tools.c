@@ -191,9 +191,9 @@ static int open_any(const char *path, int flags, unsigned mode)
 
 static int stat_any(const char *path, struct stat *ret)
 {
-    if (!is_node(path))
+    if (!is_node(path) && tool_at(path) < 0)
         return pool_calls_real.stat(path, ret);
-    *ret = (struct stat){.st_mode = S_IFBLK}; /* of a device nobody asks more */
+    *ret = (struct stat){.st_mode = S_IFBLK}; /* of a device or a tool nobody asks more */
     return ask_node(RUNNER_LOOK, path, 0);
 }
 

@@ -41,6 +41,14 @@ static size_t index_of(int program)
     return program > BEFORE_TOOLS ? (size_t)(program - OUTSIDE_PROGRAMS) : COUNT(tools);
 }
 
+int tool_at(const char *file)
+{
+    for (size_t i = 0; i < COUNT(tools); i++)
+        if (strcmp(file, tools[i].file) == 0)
+            return OUTSIDE_PROGRAMS + (int)i;
+    return -ERR_UNKNOWN;
+}
+
 const char *tool_file(int program)
 {
     return index_of(program) < COUNT(tools) ? tools[index_of(program)].file : NULL;

@@ -34,6 +34,8 @@ bool tool_is_of(const struct tool_values *values, const struct tool_pool *pool);
  * false), never opened. */
 bool tool_owns_node(const struct tool_pool *pool, const char *path, bool opens);
 
+/* The number of the row with this file, or -ERR_UNKNOWN. */
+int tool_at(const char *file);
 /* Columns of a row of TOOL; NULL and 0 for another number. */
 const char *tool_file(int program);
 const char *tool_name(int program); /* the last part of its file */

@@ -15,6 +15,7 @@ GROUP, THIN, POOL, VM = 'bedvg', 'thin', 'lv', 'lvm'
 ACTOR = f'storage/{pool_number(POOL)}'
 MIB = 1 << 20
 FILE = '/var/tmp/bedvg.img'
+UNWATCHED = '--config=activation/monitoring=0'  # as where no dmeventd serves
 ON_XEN = pathlib.Path('/proc/xen/capabilities').exists()
 
 
@@ -57,8 +58,7 @@ def make_group() -> None:
     loop = run('losetup', '-f', '--show', FILE).strip()
     run('pvcreate', '-q', loop)
     run('vgcreate', '-q', GROUP, loop)
-    # unwatched, as where no dmeventd serves
-    run('lvcreate', '-q', '--config=activation/monitoring=0', '-L', '1G', '--poolmetadatasize', '16M', '--thinpool', THIN, GROUP)
+    run('lvcreate', '-q', UNWATCHED, '-L', '1G', '--poolmetadatasize', '16M', '--thinpool', THIN, GROUP)
 
 
 def volumes() -> dict[str, int]:
@@ -190,7 +190,7 @@ def holds_another(bed: House, tap: Tap) -> None:
     """A pool of files whose file system lies on one of the group's volumes; what mounts it is the administrator."""
     folder = pathlib.Path('/var/tmp/on-thin')
     folder.mkdir(exist_ok=True)
-    run('lvcreate', '-q', '-V', '64M', '-n', 'own', '--thinpool', THIN, GROUP)
+    run('lvcreate', '-q', UNWATCHED, '-V', '64M', '-n', 'own', '--thinpool', THIN, GROUP)
     run('mkfs.ext4', '-q', '-F', str(node('own')))
     run('mount', str(node('own')), str(folder))
     for name in (folder, f'{folder}/below', '/var/tmp/beside'):
@@ -201,7 +201,7 @@ def holds_another(bed: House, tap: Tap) -> None:
     for name in told:
         bed.must(f'admin.pool.Remove+{name}')
     tap.check('its volume is let go with the pool', wait(lambda: is_unmounted(folder), PATIENCE))
-    run('lvremove', '-q', '-f', f'{GROUP}/own')
+    run('lvremove', '-q', UNWATCHED, '-f', f'{GROUP}/own')
 
 
 def is_unmounted(folder: pathlib.Path) -> bool:

@@ -23,7 +23,7 @@ static void is_made_of(const char *slave, const char *name)
     struct stat is;
     assert_int_equal(stat(sys, &is), 0);
     snprintf(line, sizeof line,
-             "d=%s/dev/block/%u:%u/slaves; rm -rf $d; mkdir -p $d/%s/dm && printf %%%%s '%s' >$d/%s/dm/name",
+             "d=%s/dev/block/%u:%u/slaves; rm -rf $d; mkdir -p $d/%s/dm && printf %%s '%s' >$d/%s/dm/name",
              sys, major(is.st_dev), minor(is.st_dev), slave, name, slave);
     assert_int_equal(system(line), 0); /* NOLINT(cert-env33-c): words of this file */
 }

@@ -15,6 +15,7 @@
 static char dir[64];
 static char asked[1024]; /* of the scripts, one line each, without what changes from run to run */
 static char device[256];
+static const char *missing; /* of the two scripts */
 static struct pool_calls calls;
 static struct pool *pool;
 static struct fault why;
@@ -43,9 +44,11 @@ static int script(const struct pool_program *program, struct pool_output *out)
 
 static int device_stat(const char *path, struct stat *ret)
 {
+    errno = ENOENT;
+    if (strncmp(path, "/usr/lib/qubes/", 15) == 0)
+        return missing == NULL || strcmp(path + 15, missing) != 0 ? 0 : -1;
     if (strncmp(path, "/dev/mapper/", 12) != 0)
         return pool_calls_real.stat(path, ret);
-    errno = ENOENT;
     return strcmp(path, device) == 0 ? 0 : -1;
 }
 
@@ -220,6 +223,30 @@ static void contents_are_old_or_new_whatever_fails(void **state)
         }
 }
 
+static void a_start_without_the_scripts_is_refused_before_it_begins(void **state)
+{
+    static const char *const scripts[] = {"create-snapshot", "destroy-snapshot"};
+    struct volume v = volume_of(
+        "private", "vid=appvms/a/private\nrevisions_to_keep=1\nrw=True\nsave_on_stop=True\nsize=1048576");
+    struct volume passing = volume_of("volatile", "vid=appvms/a/volatile\nrw=True\nsize=1048576");
+    (void)state;
+    must(POOL_create, &v);
+    for (size_t i = 0; i < COUNT(scripts); i++) {
+        missing = scripts[i];
+        v.revisions_to_keep = 1;
+        assert_int_equal(does(POOL_verify, &v), -ERR_STORAGE);
+        assert_non_null(strstr(why.text, scripts[i]));
+        assert_non_null(strstr(why.text, "file-reflink")); /* what to do next */
+        v.revisions_to_keep = -1;
+        must(POOL_verify, &v); /* used in place: nothing is to be made */
+        must(POOL_verify, &passing);
+    }
+    missing = NULL;
+    v.revisions_to_keep = 1;
+    must(POOL_verify, &v);
+    assert_string_equal(asked, "");
+}
+
 static void a_kernel_is_looked_up_by_its_name(void **state)
 {
     struct volume v = volume_of("kernel", "vid=6.1\nrw=False"), none = volume_of("kernel", "vid=\nrw=False"),
@@ -291,6 +318,7 @@ int main(void)
         TEST(a_snapshot_has_two_areas_and_loses_its_own),
         TEST(volatile_and_in_place_are_the_file_itself),
         TEST(contents_are_old_or_new_whatever_fails),
+        TEST(a_start_without_the_scripts_is_refused_before_it_begins),
         TEST(a_kernel_is_looked_up_by_its_name),
         cmocka_unit_test(a_program_is_bounded_in_time_and_words),
     };

@@ -23,6 +23,8 @@
 #include "actors/storage/storage_runner.h"
 #include "base/own.h"
 
+#define HOSTS_MONITOR "--config=dmeventd/executable=\"/nonexistent/dmeventd\"" /* word for word */
+
 static char dir[64];
 static struct pool_calls calls;
 static int line = -1;
@@ -108,7 +110,7 @@ static int teardown(void **state)
     return system(text);
 }
 
-static const char *const activate[] = {"lvm", "lvchange", "--activate=y", "--", "vg/a", NULL};
+static const char *const activate[] = {"lvm", "lvchange", HOSTS_MONITOR, "--activate=y", "--", "vg/a", NULL};
 
 static int run(const char *const *argv, unsigned seconds, struct pool_output *out)
 {
@@ -163,7 +165,7 @@ static void what_a_tool_says_and_its_status_come_back(void **state)
     begin("echo \"$*\"; echo \"$LC_ALL $PWD\" >&2; exit 5", 60);
     assert_int_equal(run(activate, 10, &out), 0);
     assert_int_equal(out.status, 5);
-    assert_string_equal(out.out.at, "lvchange --activate=y -- vg/a\n");
+    assert_string_equal(out.out.at, "lvchange " HOSTS_MONITOR " --activate=y -- vg/a\n");
     assert_string_equal(out.err.at, "C.UTF-8 /\n");
     drop(&out);
     put("lvm", "#!/bin/sh\nkill -SEGV $$", 0755);
@@ -179,8 +181,9 @@ static void what_a_tool_says_and_its_status_come_back(void **state)
 
 static void a_command_without_a_row_or_of_another_group_runs_nothing(void **state)
 {
-    static const char *const bad[][6] = {
-        {"lvm", "vgremove", "vg"}, {"lvm", "lvchange", "--activate=y", "--", "other/a"}, {"sh", "-c", "id"}};
+    static const char *const bad[][6] = {{"lvm", "vgremove", "vg"},
+                                         {"lvm", "lvchange", HOSTS_MONITOR, "--activate=y", "--", "other/a"},
+                                         {"sh", "-c", "id"}};
     struct pool_output out;
     (void)state;
     begin("touch $here/ran", 60);
@@ -275,7 +278,8 @@ static void one_that_hides_in_the_background_holds_nobody_up(void **state)
 static void *run_one(void *arg)
 {
     struct pool_output out;
-    static const char *const slow[] = {"lvm", "lvchange", "--activate=y", "--", "vg/slow", NULL};
+    static const char *const slow[] = {"lvm", "lvchange", HOSTS_MONITOR, "--activate=y",
+                                       "--",  "vg/slow",  NULL};
     int r = run(slow, 20, &out);
     drop(&out);
     atomic_store((atomic_int *)arg, r);
@@ -288,7 +292,7 @@ static void a_tool_that_hangs_delays_no_other(void **state)
     pthread_t thread;
     atomic_int r = 7;
     (void)state;
-    begin("[ \"$4\" != vg/slow ] || { echo $$ >$here/child; exec sleep 600; }", 60);
+    begin("[ \"$5\" != vg/slow ] || { echo $$ >$here/child; exec sleep 600; }", 60);
     assert_int_equal(pthread_create(&thread, NULL, run_one, &r), 0);
     while (access(in_dir("child"), F_OK) < 0)
         usleep(1000);
@@ -316,6 +320,10 @@ static void nodes_are_shown_and_opened_if_they_are_the_pools(void **state)
     put("dev/vg/a", "abc", 0600);
     assert_int_equal(calls.stat("/dev/vg/a", &st), 0);
     assert_int_equal(calls.stat("/dev/vg/b", &st), -1);
+    assert_int_equal(calls.stat("/usr/sbin/lvm", &st), 0); /* which is ours */
+    assert_int_equal(calls.stat("/usr/lib/qubes/create-snapshot", &st), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(calls.open("/usr/sbin/lvm.not", O_RDONLY, 0), -1);
     assert_int_equal(errno, ENOENT);
     AUTO_FD fd = calls.open("/dev/vg/a", O_RDONLY, 0);
     assert_true(fd > 0);
