@@ -177,20 +177,42 @@ void vm_device_timer(struct vm *vm, struct out *out)
 void vm_device_remember(struct vm *vm, struct out *out)
 {
     struct vm_devices *d = &vm->devices;
+    vm_wishes_recall(vm);
     if (vm->note.step != STEP_PLUGGING && vm->note.step != STEP_PLUGGED)
         return;
-    if (vm->note.step == STEP_PLUGGING)
-        out_timer(out, TIMER_TELL, out->now + SETTLES_AFTER);
+    if (vm->note.step == STEP_PLUGGING) {
+        d->wishes_at = out->now + SETTLES_AFTER;
+        out_timer(out, TIMER_TELL, d->wishes_at);
+    }
     d->left = vm->note.step;
     d->left_op = vm->note.op;
+    d->left_own = vm->note.own;
     d->left_said = vm_has_said(vm);
+}
+
+uint32_t vm_device_own(const struct vm_plug *plug)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+    if (plug == NULL || !plug->is_own)
+        return 0;
+    for (const char *c = plug->device; *c != '\0'; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619U;
+    return hash != 0 ? hash : 1;
 }
 
 bool vm_device_was_left_at(const struct vm *vm, enum vm_step step)
 {
     const struct op_id *op = &vm->job.request.context.op, *left = &vm->devices.left_op;
-    bool is_own = vm->job.plug != NULL && vm->job.plug->is_own; /* it has no number */
-    return !is_own && vm->devices.left == step && op->high == left->high && op->low == left->low;
+    uint32_t own = vm_device_own(vm->job.plug); /* it has no number */
+    return vm->devices.left == step && own == vm->devices.left_own && op->high == left->high &&
+           op->low == left->low;
+}
+
+bool vm_device_is_untold(const struct vm *vm, const struct vm_plug *plug)
+{
+    const struct vm_devices *d = &vm->devices;
+    bool told = d->left == STEP_PLUGGED && d->left_said;
+    return d->left != STEP_NONE && !told && vm_device_own(plug) == d->left_own;
 }
 
 bool vm_device_is_resumed(const struct vm *vm)
@@ -223,6 +245,7 @@ void vm_device_ends(struct vm *vm, struct out *out, int r, const struct fault *w
                  why != NULL ? why->text : err_text((enum err) - r));
     vm->devices.left = STEP_NONE;
     vm->devices.undoing = false;
+    vm->job.plug->is_wish = false;
     vm_note_step(vm, out, STEP_LIVING);
     vm_errand_end(vm, out, r, why);
 }
@@ -246,9 +269,13 @@ static void announce(struct vm *vm, struct out *out, const struct vm_event *even
 void vm_device_conclude(struct vm *vm, struct out *out, const struct vm_event *event)
 {
     bool said = vm_device_was_left_at(vm, STEP_PLUGGED) && vm->devices.left_said;
+    bool is_own = vm->job.plug->is_own;
     vm_note_step(vm, out, STEP_PLUGGED);
     if (!said)
         (void)vm_say(vm, out, event, 1);
+    vm->job.plug->is_wish = false;
+    if (is_own) /* nobody will ask for that once more */
+        vm_note_step(vm, out, STEP_LIVING);
     vm->devices.left = STEP_NONE;
     vm->devices.undoing = false;
     vm_errand_end(vm, out, 0, NULL);

@@ -19,6 +19,7 @@ struct vm_plug {
     enum device_class class;
     bool is_block; /* of that class */
     bool is_own;   /* nobody asked: what it begins with is not announced */
+    bool is_wish;  /* found by a look for what comes by itself, and not done yet */
     char device_class[16], backend[32];
     char port[256], device_id[1024], sbdf[VM_SBDF_TEXT];
     bool permissive, no_strict_reset, script;
@@ -43,6 +44,13 @@ enum { VM_QUESTIONS_MAX = 16 };
 /* The buses that are told what the hypervisor shows as the VM's. */
 enum { VM_TELLINGS = 2 };
 
+/* What is still to be done for devices that come by themselves, as the note says it, too; 0: nothing. */
+enum vm_wishes {
+    WISHES_DUE = 1,  /* they are to be looked for */
+    WISHES_USB = 2,  /* and only those of that class: the VM has slept */
+    WISHES_ASKED = 4 /* people have been asked already: what needs nobody's yes is left */
+};
+
 struct vm_devices {
     struct vm_wish *wish; /* of the start: as the bus lists them; from malloc */
     size_t wishes, next;
@@ -63,14 +71,16 @@ struct vm_devices {
     uint32_t live_count;
     struct text live;
     struct text telling[VM_TELLINGS]; /* what each has still to hear, encoded; "": nothing */
-    bool wishes_wanted;               /* devices that are to come by themselves are to be looked for */
-    bool only_usb;                    /* and only those of that class: the VM has slept */
+    unsigned wishes_due;              /* enum vm_wishes: of the look that comes next */
+    unsigned wishes_open;             /* of the one under way, or whose devices are on their way */
+    uint64_t wishes_at;               /* none before that: what libvirt was asked for may still be done */
     vm_device_ask *again;             /* what is asked once more when the timer rings */
     unsigned tries;
     bool undoing; /* of an attachment: libvirt's part is taken back */
     struct fault failure;
     /* What the incarnation before was doing with a device: whoever asks for the same goes on from there. */
     struct op_id left_op;
+    uint32_t left_own;
     enum vm_step left;
     bool left_said;
 };
@@ -91,8 +101,24 @@ void vm_live_none(struct vm *vm);
 void vm_live_add(struct vm *vm, const struct vm_block *block);
 void vm_live_drop(struct vm *vm, const char *backend, const char *port);
 void vm_live_show(const struct vm *vm, struct bus_has *m);
+/* ---- vm_device_wish.c ---- */
+/* A start is complete: what is to come by itself is looked for, if anything is. */
+void vm_wishes_after_start(struct vm *vm);
 /* What its assignments name, and a bus connects by itself, is looked for once more. */
-void vm_wishes_after_sleep(struct vm *vm);
+void vm_wishes_after_sleep(struct vm *vm, struct out *out);
+/* What the incarnation before has not done of that, of this very life. */
+void vm_wishes_recall(struct vm *vm);
+/* The life is over: nothing comes any more. */
+void vm_wishes_none(struct vm *vm);
+/* enum vm_wishes: what a note is to say. */
+unsigned vm_wishes_left(const struct vm *vm);
+bool vm_wishes_are_due(const struct vm *vm, uint64_t now);
+
+/* ---- vm_device.c ---- */
+/* What a note calls a device that comes by itself; 0: somebody asked for it, or for none. */
+uint32_t vm_device_own(const struct vm_plug *plug);
+/* That one has come before a crash, and nobody may have been told. */
+bool vm_device_is_untold(const struct vm *vm, const struct vm_plug *plug);
 
 void vm_plug_free(struct vm_plug *plug);
 /* The disk that an attachment is to make, or a detachment to take. */

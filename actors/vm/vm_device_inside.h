@@ -31,9 +31,9 @@ const char *vm_device_event(const struct vm *vm, const char *prefix, char name[V
 /* vm_device_tell.c: what the buses were still to hear is dropped. */
 void vm_device_untell(struct vm *vm);
 
-/* vm_device_wish.c: of whom it is asked what there is, for a start or for what follows it; the question that
- * is due; and which assignments a question is about. */
-void vm_device_questions(struct vm *vm, bool boots);
+/* vm_device_wish.c: of whom it is asked what there is, for a start; the question that is due, also of what
+ * follows it; and which assignments a question is about. */
+void vm_device_questions(struct vm *vm);
 void vm_device_ask_list(struct vm *vm, struct out *out);
 bool vm_device_is_block(const struct view_device *v);
 enum device_class vm_device_class(const struct view_device *v);

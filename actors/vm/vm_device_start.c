@@ -29,7 +29,7 @@ void vm_device_start(struct vm *vm, struct out *out)
     d->tries = 0;
     d->checking = d->has_screen = false;
     vm_live_none(vm);
-    vm_device_questions(vm, true);
+    vm_device_questions(vm);
     if (d->questions == 0)
         vm_start_with_devices(vm, out);
     else

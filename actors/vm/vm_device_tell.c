@@ -40,7 +40,8 @@ void vm_device_over(struct vm *vm, struct out *out)
     (void)EVENT(out, bus_over, vm_device_bus(DEVICE_block), &context, NO_MESSAGE(bus_over));
     (void)EVENT(out, bus_over, vm_device_bus(DEVICE_usb), &context, NO_MESSAGE(bus_over));
     (void)EVENT(out, bus_over, vm_device_bus(DEVICE_mic), &context, NO_MESSAGE(bus_over));
-    vm->devices.block_told = vm->devices.block_wanted = vm->devices.wishes_wanted = false;
+    vm->devices.block_told = vm->devices.block_wanted = false;
+    vm_wishes_none(vm);
     vm->devices.blocks = 0;
     vm->devices.recall_owed = false;
     vm_live_none(vm);

@@ -45,19 +45,41 @@ static void add_question(struct vm_devices *d, const struct view_device *v)
     q->generation = v->backend_generation;
 }
 
-void vm_device_questions(struct vm *vm, bool boots)
+static bool has_backend(const struct view_device *v)
+{
+    return strcmp(v->backend, "*") != 0;
+}
+
+void vm_device_questions(struct vm *vm)
 {
     struct reader in = list_reader(&vm->view.devices);
     struct view_device v;
     vm->devices.questions = vm->devices.asked = 0;
     while (view_device_next(&in, &v) == 1) {
-        bool is_pci = vm_device_class(&v) == DEVICE_pci, has_backend = strcmp(v.backend, "*") != 0;
-        bool wanted = boots ? is_pci || v.required != 0 : !is_pci && v.automatic != VIEW_NOT_BY_ITSELF;
-        if (!boots && vm->devices.only_usb && vm_device_class(&v) != DEVICE_usb)
-            continue;
-        if (wanted && (is_pci || has_backend))
+        bool is_pci = vm_device_class(&v) == DEVICE_pci;
+        if (is_pci || (v.required != 0 && has_backend(&v)))
             add_question(&vm->devices, &v);
     }
+}
+
+/* Whether that assignment is one that such a look is for. */
+static bool is_looked_for(const struct view_device *v, unsigned wishes)
+{
+    enum device_class class = vm_device_class(v);
+    bool comes = class != DEVICE_pci && v->automatic != VIEW_NOT_BY_ITSELF && has_backend(v);
+    bool needs_yes = v->automatic == VIEW_AFTER_ASKING;
+    return comes && ((wishes & WISHES_USB) == 0 || class == DEVICE_usb) &&
+           ((wishes & WISHES_ASKED) == 0 || !needs_yes);
+}
+
+static void question_wishes(struct vm *vm)
+{
+    struct reader in = list_reader(&vm->view.devices);
+    struct view_device v;
+    vm->devices.questions = vm->devices.asked = 0;
+    while (view_device_next(&in, &v) == 1)
+        if (is_looked_for(&v, vm->devices.wishes_open))
+            add_question(&vm->devices, &v);
 }
 
 void vm_device_ask_list(struct vm *vm, struct out *out)
@@ -114,6 +136,20 @@ static void want(struct vm *vm, struct out *out, const struct view_device *v)
     (void)EVENT(out, bus_wanted, vm_device_bus(vm_device_class(v)), &context, &m);
 }
 
+/* What has an owner has come already, and needs nothing but its word if that is owed. */
+static void queue_wish(struct vm *vm, const struct view_device *v, const char *holder)
+{
+    struct vm_plug *plug = vm_plug_of_offer(v);
+    bool its_own = strcmp(holder, vm->view.name) == 0;
+    if (plug != NULL && holder[0] != '\0' && !(its_own && vm_device_is_untold(vm, plug))) {
+        vm_plug_free(plug);
+        return;
+    }
+    if (plug != NULL)
+        plug->is_wish = true;
+    vm_device_queue(vm, ERRAND_ATTACH, plug);
+}
+
 static void take_list(struct vm *vm, struct out *out, const struct wire_list *all)
 {
     const struct vm_question *q = &vm->devices.question[vm->devices.asked];
@@ -121,30 +157,26 @@ static void take_list(struct vm *vm, struct out *out, const struct wire_list *al
     struct device_item item;
     struct view_device best = {.backend = ""};
     while (device_item_next(&in, &item) == 1) {
-        if (item.attachment[0] != '\0' || !best_of(vm, q, &item, &best))
+        if (!best_of(vm, q, &item, &best))
             continue;
         memcpy(best.port, item.port, sizeof best.port);
         memcpy(best.device_id, item.device_id, sizeof best.device_id);
-        if (best.automatic == VIEW_AFTER_ASKING)
+        if (best.automatic != VIEW_AFTER_ASKING)
+            queue_wish(vm, &best, item.attachment);
+        else if (item.attachment[0] == '\0' && (vm->devices.wishes_open & WISHES_ASKED) == 0)
             want(vm, out, &best);
-        else
-            vm_device_queue(vm, ERRAND_ATTACH, vm_plug_of_offer(&best));
     }
 }
 
 static void ask_next(struct vm *vm, struct out *out)
 {
-    if (vm->devices.asked < vm->devices.questions)
+    if (vm->devices.asked < vm->devices.questions) {
         vm_device_ask_list(vm, out);
-    else
-        vm_errand_end(vm, out, 0, NULL);
-}
-
-/* What libvirt has plugged outlives sleep; what runs through both guests may have ended there. */
-void vm_wishes_after_sleep(struct vm *vm)
-{
-    vm->devices.only_usb = !vm->devices.wishes_wanted || vm->devices.only_usb;
-    vm->devices.wishes_wanted = true;
+        return;
+    }
+    vm->devices.wishes_open |= WISHES_ASKED;
+    vm_errand_end(vm, out, 0, NULL);
+    vm_note_again(vm, out);
 }
 
 /* A backend that does not answer has nothing for us now. */
@@ -152,10 +184,10 @@ void vm_wishes_step(struct vm *vm, struct out *out, const struct vm_result *resu
 {
     struct bus_list_reply m;
     if (result == NULL) {
-        vm->devices.wishes_wanted = false;
+        vm->devices.wishes_open = vm->devices.wishes_due;
+        vm->devices.wishes_due = 0;
         vm->devices.tries = 0;
-        vm_device_questions(vm, false);
-        vm->devices.only_usb = false;
+        question_wishes(vm);
         ask_next(vm, out);
         return;
     }
@@ -167,4 +199,67 @@ void vm_wishes_step(struct vm *vm, struct out *out, const struct vm_result *resu
         take_list(vm, out, &m.devices);
     vm->devices.asked++;
     ask_next(vm, out);
+}
+
+/* ---- when ---- */
+
+static bool has_any(const struct vm *vm, unsigned wishes)
+{
+    struct reader in = list_reader(&vm->view.devices);
+    struct view_device v;
+    bool any = false;
+    while (!any && view_device_next(&in, &v) == 1)
+        any = is_looked_for(&v, wishes);
+    return any;
+}
+
+/* What both say is to be done, and what one of them says only if the other has nothing to say. */
+static unsigned together(unsigned a, unsigned b)
+{
+    return a == 0 || b == 0 ? a | b : WISHES_DUE | (a & b);
+}
+
+void vm_wishes_after_start(struct vm *vm)
+{
+    vm->devices.wishes_due = has_any(vm, WISHES_DUE) ? WISHES_DUE : 0;
+}
+
+/* What libvirt has plugged outlives sleep; what runs through both guests may have ended there. */
+void vm_wishes_after_sleep(struct vm *vm, struct out *out)
+{
+    if (!has_any(vm, WISHES_DUE | WISHES_USB))
+        return;
+    vm->devices.wishes_due = together(vm->devices.wishes_due, WISHES_DUE | WISHES_USB);
+    vm_note_again(vm, out);
+}
+
+void vm_wishes_recall(struct vm *vm)
+{
+    bool same = vm->note.domid == (uint32_t)vm->seen.domid;
+    vm->devices.wishes_due = same ? vm->note.wishes : 0;
+}
+
+void vm_wishes_none(struct vm *vm)
+{
+    vm->devices.wishes_due = vm->devices.wishes_open = 0;
+}
+
+static bool is_wish(const struct vm_request *job)
+{
+    return job->plug != NULL && job->plug->is_wish;
+}
+
+unsigned vm_wishes_left(const struct vm *vm)
+{
+    bool open = vm->errand == ERRAND_WISHES || is_wish(&vm->job);
+    for (unsigned i = 0; i < vm->queued && !open; i++)
+        open = is_wish(&vm->queue[i]);
+    if (vm->life != VM_LIVING)
+        return vm->life == VM_UNKNOWN ? vm->note.wishes : 0;
+    return together(vm->devices.wishes_due, open ? vm->devices.wishes_open : 0);
+}
+
+bool vm_wishes_are_due(const struct vm *vm, uint64_t now)
+{
+    return vm->devices.wishes_due != 0 && vm->life == VM_LIVING && now >= vm->devices.wishes_at;
 }

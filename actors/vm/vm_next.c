@@ -104,7 +104,7 @@ static bool do_one(struct vm *vm, struct out *out)
         vm_errand_begin(vm, out, ERRAND_DEVICES, NULL);
     else if (vm->queued > 0)
         run_queue(vm, out);
-    else if (vm->devices.wishes_wanted && vm->life == VM_LIVING)
+    else if (vm_wishes_are_due(vm, out->now))
         vm_errand_begin(vm, out, ERRAND_WISHES, NULL);
     else
         return false;

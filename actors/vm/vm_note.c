@@ -28,9 +28,17 @@ void vm_note_write(struct text *out, const struct vm_note *n)
     text_format(out,
                 "step=%s bare=%d qrexec=%d created=%d abandoned=%d unwanted=%d domid=%" PRIu32
                 " started=%" PRIu64 " seq=%" PRIu64 " op=%" PRIu64 " op2=%" PRIu64 " caller=%" PRIu32
-                " host=%" PRIu32 " settles=%" PRIu64,
+                " host=%" PRIu32,
                 vm_step_name(n->step), n->bare, n->qrexec, n->created, n->abandoned, n->unwanted, n->domid,
-                n->started, n->seq, n->op.high, n->op.low, n->caller, n->host, n->settles);
+                n->started, n->seq, n->op.high, n->op.low, n->caller, n->host);
+    if (n->settles != 0) { /* of a start; the rest is of a life: there is not room for all */
+        text_format(out, " settles=%" PRIu64, n->settles);
+        return;
+    }
+    if (n->wishes != 0)
+        text_format(out, " wishes=%" PRIu32, n->wishes);
+    if (n->own != 0)
+        text_format(out, " own=%" PRIu32, n->own);
 }
 
 static int read_step(struct span value, enum vm_step *step)
@@ -70,6 +78,8 @@ static int read_word(struct span key, struct span value, struct vm_note *n)
     WORD("caller", caller)
     WORD("host", host)
     WORD("settles", settles)
+    WORD("wishes", wishes)
+    WORD("own", own)
 #undef WORD
     return -ERR_BAD;
 }
@@ -102,6 +112,7 @@ void vm_note_step(struct vm *vm, struct out *out, enum vm_step step)
         .created = vm->created,
         .bare = vm->bare,
         .qrexec = vm->qrexec_up,
+        .own = step == STEP_PLUGGING || step == STEP_PLUGGED ? vm_device_own(vm->job.plug) : 0,
     };
     vm_note_again(vm, out);
 }
@@ -111,6 +122,7 @@ void vm_note_again(struct vm *vm, struct out *out)
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(VM_NOTE_MAX);
     vm->note.abandoned = vm->hung > 0 || vm->hung_before;
     vm->note.unwanted = vm->unwanted;
+    vm->note.wishes = vm_wishes_left(vm);
     vm->note.host = vm->host_mark;
     vm_note_write(&bytes, &vm->note);
     out_note(out, text_span(&bytes));

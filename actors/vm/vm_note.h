@@ -28,6 +28,8 @@ struct vm_note {
     bool abandoned;   /* a call of ours hangs in libvirtd */
     uint32_t host;    /* enum vm_host_mark */
     bool unwanted;    /* and may still make a domain that nobody waits for */
+    uint32_t wishes;  /* enum vm_wishes */
+    uint32_t own;     /* PLUGGING, PLUGGED: which device, if it comes by itself; 0: it does not */
     uint64_t
         settles; /* DEFINING, CREATING: when what was asked of libvirtd is done or dropped; 0: not known */
 };

@@ -185,14 +185,13 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
     }
     vm->life = VM_LIVING;
     vm->qrexec_up = m.missing == 0;
+    vm_wishes_after_start(vm);
     vm_note_step(vm, out, STEP_RUNNING); /* with that: when the start is told nobody asks for it again */
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-start", WITH_GUID});
     vm_note_step(vm, out, STEP_LIVING);
     vm_net_lives(vm, out);
     vm_net_tell(vm, out, true);
-    vm->devices.wishes_wanted = true;
-    vm->devices.only_usb = false;
     if (vm->view.preload_waits != 0)
         vm_errand_become(vm, out, ERRAND_PRELOAD);
     else

@@ -69,9 +69,9 @@ static void resume_begin(struct vm *vm, struct out *out)
 
 static void resumed(struct vm *vm, struct out *out)
 {
+    vm_wishes_after_sleep(vm, out);
     vm_host_forgets(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-resumed"});
-    vm_wishes_after_sleep(vm);
     vm_errand_end(vm, out, 0, NULL);
 }
 

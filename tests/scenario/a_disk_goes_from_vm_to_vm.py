@@ -153,6 +153,20 @@ def vanishes(house, tap, ear, daemon):
               told(ear, since, BACK), told(ear, since, OTHER))
 
 
+def comes_whoever_dies(house, tap, ear):
+    """The VM's process is killed at some moment right behind the start."""
+    for after in (0, 0.01, 0.03, 0.1):
+        house.must('admin.vm.Kill', FRONT)
+        since = len(ear.records)
+        house.must('admin.vm.Start', FRONT)
+        time.sleep(after)
+        actor = house.vm_actor(FRONT)
+        pid = house.kill(actor)
+        tap.check(f'its process killed {after} s behind the start it comes all the same, and is told once',
+                  wait(lambda a=actor, p=pid: house.serving(a, p)) and wait(lambda: 'back+sdb' in attached(house, FRONT), 20)
+                  and hears(ear, since, FRONT, 'device-attach:block'), told(ear, since, FRONT))
+
+
 def follows_assignments(house, tap, ear, daemon):
     since = len(ear.records)
     house.must(f'{METHOD}Assign+back+sdb', FRONT, "mode='auto-attach' _read-only='yes'")
@@ -166,6 +180,7 @@ def follows_assignments(house, tap, ear, daemon):
     house.must('admin.vm.Kill', FRONT)
     house.must('admin.vm.Start', FRONT)
     tap.check('it comes by itself, too, when that VM starts', wait(lambda: 'back+sdb' in attached(house, FRONT)))
+    comes_whoever_dies(house, tap, ear)
     daemon.expose('sdc', desc='Data', size='1', mode='w')
     house.must(f'{METHOD}Assign+back+sdc', THIRD, "mode='required' _frontend-dev='xvdl'")
     house.must(f'{METHOD}Assign+back+sdx', OTHER, "mode='required'")

@@ -53,6 +53,14 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
 
 #define BENCH_SBDF "0000:00:19.0"
 
+/* What comes by itself is on a bus that shows who has it. */
+static void show_holder(const struct bench *b, struct device_item *item)
+{
+    bool plugged = b->world.plugged[0][0] != '\0';
+    if (b->assigned != NULL && b->assigned->automatic != 0 && plugged)
+        strcpy(item->attachment, "work");
+}
+
 /* The bus has one device, at 00_19.0. */
 static void answer_of_bus(struct bench *b, const struct bench_ask *ask, struct text *body)
 {
@@ -64,6 +72,7 @@ static void answer_of_bus(struct bench *b, const struct bench_ask *ask, struct t
     struct bus_prepare_reply prepared = {.sbdf = BENCH_SBDF, .device_id = "net"};
     struct bus_part_reply parted = {.sbdf = BENCH_SBDF, .guest = "00:05.0"};
     if (ask->type == MESSAGE_bus_list) {
+        show_holder(b, &item);
         device_item_add(&list.devices, &devices, &item);
         strcpy(item.port, "00_1a.0");
         if (b->two_devices)

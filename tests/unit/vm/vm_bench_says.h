@@ -79,6 +79,7 @@ struct bench {
     bool two_devices;   /* the bus has another at 00_1a.0 */
     bool shows_screen;  /* they are graphics cards, too */
     char prepared[16];  /* how its bus was asked: 'c' for checks only, 't' to take */
+    unsigned wanted;    /* how often its bus was told that a person is to be asked */
     unsigned has_told;  /* how often its bus was told what it has, */
     unsigned over_told; /* how often the buses on demand heard that its life is over */
     uint32_t has;       /* and how much that was */
@@ -194,6 +195,7 @@ static int bench_send(void *shell, struct envelope *e)
         return 0;
     if (b->deaf)
         return -ERR_GONE;
+    b->wanted += e->type == MESSAGE_bus_wanted;
     if (e->type == MESSAGE_bus_release)
         left_happens(&b->left, e);
     if (e->type == MESSAGE_happened)

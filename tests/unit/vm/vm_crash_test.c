@@ -225,6 +225,18 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
     assert_int_equal(back.seq, note.seq);
     assert_true(back.settles == note.settles);
     assert_true(back.created && back.abandoned && back.unwanted);
+    note.settles = 0; /* of a life */
+    note.step = STEP_PLUGGING;
+    note.bare = note.qrexec = true;
+    note.host = VM_PUT_TO_SLEEP;
+    note.wishes = WISHES_DUE | WISHES_USB | WISHES_ASKED;
+    note.own = UINT32_MAX;
+    text_clear(&bytes);
+    vm_note_write(&bytes, &note);
+    assert_int_equal(bytes.failed, 0);
+    assert_int_equal(vm_note_read(text_span(&bytes), &back), 0);
+    assert_int_equal(back.wishes, note.wishes);
+    assert_int_equal(back.own, note.own);
     for (size_t i = 0; i < COUNT(bad); i++) {
         assert_int_equal(vm_note_read(span_of(bad[i]), &none), -ERR_BAD);
         assert_int_equal(none.step, STEP_NONE);
