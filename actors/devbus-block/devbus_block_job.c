@@ -16,8 +16,10 @@
 
 void block_settle(struct devbus_block *self, struct out *out)
 {
-    self->is_heir = self->bus.table.noted[0] != '\0';
-    if (!self->bus.table.marked)
+    const struct devbus_table *t = &self->bus.table;
+    bool is_of_people = t->noted[0] != '\0' && strchr(DEVBUS_WORDS, t->noted[0]) != NULL;
+    self->is_heir = t->marked || (t->noted[0] != '\0' && !is_of_people);
+    if (!t->marked)
         return;
     self->bus.table.unsettled = true;
     self->settled_at = out->now + SETTLE;

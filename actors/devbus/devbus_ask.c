@@ -23,7 +23,7 @@ void devbus_ask_attach(struct devbus_ask *a, const struct devbus_person_ops *ops
 
 bool devbus_ask_is_idle(const struct devbus_ask *a)
 {
-    return a->count == 0 && a->offers == 0;
+    return a->count == 0 && a->offers == 0 && a->lefts == 0;
 }
 
 void devbus_ask_free(struct devbus_ask *a)
@@ -129,7 +129,7 @@ static void go_on(struct devbus_ask *a, struct out *out, struct devbus_settling 
             settling_next(s);
         } else if (devbus_offer_is_open(a, s->backend.instance, item->port)) {
             return;
-        } else if (settling_left(s, &only) == 1 && only->asks == 0) {
+        } else if (settling_left(s, &only) == 1 && (only->asks == 0 || s->allowed)) {
             choose(a, out, s, only);
             settling_next(s);
         } else if (must_wait(a, s)) {
@@ -144,7 +144,9 @@ static void go_on(struct devbus_ask *a, struct out *out, struct devbus_settling 
 
 static void set_timer(struct devbus_ask *a, struct out *out)
 {
-    uint64_t next = devbus_offers_next(a);
+    uint64_t next = devbus_offers_next(a), left = devbus_left_next(a);
+    if (left != 0 && (next == 0 || left < next))
+        next = left;
     for (size_t i = 0; i < a->count; i++) {
         const struct devbus_settling *s = a->of[i];
         uint64_t at = s->again_at != 0 ? s->again_at : s->number != 0 ? s->until : 0;
@@ -173,6 +175,7 @@ static void go_on_all(struct devbus_ask *a, struct out *out)
         go_on(a, out, a->of[i]);
     drop_done(a);
     set_timer(a, out);
+    devbus_note(a->listing->table, out); /* a question outlives this process */
 }
 
 static void withdraw(struct devbus_ask *a, struct devbus_settling *s)
@@ -183,9 +186,12 @@ static void withdraw(struct devbus_ask *a, struct devbus_settling *s)
 
 void devbus_ask_look(struct devbus_ask *a, struct out *out)
 {
-    if (devbus_ask_is_idle(a))
+    if (devbus_ask_is_idle(a)) {
+        devbus_note(a->listing->table, out); /* the last one may have gone just now */
         return;
+    }
     devbus_offers_look(a);
+    devbus_left_go_on(a, out);
     for (size_t i = 0; i < a->count; i++) {
         struct devbus_settling *s = a->of[i];
         if (s->number == 0 || free_item(a, s) != NULL)
@@ -201,6 +207,7 @@ void devbus_ask_over(struct devbus_ask *a, struct out *out, uint32_t qid)
     for (size_t i = 0; i < a->count; i++)
         settling_strike(a->of[i], qid);
     devbus_offers_over(a, qid);
+    devbus_left_over(a, qid);
     devbus_ask_look(a, out);
 }
 
@@ -282,6 +289,7 @@ bool devbus_ask_answered(struct devbus_ask *a, struct out *out, const struct ans
 void devbus_ask_rings(struct devbus_ask *a, struct out *out)
 {
     devbus_offers_ring(a, out);
+    devbus_left_ring(a, out);
     for (size_t i = 0; i < a->count; i++) {
         struct devbus_settling *s = a->of[i];
         if (s->again_at != 0 && s->again_at <= out->now)
@@ -305,7 +313,7 @@ static bool has_room(const struct devbus_ask *a, uint32_t backend)
     return a->count < DEVBUS_SETTLINGS_MAX && of_one < DEVBUS_SETTLINGS_OF_ONE;
 }
 
-static void begin(struct devbus_ask *a, struct out *out, struct devbus_settling *s)
+void devbus_ask_begin(struct devbus_ask *a, struct out *out, struct devbus_settling *s)
 {
     if (s == NULL)
         return;
@@ -329,11 +337,10 @@ void devbus_ask_came(struct devbus_ask *a, const struct devbus_backend *b, const
 
 void devbus_ask_settle(struct devbus_ask *a, struct out *out)
 {
-    begin(a, out, TAKE(a->fresh));
+    devbus_ask_begin(a, out, TAKE(a->fresh));
 }
 
-/* Dom0 exposes devices also where no process has told of them. */
-static bool find_backend(const struct devbus_ask *a, const char *name, struct subject *vm)
+bool devbus_ask_backend(const struct devbus_ask *a, const char *name, struct subject *vm)
 {
     const struct devbus_exposed *x = &a->listing->exposed;
     *vm = (struct subject){KIND_VM, 0, 0};
@@ -343,7 +350,7 @@ static bool find_backend(const struct devbus_ask *a, const char *name, struct su
         *vm = x->at[i]->vm;
         return true;
     }
-    return strcmp(name, "dom0") == 0;
+    return a->find != NULL && strcmp(name, "dom0") == 0;
 }
 
 static bool is_wanted_already(const struct devbus_ask *a, uint32_t backend, uint32_t qid, const char *port)
@@ -357,14 +364,13 @@ static bool is_wanted_already(const struct devbus_ask *a, uint32_t backend, uint
 void devbus_ask_wanted(struct devbus_ask *a, struct out *out, const struct envelope *e,
                        const struct bus_wanted *m)
 {
+    struct devbus_left left = {.only = e->subject_instance, .until = out->now + DEVBUS_LEFT_PATIENCE};
     struct subject backend;
-    if (!find_backend(a, m->backend, &backend) ||
-        is_wanted_already(a, backend.instance, e->subject_instance, m->port))
+    bool is_known = devbus_ask_backend(a, m->backend, &backend);
+    if (is_known && is_wanted_already(a, backend.instance, left.only, m->port))
         return;
-    struct devbus_settling *s = settling_new(backend, m->backend, e->subject_instance);
-    if (s != NULL && settling_add(s, m->port, m->device_id) < 0) {
-        settling_free(s);
-        s = NULL;
-    }
-    begin(a, out, s);
+    memcpy(left.backend, m->backend, sizeof left.backend);
+    if (text_copy(left.port, sizeof left.port, span_of(m->port)) == 0)
+        devbus_left_add(a, &left);
+    devbus_ask_look(a, out);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Who gets devices that have come: what is one VM's for sure it gets, where there are several, or the one
  * wants it only after a yes, a person is asked. Nothing waits for the person: a question is a row here and a
- * connection of this process, which end with it. In the core of a bus whose devices come and go. Spec:
- * devices 14.1 to 14.3. */
+ * connection of this process, which end with it; what is not settled then is in its note, and the next one
+ * settles it. In the core of a bus whose devices come and go. Spec: devices 14.1 to 14.3. */
 #ifndef ACTORS_DEVBUS_DEVBUS_ASK_H
 #define ACTORS_DEVBUS_DEVBUS_ASK_H
 
@@ -15,7 +15,10 @@ enum {
     DEVBUS_SETTLINGS_MAX = 128,   /* changes that are being settled; what comes then comes to nobody */
     DEVBUS_SETTLINGS_OF_ONE = 32, /* of one backend */
     DEVBUS_OFFERS_MAX = 64,       /* what is more is told once */
+    DEVBUS_LEFT_MAX = 64,         /* what is more is left to whoever attaches it himself */
 };
+/* So long a backend may take to tell what it exposes, when its bus has begun anew. */
+#define DEVBUS_LEFT_PATIENCE (60 * SECONDS)
 /* Who has not answered by then has said no. */
 #define DEVBUS_ASK_PATIENCE (3600 * SECONDS)
 
@@ -35,6 +38,15 @@ typedef const struct device_item *devbus_find_free(const void *arg, const char *
                                                    const char *vm);
 
 struct devbus_settling;
+
+/* A device that is to be settled when its backend has told what it exposes: an incarnation before had not
+ * settled it, or a VM wants it of a backend that has told nothing yet. */
+struct devbus_left {
+    char backend[32], port[64];
+    uint32_t only;  /* the one VM that may get it, or DEVICES_FOR_WHOEVER */
+    bool allowed;   /* and is to get it: nobody is asked */
+    uint64_t until; /* then it is forgotten */
+};
 
 /* A device that was given to a VM, until the bus sees that VM's process come for it: who was to hear of it
  * may have been dead just then, and a person is not asked twice. */
@@ -59,6 +71,8 @@ struct devbus_ask {
     struct devbus_settling *fresh; /* devices of the change that is being read */
     struct devbus_offer offer[DEVBUS_OFFERS_MAX];
     size_t offers;
+    struct devbus_left left[DEVBUS_LEFT_MAX];
+    size_t lefts; /* in their order */
     uint64_t last_tag, last_number;
 };
 
@@ -96,6 +110,22 @@ void devbus_offers_look(struct devbus_ask *a);
 void devbus_offers_ring(struct devbus_ask *a, struct out *out);
 uint64_t devbus_offers_next(const struct devbus_ask *a);
 void devbus_offers_over(struct devbus_ask *a, uint32_t qid);
+
+/* Whose name that is, of those who have told what they expose. */
+bool devbus_ask_backend(const struct devbus_ask *a, const char *name, struct subject *vm);
+/* Settles it from its beginning; frees it, or takes it over. Accepts NULL. */
+void devbus_ask_begin(struct devbus_ask *a, struct out *out, struct devbus_settling *s);
+
+/* devbus_left.c: what the note is to say of all that is not settled (as write_more of devbus_table.h), and a
+ * word of it that was read; what can be settled now begins; that is forgotten which waits too long; when that
+ * is next (0: never); what only that VM may get is forgotten. */
+void devbus_left_write(const struct devbus_ask *a, struct text *note);
+void devbus_left_read(struct devbus_ask *a, struct out *out, struct span word);
+void devbus_left_add(struct devbus_ask *a, const struct devbus_left *left);
+void devbus_left_go_on(struct devbus_ask *a, struct out *out);
+void devbus_left_ring(struct devbus_ask *a, struct out *out);
+uint64_t devbus_left_next(const struct devbus_ask *a);
+void devbus_left_over(struct devbus_ask *a, uint32_t qid);
 
 bool devbus_ask_is_idle(const struct devbus_ask *a);
 void devbus_ask_free(struct devbus_ask *a);

@@ -36,6 +36,16 @@ static bool name_it(void *arg, struct devbus_device *d)
     return d->port[0] != '\0';
 }
 
+static void write_asks(const void *arg, struct text *note)
+{
+    devbus_left_write(&((const struct devbus *)arg)->ask, note);
+}
+
+static void read_ask(void *arg, struct out *out, struct span word)
+{
+    devbus_left_read(&((struct devbus *)arg)->ask, out, word);
+}
+
 void devbus_begin(struct devbus *bus, struct out *out, const struct devbus_kind *kind, struct span note)
 {
     bus->kind = kind;
@@ -43,6 +53,8 @@ void devbus_begin(struct devbus *bus, struct out *out, const struct devbus_kind 
     bus->table.holds_timer = DEVBUS_TIMER_HOLDS;
     bus->table.marks = kind->hears_vms;
     bus->table.name = name_it;
+    bus->table.write_more = write_asks;
+    bus->table.read_more = read_ask;
     bus->table.arg = bus;
     bus->listing.table = &bus->table;
     bus->listing.lists = kind->lists != NULL ? kind->lists : lists_all;
@@ -78,6 +90,7 @@ void devbus_hello(void *bus_, struct out *out, uint64_t epoch, uint64_t last_cor
         bus->seq = last_correlation;
     devbus_ask_all(bus, out);
     devbus_tell_all(&bus->table, out);
+    devbus_ask_look(&bus->ask, out);
 }
 
 void devbus_say_ended(struct devbus *bus, struct out *out, struct subject vm)
@@ -262,6 +275,7 @@ void devbus_rings(void *bus_, struct out *out, uint64_t number)
         devbus_names_ring(&bus->listing.names, out);
     else if (number != DEVBUS_TIMER_REST && bus->kind->timer != NULL)
         bus->kind->timer(bus, out, number);
+    devbus_ask_look(&bus->ask, out);
     if (number == DEVBUS_TIMER_REST && is_idle(bus))
         out_retire(out);
     out_timer(out, DEVBUS_TIMER_REST, out->now + LINGER);

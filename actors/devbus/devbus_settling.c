@@ -144,6 +144,14 @@ void settling_strike(struct devbus_settling *s, uint32_t qid)
         s->gone[i] = s->gone[i] || s->wanter[i].qid == qid;
 }
 
+bool settling_is_open(const struct devbus_settling *s, size_t device)
+{
+    bool is_open = s->tag != 0 || s->again_at != 0;
+    for (size_t i = s->at; i < s->wanters && !is_open; i++)
+        is_open = s->wanter[i].device == device;
+    return is_open;
+}
+
 bool settling_wants(const struct devbus_settling *s, uint32_t qid, const char *port)
 {
     bool is_asked = s->tag != 0 || s->again_at != 0;

@@ -25,6 +25,7 @@ struct devbus_settling {
     uint64_t number; /* of the question that is open; 0: none is */
     uint64_t until;  /* when that is answered with no */
     bool several;    /* it was put with more than one VM to choose from */
+    bool allowed;    /* a person has said yes before: nobody is asked again */
 };
 
 struct devbus_settling *settling_new(struct subject backend, const char *name, uint32_t only);
@@ -45,6 +46,8 @@ void settling_next(struct devbus_settling *s);
 /* Nobody was allowed: of several that ends all, of one the next device is due (14.1). */
 void settling_refused(struct devbus_settling *s);
 void settling_strike(struct devbus_settling *s, uint32_t qid);
+/* Whether that one of its devices is still to be settled. */
+bool settling_is_open(const struct devbus_settling *s, size_t device);
 /* Whether that VM will be asked about, or is, for the device at that port. */
 bool settling_wants(const struct devbus_settling *s, uint32_t qid, const char *port);
 

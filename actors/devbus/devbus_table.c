@@ -35,20 +35,33 @@ static void forget(struct devbus_table *t, struct devbus_device *d)
 
 /* ---- the note ---- */
 
-static void write_note(const struct devbus_table *t, struct text *text)
+static void write_devices(const struct devbus_table *t, struct text *text)
 {
-    bool attached = t->unsettled;
-    for (size_t i = 0; i < t->used; i++) {
-        attached = attached || t->device[i].state == DEVBUS_ATTACHED;
+    for (size_t i = 0; i < t->used; i++)
         if (devbus_device_is_on_its_way(&t->device[i]))
             devbus_device_note(text, &t->device[i]);
-    }
-    if (t->marks && attached)
+}
+
+static bool has_attached(const struct devbus_table *t)
+{
+    bool attached = t->unsettled;
+    for (size_t i = 0; i < t->used && !attached; i++)
+        attached = t->device[i].state == DEVBUS_ATTACHED;
+    return attached;
+}
+
+/* Devices first: what else is to be said has the room that they leave. */
+static void write_note(const struct devbus_table *t, struct text *text)
+{
+    write_devices(t, text);
+    if (t->write_more != NULL)
+        t->write_more(t->arg, text);
+    if (t->marks && has_attached(t))
         text_add(text, "!");
 }
 
 /* It is in its file before anything is done that was said to follow. */
-static void note(struct devbus_table *t, struct out *out)
+void devbus_note(struct devbus_table *t, struct out *out)
 {
     AUTO_TEXT text = TEXT_WITH_LIMIT(DEVBUS_NOTE_MAX);
     write_note(t, &text);
@@ -64,30 +77,42 @@ bool devbus_has_room(const struct devbus_table *t, const char *key)
 {
     AUTO_TEXT text = TEXT_WITH_LIMIT(DEVBUS_NOTE_MAX);
     struct devbus_device one = {.state = DEVBUS_BINDING, .qid = UINT32_MAX, .generation = UINT32_MAX};
-    write_note(t, &text);
+    write_devices(t, &text);
     (void)text_copy(one.key, sizeof one.key, span_of(key));
     devbus_device_note(&text, &one);
     text_add(&text, "!");
     return text.failed == 0;
 }
 
+/* 1: a device, which is held; or a word, which is another's to know; 0: there is none left. */
+static int read_one(struct devbus_table *t, struct out *out, struct span *note)
+{
+    struct devbus_device read, *d = NULL;
+    if (note->len > 0 && t->read_more != NULL && strchr(DEVBUS_WORDS, note->at[0]) != NULL) {
+        t->read_more(t->arg, out, span_split(*note, ';', note));
+        return 1;
+    }
+    int r = devbus_device_read(note, &read);
+    if (r == 1)
+        d = devbus_add(t, read.key);
+    if (d == NULL)
+        return r < 0 ? r : 0;
+    *d = read;
+    if (d->state != DEVBUS_RETURNING)
+        d->until = out->now + DEVBUS_HOLD_START;
+    return 1;
+}
+
 void devbus_read_note(struct devbus_table *t, struct out *out, struct span note_)
 {
-    struct devbus_device read;
-    int r = 1;
+    int r;
     t->quiet_at = out->now + DEVBUS_LATE_CALL;
     (void)text_copy(t->noted, sizeof t->noted, note_);
     t->marked = note_.len > 0 && note_.at[note_.len - 1] == '!';
     if (t->marked)
         note_.len--;
-    while (r == 1 && (r = devbus_device_read(&note_, &read)) == 1) {
-        struct devbus_device *d = devbus_add(t, read.key);
-        if (d == NULL)
-            break;
-        *d = read;
-        if (d->state != DEVBUS_RETURNING)
-            d->until = out->now + DEVBUS_HOLD_START;
-    }
+    while ((r = read_one(t, out, &note_)) == 1)
+        ;
     if (r < 0)
         log_line(LOG_WARN, "the note is not one of mine: what hangs between backends and VMs is not known");
     devbus_holds_end(t, out);
@@ -113,7 +138,7 @@ enum devbus_act devbus_happens(struct devbus_table *t, struct out *out, struct d
     enum devbus_act act = devbus_device_step(d, event);
     if (d->state == DEVBUS_FREE)
         forget(t, d);
-    note(t, out);
+    devbus_note(t, out);
     set_timer(t, out);
     return act;
 }

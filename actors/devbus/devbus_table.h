@@ -34,10 +34,16 @@ struct devbus_table {
     struct devbus_device device[DEVBUS_TABLE_MAX];
     size_t used;
     char noted[DEVBUS_NOTE_MAX + 1];
+    /* What else a note holds besides devices: words that begin with a letter of DEVBUS_WORDS and end with
+     * ';', as many as fit with a byte to spare; and one that was read, without its end. May be NULL. */
+    void (*write_more)(const void *arg, struct text *note);
+    void (*read_more)(void *arg, struct out *out, struct span word);
     /* A device without a port gets its name, or false: it is left out of what api is told. May be NULL. */
     bool (*name)(void *arg, struct devbus_device *d);
     void *arg;
 };
+
+#define DEVBUS_WORDS "?+"
 
 struct devbus_device *devbus_find(struct devbus_table *t, const char *key);
 /* NULL when there is no room. */
@@ -54,6 +60,8 @@ bool devbus_is_named(struct devbus_table *t, struct devbus_device *d);
 void devbus_tell(struct devbus_table *t, struct out *out, uint32_t qid, uint32_t generation);
 void devbus_tell_all(struct devbus_table *t, struct out *out);
 void devbus_read_note(struct devbus_table *t, struct out *out, struct span note);
+/* Writes the note, if it is to say something else now. */
+void devbus_note(struct devbus_table *t, struct out *out);
 /* The hypervisor shows `count` devices of these keys, and no other, as that VM's; `over`: its life has ended.
  */
 void devbus_sees(struct devbus_table *t, struct out *out, struct subject vm, bool over,

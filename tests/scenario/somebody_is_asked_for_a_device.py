@@ -236,12 +236,30 @@ def processes_die(stage):
     tap.check('with its bus a question ends', wait(lambda: not question.is_open(), 5))
     question.say('allow:front')
     tap.check('another one serves', wait(lambda: house.serving(BUS, pid), 10))
-    tap.check('which attaches nothing', stage.nobody_gets('sda'))
-    stage.go('sda')
-    stage.come('sda')
-    wait(lambda: len(person.asked) > count + 2, 10)
+    tap.check('which asks again', wait(lambda: len(person.asked) > count + 2, 20)
+              and person.asked[-1].words['targets'] == [FRONT] and person.asked[-1].port() == 'sda')
+    tap.check('and attaches nothing for an answer to the one before', stage.nobody_gets('sda')
+              and person.asked[-1].is_open())
+    pid = house.kill(BUS)
+    tap.check('and so does the next', wait(lambda: house.serving(BUS, pid), 10)
+              and wait(lambda: len(person.asked) > count + 3, 20))
+    since = len(stage.ear.records)
     person.asked[-1].say('allow:front')
-    tap.check('and asks as before', stage.gets(FRONT, 'sda'))
+    tap.check('whose yes is good', stage.gets(FRONT, 'sda'))
+    pid = house.kill(BUS)
+    tap.check('what is settled nobody is asked about again', wait(lambda: house.serving(BUS, pid), 10)
+              and stage.gets(FRONT, 'sda') and not wait(lambda: len(person.asked) > count + 4, SURELY))
+    tap.check('and it was attached once', [r.name for r in stage.ear.records[since:] if r.subject == FRONT
+              and r.name.startswith('device-')] == ['device-attach:block'], stage.ear.records[since:])
+    stage.go('sda')
+    person.how = 'deny'
+    stage.come('sda')
+    wait(lambda: len(person.asked) > count + 4, 10)
+    stage.nobody_gets('sda')
+    person.how = None
+    pid = house.kill(BUS)
+    tap.check('a no stays one', wait(lambda: house.serving(BUS, pid), 10) and stage.nobody_gets('sda')
+              and len(person.asked) == count + 5)
 
 
 def play(tap):

@@ -51,6 +51,7 @@ struct bench {
     size_t asks;
     uint64_t timer[8];
     uint64_t came_tag;     /* of the last question whose devices are to be */
+    uint32_t came_only;    /* and which VM alone may get them */
     unsigned guests_asked; /* all of them, at once */
     uint32_t told_again;   /* the guest whose process is to say once more what it exposes */
     bool retired;
@@ -157,7 +158,10 @@ static inline void bench_words(struct asked *a, const struct envelope *e)
     struct vm_sound sound;
     struct guest_devices devices;
     struct guest_mic word;
-    if (e->type == MESSAGE_usb_call && usb_call_decode(&usb, e->body) == 0)
+    struct device_chosen chosen;
+    if (e->type == MESSAGE_device_chosen && device_chosen_decode(&chosen, e->body) == 0)
+        snprintf(a->words, sizeof a->words, "%.40s>%u", chosen.port, chosen.qid);
+    else if (e->type == MESSAGE_usb_call && usb_call_decode(&usb, e->body) == 0)
         snprintf(a->words, sizeof a->words, "%u %s %.40s", usb.attach, usb.backend, usb.port);
     else if (e->type == MESSAGE_mic_call && mic_call_decode(&mic, e->body) == 0)
         snprintf(a->words, sizeof a->words, "%u %s", mic.enable, mic.name);
@@ -172,7 +176,7 @@ static inline void bench_words(struct asked *a, const struct envelope *e)
 }
 
 /* Registry is asked whose devices are to be. */
-static inline void bench_came(struct bench *b, const struct envelope *e)
+static inline uint32_t bench_came(struct bench *b, const struct envelope *e)
 {
     struct devices_came came;
     struct came_device device;
@@ -183,6 +187,7 @@ static inline void bench_came(struct bench *b, const struct envelope *e)
         snprintf(line, sizeof line, "came %u %.200s;", e->subject_instance, device.port);
         bench_add(b->sent, sizeof b->sent, line);
     }
+    return came.only;
 }
 
 static inline int bench_take_ask(void *shell, struct envelope *e, uint64_t tag)
@@ -191,7 +196,7 @@ static inline int bench_take_ask(void *shell, struct envelope *e, uint64_t tag)
     assert_int_equal(envelope_permitted(e, (struct address){b->actor->kind, 0}), 0);
     if (e->type == MESSAGE_devices_came) {
         b->came_tag = tag;
-        bench_came(b, e);
+        b->came_only = bench_came(b, e);
         return 0;
     }
     assert_true(b->asks < BENCH_MOST);
