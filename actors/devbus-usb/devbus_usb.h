@@ -23,11 +23,15 @@ struct usb_run {
 
 /* A backend says that this VM has the device. */
 struct usb_name {
-    uint64_t tag;
+    uint64_t tag;      /* of what registry is asked; 0: it has not answered, and is asked again */
+    uint64_t again_at; /* then */
+    unsigned tries;
     struct subject backend;
     char port[256], name[32];
     bool is_news; /* subscribers hear of it */
 };
+
+enum { USB_TIMER_NAMES = DEVBUS_TIMER_OWN };
 
 struct devbus_usb {
     struct devbus bus;
@@ -49,6 +53,8 @@ void usb_read(struct devbus *bus, struct out *out, const char *backend, const st
 void usb_told(struct devbus *bus, struct out *out, const struct devbus_backend *b, bool is_news);
 /* Whether this says who a VM is. */
 bool usb_named(struct devbus_usb *self, struct out *out, const struct answer *a);
+/* The time has come to ask registry once more. */
+void usb_rings(struct devbus *bus, struct out *out, uint64_t timer);
 
 /* ---- devbus_usb_job.c: who gets what ---- */
 void usb_prepare(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_prepare *m);

@@ -39,6 +39,7 @@ static const struct devbus_kind kind = {
     .read = usb_read,
     .told = usb_told,
     .answered = answered,
+    .timer = usb_rings,
 };
 
 static int begin(void *self_, struct out *out, const struct life *life)

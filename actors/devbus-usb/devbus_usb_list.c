@@ -9,6 +9,10 @@
 #include "base/log.h"
 #include "base/own.h"
 
+/* After registry's error; then twice as long each time, and in the end as often as that. */
+#define NAME_AGAIN (250 * MILLISECONDS)
+enum { NAME_DOUBLINGS = 6 };
+
 /* ---- who has it ---- */
 
 static struct device_item *item_of(const struct devbus_backend *b, const char *port)
@@ -88,20 +92,26 @@ static bool is_asked(const struct devbus_usb *self, const struct devbus_backend 
     return false;
 }
 
-static void ask_name(struct devbus_usb *self, struct out *out, const struct devbus_backend *b,
-                     const struct device_item *item, bool is_news)
+static void ask_registry(struct devbus_usb *self, struct out *out, struct usb_name *n)
 {
     struct context context = {.deadline = out->now + DEVBUS_REGISTRY_WITHIN};
     struct vm_named m = {.name = ""};
+    memcpy(m.name, n->name, sizeof m.name);
+    n->again_at = 0;
+    n->tag = devbus_tag(TAGS_OWN_NAMES, &self->last_tag);
+    (void)ASK(out, vm_named, ((struct address){KIND_REGISTRY, 0}), &context, n->tag, &m);
+}
+
+static void ask_name(struct devbus_usb *self, struct out *out, const struct devbus_backend *b,
+                     const struct device_item *item, bool is_news)
+{
     if (self->names == USB_NAMES_MAX || is_asked(self, b, item))
         return;
     struct usb_name *n = &self->name[self->names++];
-    *n = (struct usb_name){
-        .tag = devbus_tag(TAGS_OWN_NAMES, &self->last_tag), .backend = b->vm, .is_news = is_news};
+    *n = (struct usb_name){.backend = b->vm, .is_news = is_news};
     memcpy(n->port, item->port, sizeof n->port);
     memcpy(n->name, item->attachment, sizeof n->name);
-    memcpy(m.name, item->attachment, sizeof m.name);
-    (void)ASK(out, vm_named, ((struct address){KIND_REGISTRY, 0}), &context, n->tag, &m);
+    ask_registry(self, out, n);
 }
 
 void usb_told(struct devbus *bus, struct out *out, const struct devbus_backend *b, bool is_news)
@@ -118,33 +128,85 @@ void usb_told(struct devbus *bus, struct out *out, const struct devbus_backend *
     }
 }
 
+/* What its backend says still, of those devices; NULL: something else. */
+static struct device_item *item_named(const struct devbus_usb *self, const struct usb_name *n)
+{
+    const struct devbus_backend *b = devbus_backend_of(&self->bus.listing.exposed, n->backend.instance);
+    struct device_item *item = item_of(b, n->port);
+    bool still = item != NULL && b->vm.generation == n->backend.generation;
+    return still && strcmp(item->attachment, n->name) == 0 ? item : NULL;
+}
+
 /* A name that no domain has is nobody. */
 static void settle_name(struct devbus_usb *self, struct out *out, const struct usb_name *n,
-                        const struct answer *a)
+                        const struct vm_named_reply *m)
 {
-    struct vm_named_reply m;
-    struct devbus_backend *b = devbus_backend_of(&self->bus.listing.exposed, n->backend.instance);
-    struct device_item *item = item_of(b, n->port);
-    if (item == NULL || b->vm.generation != n->backend.generation || strcmp(item->attachment, n->name) != 0)
+    const struct devbus_backend *b = devbus_backend_of(&self->bus.listing.exposed, n->backend.instance);
+    struct device_item *item = item_named(self, n);
+    if (item == NULL)
         return;
-    bool is_known = a->r == 0 && vm_named_reply_decode(&m, a->e->body) == 0 && m.found != 0;
-    if (is_known) {
-        arrive(self, out, b, item, (struct subject){KIND_VM, m.qid, m.generation}, n->is_news);
+    if (m->found != 0) {
+        arrive(self, out, b, item, (struct subject){KIND_VM, m->qid, m->generation}, n->is_news);
         return;
     }
     log_line(LOG_WARN, "%s says that %s is connected to %s, which is no VM", b->name, n->port, n->name);
     item->attachment[0] = '\0';
 }
 
+static void drop_name(struct devbus_usb *self, size_t i)
+{
+    self->name[i] = self->name[--self->names];
+}
+
+static void set_timer(const struct devbus_usb *self, struct out *out)
+{
+    uint64_t next = 0;
+    for (size_t i = 0; i < self->names; i++) {
+        uint64_t at = self->name[i].again_at;
+        if (at != 0 && (next == 0 || at < next))
+            next = at;
+    }
+    out_timer(out, USB_TIMER_NAMES, next);
+}
+
+/* Whoever has it stays unnamed, and nobody else gets it, until registry has said something. */
+static void later(struct devbus_usb *self, struct out *out, struct usb_name *n)
+{
+    n->tag = 0;
+    n->again_at = out->now + (NAME_AGAIN << n->tries);
+    n->tries += n->tries < NAME_DOUBLINGS;
+    set_timer(self, out);
+}
+
 bool usb_named(struct devbus_usb *self, struct out *out, const struct answer *a)
 {
+    struct vm_named_reply m;
     for (size_t i = 0; i < self->names; i++) {
         struct usb_name n = self->name[i];
-        if (n.tag != a->tag)
+        if (n.tag == 0 || n.tag != a->tag)
             continue;
-        self->name[i] = self->name[--self->names];
-        settle_name(self, out, &n, a);
+        if (a->r < 0 || vm_named_reply_decode(&m, a->e->body) < 0) {
+            later(self, out, &self->name[i]);
+            return true;
+        }
+        drop_name(self, i);
+        settle_name(self, out, &n, &m);
         return true;
     }
     return false;
+}
+
+void usb_rings(struct devbus *bus, struct out *out, uint64_t timer)
+{
+    struct devbus_usb *self = (struct devbus_usb *)bus;
+    for (size_t i = self->names; i > 0 && timer == USB_TIMER_NAMES; i--) {
+        struct usb_name *n = &self->name[i - 1];
+        if (n->again_at == 0 || n->again_at > out->now)
+            continue;
+        if (item_named(self, n) != NULL)
+            ask_registry(self, out, n);
+        else
+            drop_name(self, i - 1);
+    }
+    set_timer(self, out);
 }

@@ -326,6 +326,47 @@ static int open_bench(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, bench_close)
 
+/* Nothing is known of a name until registry says something of it. */
+static void
+a_question_that_registry_does_not_answer_is_asked_again_and_the_device_is_nobody_elses(void **state)
+{
+    static const int errors[] = {-ERR_BUSY, -ERR_LATE, -ERR_GONE, -ERR_TIMEOUT};
+    struct bench *b = *state;
+    exposes(b, "1-1 ", false);
+    exposes(b, "1-1=front ", true);
+    for (size_t i = 0; i < 3 * COUNT(errors); i++) {
+        (void)ANSWER(b, vm_named, errors[i % COUNT(errors)], .found = 0);
+        assert_int_equal(b->asks, 0);
+        prepare(b, OTHER, false);
+        assert_int_equal(bench_last(b), -ERR_DEVICE_ATTACHED);
+        assert_true(b->timer[USB_TIMER_NAMES] > b->out.now);
+        assert_true(b->timer[USB_TIMER_NAMES] <= b->out.now + 20 * SECONDS);
+        b->out.now = b->timer[USB_TIMER_NAMES];
+        bench_rings(b, USB_TIMER_NAMES);
+        assert_int_equal(b->asks, 1);
+    }
+    bench_forget(b);
+    is_named(b, FRONT);
+    assert_string_equal(b->attached, "7 back+1-1;");
+    assert_string_equal(b->events, "7 device-attach:usb back:1-1:1:2::u03**** {};");
+    assert_int_equal(b->timer[USB_TIMER_NAMES], 0);
+}
+
+static void what_has_changed_meanwhile_is_not_asked_again(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1=front ", false);
+    (void)ANSWER(b, vm_named, -ERR_BUSY, .found = 0);
+    exposes(b, "1-1 ", true);
+    b->out.now = b->timer[USB_TIMER_NAMES];
+    bench_rings(b, USB_TIMER_NAMES);
+    assert_int_equal(b->asks, 0);
+    assert_int_equal(b->timer[USB_TIMER_NAMES], 0);
+    assert_int_equal(((struct devbus_usb *)b->core)->names, 0);
+    prepare(b, OTHER, false);
+    assert_int_equal(bench_last(b), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +385,8 @@ int main(void)
         TEST(it_rests_only_when_there_is_nothing_to_know),
         TEST(who_says_anothers_name_takes_nothing),
         TEST(a_device_that_comes_while_its_backends_name_is_asked_for_is_news),
+        TEST(a_question_that_registry_does_not_answer_is_asked_again_and_the_device_is_nobody_elses),
+        TEST(what_has_changed_meanwhile_is_not_asked_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
