@@ -286,6 +286,7 @@ void devbus_end(void *bus_)
     struct devbus *bus = bus_;
     devbus_ask_free(&bus->ask);
     devbus_exposed_free(&bus->listing.exposed);
+    devbus_names_free(&bus->listing.names);
     if (bus->kind->end != NULL)
         bus->kind->end(bus);
 }

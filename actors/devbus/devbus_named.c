@@ -2,6 +2,7 @@
  * See devbus_named.h: in the core of a bus whose devices VMs expose. */
 #include "actors/devbus/devbus_named.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "actors/devbus/devbus_tags.h"
@@ -14,17 +15,28 @@ enum { TRIES = 20, DOUBLINGS = 6 };
 
 static void ask(struct devbus_names *n, struct out *out, struct devbus_name *d)
 {
+    d->waits = n->asked == DEVBUS_NAMES_AT_ONCE;
+    d->again_at = 0;
+    if (d->waits)
+        return;
+    n->asked++;
     struct context context = {.deadline = out->now + DEVBUS_REGISTRY_WITHIN};
     struct vm_named m = {.name = ""};
     memcpy(m.name, d->name, sizeof m.name);
-    d->again_at = 0;
     d->tag = devbus_tag(TAGS_BACKEND_NAMES, &n->last_tag);
     (void)ASK(out, vm_named, ((struct address){KIND_REGISTRY, 0}), &context, d->tag, &m);
 }
 
 static bool is_open(const struct devbus_name *d)
 {
-    return d->tag != 0 || d->again_at != 0;
+    return d->tag != 0 || d->again_at != 0 || d->waits;
+}
+
+static void ask_those_who_wait(struct devbus_names *n, struct out *out)
+{
+    for (size_t i = 0; i < n->used && n->asked < DEVBUS_NAMES_AT_ONCE; i++)
+        if (n->at[i].waits)
+            ask(n, out, &n->at[i]);
 }
 
 bool devbus_names_are_open(const struct devbus_names *n)
@@ -35,18 +47,24 @@ bool devbus_names_are_open(const struct devbus_names *n)
     return false;
 }
 
-/* Somebody may wait for what is asked: that is not forgotten. NULL: all are being asked. */
 static struct devbus_name *room(struct devbus_names *n)
 {
-    if (n->used < DEVBUS_BACKENDS_MAX)
-        return &n->at[n->used++];
-    for (size_t i = 0; i < DEVBUS_BACKENDS_MAX; i++) {
-        struct devbus_name *d = &n->at[n->next];
-        n->next = (n->next + 1) % DEVBUS_BACKENDS_MAX;
-        if (!is_open(d))
-            return d;
+    if (n->used == n->room && n->room < DEVBUS_NAMES_MAX) {
+        size_t room = n->room < 16 ? 16 : 2 * n->room;
+        struct devbus_name *more = realloc(n->at, room * sizeof *more);
+        if (more == NULL)
+            return NULL;
+        n->at = more;
+        n->room = room;
     }
-    return NULL;
+    return n->used < n->room ? &n->at[n->used++] : NULL;
+}
+
+void devbus_names_free(struct devbus_names *n)
+{
+    free(n->at);
+    n->at = NULL;
+    n->used = n->room = 0;
 }
 
 static struct devbus_name *of_vm(struct devbus_names *n, struct subject vm)
@@ -70,6 +88,7 @@ enum devbus_word devbus_name_is(struct devbus_names *n, struct out *out, struct 
         return d->word;
     if (lives_on && is_open(d)) /* one question at a time, whatever it says meanwhile */
         return DEVBUS_ASKED;
+    n->asked -= d->tag != 0;
     *d = (struct devbus_name){.vm = vm,
                               .word = DEVBUS_ASKED,
                               .accused = lives_on && d->accused,
@@ -148,15 +167,14 @@ bool devbus_named(struct devbus_names *n, struct out *out, const struct answer *
     if (d == NULL)
         return false;
     d->tag = 0;
+    n->asked--;
     int r = a->r < 0 ? a->r : vm_named_reply_decode(&m, a->e->body);
-    if (r < 0 && d->tries < TRIES) {
-        later(n, out, d);
-        return true;
-    }
     if (r == 0)
         settle(out, d, &m);
     else
-        d->name[0] = '\0'; /* it is asked anew when it is heard again */
-    *decided = d;
+        later(n, out, d);
+    if (r == 0 || d->tries > TRIES)
+        *decided = d;
+    ask_those_who_wait(n, out);
     return true;
 }
