@@ -109,13 +109,28 @@ void guest_call_no_door(struct guest *g, struct out *out)
     end(g, out, c, -ERR_CLOSED, &why);
 }
 
+/* Whether there is a database nobody knows: what was said of it holds until somebody does. */
+void guest_call_door_late(struct guest *g, struct out *out)
+{
+    struct fault why;
+    struct guest_call *c = in_step(g, GUEST_DOOR);
+    if (c == NULL)
+        return;
+    fault_set(&why, ERR_TIMEOUT, "the supervisor did not connect to the VM's QubesDB in time; try again");
+    end(g, out, c, -ERR_TIMEOUT, &why);
+}
+
 void guest_call_handed(struct guest *g, struct out *out, int fd)
 {
     struct guest_call *c = in_step(g, GUEST_DOOR);
     struct guest_task *t = fd >= 0 && c != NULL ? calloc(1, sizeof *t) : NULL;
+    if (fd < 0) {
+        guest_call_no_door(g, out);
+        return;
+    }
     if (t == NULL) {
         close_file(&fd);
-        guest_call_no_door(g, out);
+        guest_call_door_late(g, out); /* or nobody asks for it any more */
         return;
     }
     out_timer(out, TIMER_DOOR, 0);

@@ -215,7 +215,7 @@ static void timer(void *self, struct out *out, uint64_t number)
     if (number == TIMER_RETIRE)
         retire_if_idle(g, out);
     else if (number == TIMER_DOOR)
-        guest_call_no_door(g, out);
+        guest_call_door_late(g, out);
     else if (number == TIMER_WATCH)
         guest_watch_ask(g, out);
     else if (number == TIMER_UNTOLD)

@@ -26,6 +26,7 @@ void guest_call_begin(struct guest *g, struct out *out, const struct request *re
 void guest_call_count(struct guest *g, struct out *out, const struct request *request, struct span payload);
 void guest_call_handed(struct guest *g, struct out *out, int fd);
 void guest_call_no_door(struct guest *g, struct out *out);
+void guest_call_door_late(struct guest *g, struct out *out);
 void guest_call_read(struct guest *g, struct out *out, const struct done *d);
 void guest_call_answered(struct guest *g, struct out *out, const struct answer *a);
 

@@ -276,6 +276,7 @@ static void a_database_that_is_not_there_or_lies_costs_one_call(void **state)
     assert_int_equal(b.doors[GUEST_DOOR_READ], 3);
     guest_actor.timer(&b.core, &b.out, 2); /* the supervisor says nothing */
     assert_int_equal(b.errors, 3);
+    assert_int_equal(b.error, ERR_TIMEOUT);
     assert_int_equal(b.core.calls, 0);
     assert_int_equal(b.asks, 0);
 }
@@ -353,6 +354,32 @@ static void the_end_of_what_a_bus_was_only_answered_is_told(void **state)
     assert_int_equal(b.told, 0);
     guest_expose_over(&b.core, &b.out);
     assert_int_equal(b.told, 1);
+}
+
+static void a_supervisor_that_is_silent_hides_no_device(void **state)
+{
+    struct bench b;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(64);
+    (void)state;
+    setup(&b);
+    open_guest(&b);
+    b.core.exposed[GUEST_block].exposes = true;
+    b.replies = 0;
+    guest_expose_look(&b.core, &b.out, GUEST_block, true);
+    guest_devices_encode(&body, &(struct guest_devices){.device_class = "block"});
+    hear(&b, MESSAGE_guest_devices, text_span(&body));
+    guest_actor.timer(&b.core, &b.out, TIMER_DOOR);
+    guest_actor.timer(&b.core, &b.out, TIMER_DOOR);
+    assert_int_equal(b.told, 0);
+    assert_int_equal(b.replies, 0); /* whoever asks hears no empty list */
+    assert_int_equal(b.error, ERR_TIMEOUT);
+    assert_true(b.look_again > b.out.now);
+    b.out.now = b.look_again;
+    guest_actor.timer(&b.core, &b.out, TIMER_LOOK_AGAIN);
+    guest_handed(&b.core, &b.out, GUEST_DOOR_READ, 77);
+    read_ends(&b, 0, NULL, NULL);
+    assert_int_equal(b.told, 1);
+    assert_int_equal(b.told_changed, 1);
 }
 
 static void a_vm_at_rest_has_no_words_but_may_count_its_updates(void **state)
@@ -453,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_reading_that_hangs_is_given_up_and_its_end_is_not_mistaken),
         cmocka_unit_test(a_look_that_fails_is_made_again_until_it_is_told),
         cmocka_unit_test(the_end_of_what_a_bus_was_only_answered_is_told),
+        cmocka_unit_test(a_supervisor_that_is_silent_hides_no_device),
         cmocka_unit_test(a_vm_at_rest_has_no_words_but_may_count_its_updates),
         cmocka_unit_test(a_count_that_is_no_number_is_refused),
         cmocka_unit_test(what_is_too_much_is_answered_busy),
