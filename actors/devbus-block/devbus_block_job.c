@@ -38,7 +38,7 @@ static int decide(struct devbus_block *self, struct out *out, const struct block
                                .backend = job->backend,
                                .port = job->port,
                                .device_id = job->device_id,
-                               .hold = job->purpose == BUS_TO_START ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH,
+                               .starts = job->purpose == BUS_TO_START,
                                .again = job->again,
                                .only_checks = job->only_checks};
     int r = devbus_wished(&self->bus, &wish, found, why);

@@ -131,7 +131,7 @@ static int take(struct devbus_pci *self, struct out *out, const struct pci_task 
         d->qid = asker(job);
         d->generation = job->request.context.subject.generation;
     }
-    d->until = out->now + (job->purpose == BUS_TO_START ? DEVBUS_HOLD_START : DEVBUS_HOLD_ATTACH);
+    devbus_hold(d, out->now, job->purpose != BUS_TO_START);
     (void)text_copy(d->name, sizeof d->name, span_of(job->name));
     (void)text_copy(d->port, sizeof d->port, span_of(t->port));
     (void)text_copy(d->device_id, sizeof d->device_id, span_of(t->device.device_id));

@@ -24,7 +24,6 @@ void usb_prepare(struct devbus *bus, struct out *out, const struct envelope *e, 
                                .backend = m->backend,
                                .port = m->port,
                                .device_id = m->device_id,
-                               .hold = DEVBUS_HOLD_ATTACH,
                                .again = m->again != 0};
     struct fault why;
     struct bus_prepare_reply reply = {.sbdf = ""};

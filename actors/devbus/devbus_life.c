@@ -122,12 +122,13 @@ bool devbus_device_is_on_its_way(const struct devbus_device *d)
 }
 
 /* What a note says of a device besides its state and its holder. */
-enum { NOTED_MINE = 1, NOTED_LATE = 2 };
+enum { NOTED_MINE = 1, NOTED_LATE = 2, NOTED_BRIEF = 4, NOTED_ALL = 7 };
 
 void devbus_device_note(struct text *note, const struct devbus_device *d)
 {
+    int marks = (d->mine ? NOTED_MINE : 0) | (d->late ? NOTED_LATE : 0) | (d->brief ? NOTED_BRIEF : 0);
     text_format(note, "%c%s %" PRIu32 " %" PRIu32 " %d;", states[d->state].letter, d->key, d->qid,
-                d->generation, (d->mine ? NOTED_MINE : 0) | (d->late ? NOTED_LATE : 0));
+                d->generation, marks);
 }
 
 static int read_state(char letter, enum devbus_state *state)
@@ -158,12 +159,13 @@ int devbus_device_read(struct span *note, struct devbus_device *d)
     if (name.len < 2 || read_state(name.at[0], &read.state) < 0 ||
         text_copy(read.key, sizeof read.key, (struct span){name.at + 1, name.len - 1}) < 0 ||
         read_number(&words, UINT32_MAX, &qid) < 0 || read_number(&words, UINT32_MAX, &generation) < 0 ||
-        read_number(&words, NOTED_MINE | NOTED_LATE, &marks) < 0 || words.len > 0)
+        read_number(&words, NOTED_ALL, &marks) < 0 || words.len > 0)
         return -ERR_BAD;
     read.qid = (uint32_t)qid;
     read.generation = (uint32_t)generation;
     bool called = read.state == DEVBUS_BINDING || read.state == DEVBUS_RETURNING;
     read.mine = (marks & NOTED_MINE) != 0;
+    read.brief = (marks & NOTED_BRIEF) != 0;
     read.late = called || (marks & NOTED_LATE) != 0;
     read.unsure = read.state == DEVBUS_BINDING;
     if (read.state == DEVBUS_BINDING)

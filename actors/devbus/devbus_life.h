@@ -46,6 +46,7 @@ struct devbus_device {
     bool unsure;              /* an incarnation before has died while binding it: bound or not */
     bool late;                /* and what that one has asked for may still be done, behind ours */
     bool unwanted;            /* given up while it was being bound */
+    bool brief;               /* held for an attachment, not for a start */
     /* HELD: when it is given up; RETURNING: when it is tried again, 0: now; ATTACHED: 0, or when its holder
      * is told again that nothing is behind it. */
     uint64_t until;

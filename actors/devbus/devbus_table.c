@@ -33,6 +33,12 @@ static void forget(struct devbus_table *t, struct devbus_device *d)
     *d = t->device[--t->used];
 }
 
+void devbus_hold(struct devbus_device *d, uint64_t now, bool brief)
+{
+    d->brief = brief;
+    d->until = now + (brief ? DEVBUS_HOLD_ATTACH : DEVBUS_HOLD_START);
+}
+
 /* ---- the note ---- */
 
 static void write_devices(const struct devbus_table *t, struct text *text)
@@ -99,7 +105,7 @@ static int read_one(struct devbus_table *t, struct out *out, struct span *note)
         return r < 0 ? r : 0;
     *d = read;
     if (d->state != DEVBUS_RETURNING)
-        d->until = out->now + DEVBUS_HOLD_START;
+        devbus_hold(d, out->now, d->brief);
     return 1;
 }
 

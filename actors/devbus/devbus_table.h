@@ -14,8 +14,8 @@ enum {
     DEVBUS_RETURNS_MOST = 7, /* tries to give a device back, over some two minutes */
     DEVBUS_NOTE_MAX = 240,   /* as runtime/core.h: so many devices can be on their way at once */
 };
-/* How long a device is held that nobody attaches: for an attachment; for a start, and after our own restart,
- * which does not know for what. */
+/* How long a device is held that nobody attaches, also from our own restart on: for an attachment; for a
+ * start. */
 #define DEVBUS_HOLD_ATTACH (60 * SECONDS)
 #define DEVBUS_HOLD_START  (300 * SECONDS)
 /* What could not be given back is tried again: after so long, then twice as long each time. */
@@ -52,6 +52,8 @@ struct devbus_device *devbus_add(struct devbus_table *t, const char *key);
  * may be gone from the table afterwards. */
 enum devbus_act devbus_happens(struct devbus_table *t, struct out *out, struct devbus_device *d,
                                enum devbus_event event);
+/* It is held for an attachment, or for a start: from now on for so long as that may take. */
+void devbus_hold(struct devbus_device *d, uint64_t now, bool brief);
 /* Whether a device of this key can be on its way, too: the note is of a fixed size. */
 bool devbus_has_room(const struct devbus_table *t, const char *key);
 /* Whether it is known by backend and port, asked of `name` if need be. */

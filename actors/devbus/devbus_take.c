@@ -45,7 +45,7 @@ static void hold(struct devbus *bus, struct out *out, const struct devbus_wish *
 {
     d->qid = w->vm.instance;
     d->generation = w->vm.generation;
-    d->until = out->now + w->hold;
+    devbus_hold(d, out->now, !w->starts);
     (void)text_copy(d->name, sizeof d->name, span_of(w->name));
     (void)text_copy(d->backend, sizeof d->backend, span_of(w->backend));
     (void)text_copy(d->port, sizeof d->port, span_of(w->port));

@@ -12,7 +12,7 @@ struct devbus_wish {
     struct subject vm;
     const char *name; /* of that VM */
     const char *backend, *port, *device_id;
-    uint64_t hold;           /* for so long it is held when nobody attaches it */
+    bool starts;             /* it is to start with it, which may take longer than an attachment */
     bool again, only_checks; /* as in bus_prepare */
 };
 

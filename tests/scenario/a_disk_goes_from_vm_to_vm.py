@@ -163,7 +163,7 @@ def comes_whoever_dies(house, tap, ear):
         actor = house.vm_actor(FRONT)
         pid = house.kill(actor)
         tap.check(f'its process killed {after} s behind the start it comes all the same, and is told once',
-                  wait(lambda a=actor, p=pid: house.serving(a, p)) and wait(lambda: 'back+sdb' in attached(house, FRONT), 20)
+                  wait(lambda a=actor, p=pid: house.serving(a, p)) and wait(lambda: 'back+sdb' in attached(house, FRONT))
                   and hears(ear, since, FRONT, 'device-attach:block'), told(ear, since, FRONT))
 
 

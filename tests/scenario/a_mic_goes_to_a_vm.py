@@ -153,6 +153,14 @@ def follows_assignments(house, tap, ear, sound):
     house.must('admin.vm.Start', WORK)
     tap.check('but it is attached by itself where it is assigned', hears(house, WORK)
               and wait(lambda: allowed(house, SOUND, WORK) == '1', 5))
+    house.must('admin.vm.Kill', WORK)
+    since = len(ear.records)
+    house.must('admin.vm.Start', WORK)
+    actor = house.vm_actor(WORK)
+    pid = house.kill(actor)
+    tap.check('also when the process of that VM dies behind the start, and is told once',
+              wait(lambda: house.serving(actor, pid)) and wait(lambda: bool(attached(house, WORK)))
+              and wait(lambda: told(ear, since, WORK) == ['device-attach:mic']), told(ear, since, WORK))
 
 
 def survives(house, tap):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """USB devices between VMs that run, over stand-ins for their qubesdb-daemons and for qrexec-client."""
 import threading
+import time
 
 from house import House, Listener, scenario, wait
 from person import Person
@@ -185,6 +186,16 @@ def follows_assignments(house, tap, ear, ports):
               and attached(house, FRONT) == '', told(ear, since, FRONT))
     house.must('admin.vm.Start', FRONT)
     tap.check('and comes again by itself', wait(lambda: 'back+2-1' in attached(house, FRONT)))
+    for after in (0, 0.02, 0.1):
+        house.must('admin.vm.Kill', FRONT)
+        since = len(ear.records)
+        house.must('admin.vm.Start', FRONT)
+        time.sleep(after)
+        actor = house.vm_actor(FRONT)
+        pid = house.kill(actor)
+        tap.check(f"also when its VM's process dies {after} s behind the start, and is told once",
+                  wait(lambda a=actor, p=pid: house.serving(a, p)) and wait(lambda: 'back+2-1' in attached(house, FRONT))
+                  and hears(ear, since, FRONT, 'device-attach:usb'), told(ear, since, FRONT))
 
 
 def is_asked_for(house, tap, ports):
@@ -196,7 +207,10 @@ def is_asked_for(house, tap, ports):
     tap.check('a person is asked about a device that wants a yes, by its names',
               words.get('targets') == [FRONT] and words['device_name'].startswith('USB_Storage: Kingston')
               and not attached(house, FRONT).count('back+5-1'), words)
-    person.asked[0].say('allow:front')
+    pid = house.kill(BUS)
+    tap.check('killed, the next of its bus asks again', wait(lambda: house.serving(BUS, pid))
+              and wait(lambda: len(person.asked) == 2) and person.asked[1].port() == '5-1', len(person.asked))
+    person.asked[1].say('allow:front')
     tap.check('allowed, it is attached', wait(lambda: 'back+5-1' in attached(house, FRONT)))
     house.must(f'{METHOD}Unassign+back+5-1', FRONT)
     ports.gone('5-1')

@@ -147,6 +147,27 @@ static void what_nobody_attaches_is_given_up_in_the_end(void **state)
     assert_string_equal(b->note, "");
 }
 
+/* The note says for what it is held. */
+static void after_a_crash_it_is_held_no_longer_than_before(void **state)
+{
+    struct bench *b = *state;
+    for (uint32_t starts = 0; starts < 2; starts++) {
+        exposes(b, "sda ", false);
+        HEAR(b, bus_prepare, FRONT, .name = "front", .backend = "back", .port = "sda", .device_id = ":None",
+             .purpose = starts);
+        bench_killed(b);
+        b->out.now += DEVBUS_HOLD_ATTACH - SECONDS;
+        bench_rings(b, DEVBUS_TIMER_HOLDS);
+        assert_int_equal(bench_bus(b)->table.used, 1);
+        b->out.now += SECONDS;
+        bench_rings(b, DEVBUS_TIMER_HOLDS);
+        assert_int_equal(bench_bus(b)->table.used, starts);
+        b->out.now += DEVBUS_HOLD_START - DEVBUS_HOLD_ATTACH;
+        bench_rings(b, DEVBUS_TIMER_HOLDS);
+        assert_int_equal(bench_bus(b)->table.used, 0);
+    }
+}
+
 static uint64_t ask_list(struct bench *b, const char *port)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
@@ -305,6 +326,7 @@ int main(void)
         TEST(killed_it_gives_nothing_to_another_until_it_has_heard_who_has_what),
         TEST(killed_between_holding_and_attaching_it_still_holds),
         TEST(what_nobody_attaches_is_given_up_in_the_end),
+        TEST(after_a_crash_it_is_held_no_longer_than_before),
         TEST(a_list_is_what_the_guests_process_reads_now),
         TEST(it_rests_only_when_there_is_nothing_to_know),
         TEST(who_says_anothers_name_exposes_nothing_and_takes_nothing),

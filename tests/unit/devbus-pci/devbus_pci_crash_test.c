@@ -178,7 +178,8 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
                               .qid = 7,
                               .generation = 3,
                               .mine = true,
-                              .late = true},
+                              .late = true,
+                              .brief = true},
                          read;
     AUTO_TEXT note = TEXT_WITH_LIMIT(DEVBUS_NOTE_MAX);
     (void)state;
@@ -188,12 +189,12 @@ static void a_note_is_read_as_it_was_written_and_nothing_else_is(void **state)
     assert_memory_equal(&read.key, &d.key, sizeof d.key);
     assert_int_equal(read.state, DEVBUS_RETURNING);
     assert_int_equal(read.qid, 7);
-    assert_true(read.mine && read.late);
+    assert_true(read.mine && read.late && read.brief);
     assert_int_equal(devbus_device_read(&rest, &read), 0);
     static const char *const bad[] = {"x",
                                       "r0000:02:00.0 7;",
                                       "z0000:02:00.0 7 3 1;",
-                                      "r0000:02:00.0 7 3 4;",
+                                      "r0000:02:00.0 7 3 8;",
                                       "r0000:02:00.0 7 3 1 9;",
                                       "r 7 3 1;"};
     for (size_t i = 0; i < COUNT(bad); i++) {
