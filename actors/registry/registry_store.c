@@ -28,6 +28,11 @@ int change_list_add(struct change_list *list, const struct change *c)
     return list->bytes.failed;
 }
 
+int change_list_take(void *list, const struct change *c)
+{
+    return change_list_add(list, c);
+}
+
 void change_list_done(struct change_list *list)
 {
     const char *at = list->bytes.at != NULL ? list->bytes.at : "";
