@@ -5,26 +5,17 @@
 
 #include "actors/api/api_inside.h"
 
+#include "base/grow.h"
+
 /* How long a bus may take to say what there is. */
 #define BUS_WITHIN (10 * SECONDS)
-
-static int make_room(struct line_list *l)
-{
-    size_t room = l->room == 0 ? 16 : l->room * 2;
-    char **at = realloc(l->at, room * sizeof *at);
-    if (at == NULL)
-        return -ERR_NOMEM;
-    l->at = at;
-    l->room = room;
-    return 0;
-}
 
 int line_list_add(struct line_list *l, struct text *line)
 {
     int r = line->failed;
-    if (r == 0 && (l->at == NULL || l->count == l->room))
-        r = make_room(l);
-    if (r < 0 || l->at == NULL) {
+    if (r == 0)
+        r = GROW(l->at, l->count, l->room, 16);
+    if (r < 0) {
         text_free(line);
         return r;
     }
