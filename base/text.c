@@ -2,11 +2,14 @@
  * Bounded text; see text.h. */
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/char.h"
 #include "base/err.h"
 
 struct span span_of(const char *text)
@@ -29,6 +32,16 @@ bool span_starts(struct span s, const char *prefix)
 bool span_equal(struct span a, struct span b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+bool span_is_plain(struct span s, const char *others)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (!char_is_letter(c) && !char_is_digit(c) && (c == '\0' || strchr(others, c) == NULL))
+            return false;
+    }
+    return true;
 }
 
 int span_order(struct span a, struct span b)
@@ -64,6 +77,18 @@ struct span span_trim(struct span s)
     while (s.len > 0 && is_space(s.at[s.len - 1]))
         s.len--;
     return s;
+}
+
+int span_write(int fd, struct span s)
+{
+    while (s.len > 0) {
+        ssize_t put = write(fd, s.at, s.len);
+        if (put < 0 && errno != EINTR)
+            return -1;
+        if (put > 0)
+            s = (struct span){s.at + put, s.len - (size_t)put};
+    }
+    return 0;
 }
 
 int text_copy(char *to, size_t size, struct span from)

@@ -19,11 +19,16 @@ struct span span_of(const char *text);
 bool span_is(struct span s, const char *text);
 bool span_starts(struct span s, const char *prefix);
 bool span_equal(struct span a, struct span b);
+/* ASCII letters, digits and what `others` lists are all that is in it. An empty span is. */
+bool span_is_plain(struct span s, const char *others);
 /* Below, at or above 0 as strcmp: by bytes, the shorter before what it begins. */
 int span_order(struct span a, struct span b);
 /* The part before the first `sep`; *rest is what follows it (empty, at NULL, when there is none). */
 struct span span_split(struct span s, char sep, struct span *rest);
 struct span span_trim(struct span s); /* without ASCII white space at both ends */
+
+/* Writes all of it to a file: 0, or -1 with errno. May block. */
+int span_write(int fd, struct span s);
 
 /* Copies into a fixed array and terminates it: 0, or -ERR_RANGE when it does not fit. */
 int text_copy(char *to, size_t size, struct span from);

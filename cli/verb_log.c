@@ -6,6 +6,8 @@
 
 #include <jansson.h>
 
+#include "base/char.h"
+#include "base/grow.h"
 #include "base/own.h"
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -91,8 +93,8 @@ static void time_text(struct span ms, char text[64])
 /* An item that was not there, or is not any more: its name without a value. */
 static bool is_absent(struct span line)
 {
-    return line.len == 0 || ((line.at[0] == '-' || (line.at[0] >= '0' && line.at[0] <= '9')) &&
-                             memchr(line.at, '=', line.len) == NULL);
+    return line.len == 0 ||
+           ((line.at[0] == '-' || char_is_digit(line.at[0])) && memchr(line.at, '=', line.len) == NULL);
 }
 
 /* As registry writes a value (registry_batch.c), for one line of people's text. */
@@ -177,13 +179,8 @@ static void show_older_first(const struct cli *cli, struct span rest)
     size_t count = 0, room = 0;
     AUTO_MEMORY struct span *starts = NULL;
     for (struct span at = rest; next_change(&rest, fields); at = rest) {
-        if (count == room) {
-            room = room * 2 + 64;
-            struct span *more = realloc(starts, room * sizeof *starts);
-            if (more == NULL)
-                break;
-            starts = more;
-        }
+        if (GROW(starts, count, room, 64) < 0)
+            break;
         starts[count++] = at;
     }
     while (count-- > 0) {

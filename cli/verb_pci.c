@@ -12,25 +12,7 @@ enum { REPLY_MOST = 1 << 20, METHOD_ROOM = 2048 };
 
 static int ask(struct cli *cli, const char *method, const char *dest, struct text *reply, struct span *body)
 {
-    char path[CLI_PATH + 32];
-    struct fault why;
-    AUTO_FD fd = -1;
-    snprintf(path, sizeof path, "%s/bulkhead.sock", cli->run);
-    int r = client_ask(path, method, dest, (struct span){"", 0}, &fd, &why);
-    if (r == 0)
-        r = client_read(fd, reply, &why);
-    if (r < 0) {
-        fprintf(cli->err, "bulkhead: %s\n", why.text);
-        return r == -ERR_CLOSED ? CLI_UNREACHABLE : CLI_SILENCE;
-    }
-    struct client_answer a = client_answer(text_span(reply));
-    if (a.kind == ANSWER_NONE)
-        fputs("bulkhead: closed without an answer\n", cli->err);
-    if (a.kind == ANSWER_EXCEPTION)
-        fprintf(cli->err, "%.*s: %s\n", (int)a.class.len, a.class.at, a.message.len > 0 ? a.message.at : "");
-    text_free(&a.message);
-    *body = a.body;
-    return a.kind == ANSWER_OK ? CLI_OK : a.kind == ANSWER_NONE ? CLI_SILENCE : CLI_EXCEPTION;
+    return client_call(cli, "bulkhead.sock", method, dest, (struct span){"", 0}, reply, body);
 }
 
 /* "refused reset it cannot be reset ...". True for a refusal. */

@@ -174,13 +174,7 @@ static int write_file(const char *path, struct span bytes)
     AUTO_FD fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return -1;
-    while (bytes.len > 0) {
-        ssize_t put = write(fd, bytes.at, bytes.len);
-        if (put < 0 && errno != EINTR)
-            break;
-        bytes = (struct span){bytes.at + (put > 0 ? put : 0), bytes.len - (size_t)(put > 0 ? put : 0)};
-    }
-    if (bytes.len == 0 && fchmod(fd, 0644) == 0 && fsync(fd) == 0 && rename(temporary, path) == 0)
+    if (span_write(fd, bytes) == 0 && fchmod(fd, 0644) == 0 && fsync(fd) == 0 && rename(temporary, path) == 0)
         return 0;
     unlink(temporary);
     return -1;

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/char.h"
 #include "base/own.h"
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -156,18 +157,13 @@ void show_trace(const struct cli *cli, struct span bytes)
                 body.len > 0 ? body.at : "(longer than a trace keeps)");
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void print_message(const struct cli *cli, const struct span *f, size_t count)
 {
     AUTO_TEXT bytes = TEXT_WITH_LIMIT(ENVELOPE_MAX);
     if (count < 4 || !span_is(f[1], "message") || !span_is(f[2], "bytes"))
         return; /* connection-established, or what a later version says */
     for (size_t i = 0; i + 1 < f[3].len; i += 2) {
-        int high = digit(f[3].at[i]), low = digit(f[3].at[i + 1]);
+        int high = char_hex(f[3].at[i]), low = char_hex(f[3].at[i + 1]);
         if (high < 0 || low < 0)
             return;
         text_byte(&bytes, (char)(high << 4 | low));

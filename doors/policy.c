@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/char.h"
 #include "base/own.h"
 
 #define PREFIX "qubes.USB+"
@@ -33,7 +34,7 @@ static bool is_port(struct span s)
 {
     bool after_digit = false;
     for (size_t i = 0; i < s.len; i++) {
-        bool digit = s.at[i] >= '0' && s.at[i] <= '9';
+        bool digit = char_is_digit(s.at[i]);
         if (!digit && (!after_digit || (s.at[i] != '-' && s.at[i] != '.')))
             return false;
         after_digit = digit;
@@ -120,18 +121,6 @@ static int read_all(int file, struct text *to, const char *name, struct fault *w
                : 0;
 }
 
-static int write_all(int file, struct span s)
-{
-    while (s.len > 0) {
-        ssize_t put = write(file, s.at, s.len);
-        if (put < 0 && errno != EINTR)
-            return -1;
-        if (put > 0)
-            s = (struct span){s.at + put, s.len - (size_t)put};
-    }
-    return 0;
-}
-
 /* As the directory's other files: where we may not give it away it stays ours, which who runs us so knows. */
 static int give(int dir, int file)
 {
@@ -146,7 +135,7 @@ static int write_half(int dir, struct span s)
     if (unlinkat(dir, HALF, 0) < 0 && errno != ENOENT)
         return -1;
     AUTO_FD file = openat(dir, HALF, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return file < 0 || write_all(file, s) < 0 || give(dir, file) < 0 ? -1 : fsync(file);
+    return file < 0 || span_write(file, s) < 0 || give(dir, file) < 0 ? -1 : fsync(file);
 }
 
 static int replace(int dir, const char *name, struct span s, struct fault *why)

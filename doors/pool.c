@@ -133,6 +133,11 @@ int pool_broken(const struct pool_hand *h, const char *what, const char *path)
     return fault_set(h->why, ERR_STORAGE, "%s %s: %s%s", what, path, strerror(errno), hint);
 }
 
+int pool_no_import(const struct pool_hand *h, const struct volume *v)
+{
+    return fault_set(h->why, ERR_STORAGE, "No import operation in progress on %s", v->vid);
+}
+
 int pool_nothing(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
                  struct pool_outcome *ret)
 {

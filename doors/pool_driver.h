@@ -49,5 +49,7 @@ int pool_parameter(struct span lines, const char *key, char *to, size_t size, st
 int pool_go_on(const struct pool_hand *h, uint64_t done, uint64_t total);
 /* "<what> <path>: <errno's text>, and what to do"; -ERR_STORAGE. errno as it is. */
 int pool_broken(const struct pool_hand *h, const char *what, const char *path);
+/* Nothing is being imported into the volume; -ERR_STORAGE. */
+int pool_no_import(const struct pool_hand *h, const struct volume *v);
 
 #endif

@@ -203,7 +203,7 @@ static int file_do_import_end(struct pool *p, const struct pool_hand *h, const s
     if (!e->success)
         return disk_remove(h, n.f.import);
     if ((r = disk_stat(h, n.f.import, NULL)) == 0)
-        return fault_set(h->why, ERR_STORAGE, "No import operation in progress on %s", n.f.v->vid);
+        return pool_no_import(h, n.f.v);
     return r < 0 ? r : take_import(&n);
 }
 

@@ -103,11 +103,6 @@ int lvm_do_import_begin(struct pool *p, const struct pool_hand *h, const struct 
     return import_begin(&w, e->size);
 }
 
-static int no_import(const struct lvm_work *w)
-{
-    return fault_set(w->h->why, ERR_STORAGE, "No import operation in progress on %s", w->v->vid);
-}
-
 int lvm_do_import_data(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
                        struct pool_outcome *ret)
 {
@@ -116,7 +111,7 @@ int lvm_do_import_data(struct pool *p, const struct pool_hand *h, const struct p
     (void)ret;
     const struct lv *lv = lvm_find(&w, w.import);
     if (lv == NULL)
-        return no_import(&w);
+        return pool_no_import(h, w.v);
     import_path(&w, path);
     return disk_write_device(h, path, lv->size, e->data, e->offset);
 }
@@ -135,7 +130,7 @@ int lvm_do_import_end(struct pool *p, const struct pool_hand *h, const struct po
     LVM_WORK(w, p, h, e->volume);
     (void)ret;
     if (lvm_find(&w, w.import) == NULL)
-        return no_import(&w);
+        return pool_no_import(h, w.v);
     return e->success ? commit_import(&w) : lvm_remove(&w, w.import);
 }
 

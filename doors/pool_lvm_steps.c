@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/char.h"
 #include "base/own.h"
 #include "doors/pool_disk.h"
 #include "doors/pool_lvm_inside.h"
@@ -112,7 +113,7 @@ static bool stuck_at(const char *complaint, uint64_t *number)
     const char *at = strstr(complaint, begin);
     struct span rest, verb = span_split(span_of(at != NULL ? at + sizeof begin - 1 : ""), ' ', &rest);
     size_t len = 0;
-    while (len < rest.len && rest.at[len] >= '0' && rest.at[len] <= '9')
+    while (len < rest.len && char_is_digit(rest.at[len]))
         len++;
     return verb.len > 0 && text_number((struct span){rest.at, len}, 1, UINT32_MAX, number) == 0;
 }

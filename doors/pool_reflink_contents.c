@@ -110,7 +110,7 @@ static int open_import(const struct reflink_files *f)
 {
     int fd = f->h->call->open(f->import, O_WRONLY | O_NOFOLLOW, 0);
     if (fd < 0 && errno == ENOENT)
-        return fault_set(f->h->why, ERR_STORAGE, "No import operation in progress on %s", f->v->vid);
+        return pool_no_import(f->h, f->v);
     return fd < 0 ? pool_broken(f->h, "open", f->import) : fd;
 }
 
@@ -142,7 +142,7 @@ int reflink_do_import_end(struct pool *p, const struct pool_hand *h, const struc
     if (!e->success)
         return disk_remove(h, f.import);
     if ((r = disk_stat(h, f.import, NULL)) == 0)
-        return fault_set(h->why, ERR_STORAGE, "No import operation in progress on %s", f.v->vid);
+        return pool_no_import(h, f.v);
     return r < 0 ? r : reflink_commit(&f, f.import);
 }
 

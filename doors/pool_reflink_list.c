@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/grow.h"
 #include "doors/pool_reflink_inside.h"
 #include "doors/pool_tool.h"
 
@@ -44,14 +45,7 @@ static int keep(struct walk *w, const char *vid)
 {
     if (w->count == VOLUMES_MOST)
         return fault_set(w->h->why, ERR_STORAGE, "%s holds more than %d files", w->p->dir, VOLUMES_MOST);
-    if (w->count == w->room) {
-        char **more = realloc(w->at, (w->room * 2 + 16) * sizeof *more);
-        if (more == NULL)
-            return fault_set(w->h->why, ERR_NOMEM, "no memory to list volumes");
-        w->at = more;
-        w->room = w->room * 2 + 16;
-    }
-    if ((w->at[w->count] = strdup(vid)) == NULL)
+    if (GROW(w->at, w->count, w->room, 16) < 0 || (w->at[w->count] = strdup(vid)) == NULL)
         return fault_set(w->h->why, ERR_NOMEM, "no memory to list volumes");
     w->count++;
     return 0;

@@ -128,11 +128,6 @@ int zfs_do_import_begin(struct pool *p, const struct pool_hand *h, const struct 
     return 0;
 }
 
-static int no_import(const struct zfs_work *w)
-{
-    return fault_set(w->h->why, ERR_STORAGE, "No import operation in progress on %s", w->v->vid);
-}
-
 int zfs_do_import_data(struct pool *p, const struct pool_hand *h, const struct pool_errand *e,
                        struct pool_outcome *ret)
 {
@@ -141,7 +136,7 @@ int zfs_do_import_data(struct pool *p, const struct pool_hand *h, const struct p
     (void)ret;
     const struct zfs_row *row = import_of(&w);
     if (row == NULL)
-        return no_import(&w);
+        return pool_no_import(h, w.v);
     snprintf(path, sizeof path, "/dev/zvol/%s", row->name);
     return disk_write_device(h, path, row->size, e->data, e->offset);
 }
@@ -154,7 +149,7 @@ int zfs_do_import_end(struct pool *p, const struct pool_hand *h, const struct po
     (void)ret;
     const struct zfs_row *row = import_of(&w);
     if (row == NULL)
-        return no_import(&w);
+        return pool_no_import(h, w.v);
     if (!e->success)
         return zfs_drop(&w, w.importing);
     memcpy(name, row->name, sizeof name);

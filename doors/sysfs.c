@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/char.h"
 #include "base/own.h"
 
 struct function {
@@ -27,13 +28,10 @@ static bool take_hex(struct span *s, size_t digits, unsigned *value)
     if (s->len < digits)
         return false;
     for (size_t i = 0; i < digits; i++) {
-        char c = s->at[i];
-        if (c >= '0' && c <= '9')
-            read = read * 16 + (unsigned)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            read = read * 16 + (unsigned)(c - 'a') + 10;
-        else
+        int digit = char_hex(s->at[i]);
+        if (digit < 0)
             return false;
+        read = read * 16 + (unsigned)digit;
     }
     *value = read;
     *s = (struct span){s->at + digits, s->len - digits};

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/char.h"
+#include "base/grow.h"
 #include "base/text.h"
 
 enum { FILE_MOST = 8 << 20, PRODUCTS_MOST = 1 << 18 };
@@ -29,8 +31,7 @@ static bool take_id(struct span *line, uint32_t *id)
     if (line->len < 6 || line->at[4] != ' ' || line->at[5] != ' ')
         return false;
     for (size_t i = 0; i < 4; i++) {
-        char c = line->at[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int digit = char_hex(line->at[i]);
         if (digit < 0)
             return false;
         n = n * 16 + (uint32_t)digit;
@@ -44,14 +45,8 @@ static int add(struct usbids *ids, const struct product *p)
 {
     if (ids->count == PRODUCTS_MOST)
         return -ERR_TOO_BIG;
-    if (ids->count == ids->room) {
-        size_t room = ids->room == 0 ? 1024 : 2 * ids->room;
-        struct product *more = realloc(ids->product, room * sizeof *more);
-        if (more == NULL)
-            return -ERR_NOMEM;
-        ids->product = more;
-        ids->room = room;
-    }
+    if (GROW(ids->product, ids->count, ids->room, 1024) < 0)
+        return -ERR_NOMEM;
     ids->product[ids->count++] = *p;
     return 0;
 }

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/char.h"
+#include "base/grow.h"
+
 enum { TRIES_MAX = 5, NAMES_MAX = 1 << 20, PATH_ROOM = 160 };
 
 struct gathering {
@@ -37,8 +40,7 @@ static bool is_sbdf(const char *text)
     static const char shape[] = "hhhh:hh:hh.h";
     for (size_t i = 0; i < sizeof shape; i++) {
         char c = text[i];
-        bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        if (shape[i] == 'h' ? !hex : c != shape[i])
+        if (shape[i] == 'h' ? char_hex(c) < 0 : c != shape[i])
             return false;
     }
     return true;
@@ -49,14 +51,8 @@ static int keep(struct gathering *g, const struct xenstore_pci *row)
     if (g->count == XENSTORE_PCI_MAX)
         return fault_set(g->why, ERR_TOO_BIG, "xenstore names more than %d assigned PCI devices",
                          XENSTORE_PCI_MAX);
-    if (g->rows == NULL || g->count == g->room) {
-        size_t room = g->room == 0 ? 16 : g->room * 2;
-        struct xenstore_pci *rows = realloc(g->rows, room * sizeof *rows);
-        if (rows == NULL)
-            return fault_set(g->why, ERR_NOMEM, "no memory for %zu PCI devices", room);
-        g->rows = rows;
-        g->room = room;
-    }
+    if (GROW(g->rows, g->count, g->room, 16) < 0)
+        return fault_set(g->why, ERR_NOMEM, "no memory for %zu PCI devices", g->count + 1);
     g->rows[g->count++] = *row;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/char.h"
 #include "base/own.h"
 #include "model/names.h"
 
@@ -19,7 +20,7 @@ static bool is_made_of(struct span s, const char *others, bool upper)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.at[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (upper && c >= 'A' && c <= 'Z');
+        bool plain = char_is_digit(c) || (c >= 'a' && c <= 'z') || (upper && char_is_letter(c));
         if (!plain && (c == '\0' || strchr(others, c) == NULL))
             return false;
     }

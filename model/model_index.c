@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/grow.h"
+
 /* Where `key` is, or would have to go. */
 static size_t place(const struct index *x, struct span key)
 {
@@ -28,15 +30,7 @@ struct vm *index_find(const struct index *x, struct span key)
 
 int index_reserve(struct index *x)
 {
-    if (x->count < x->room)
-        return 0;
-    size_t room = x->room == 0 ? 16 : x->room * 2;
-    struct vm **at = realloc(x->at, room * sizeof(struct vm *));
-    if (at == NULL)
-        return -ERR_NOMEM;
-    x->at = at;
-    x->room = room;
-    return 0;
+    return GROW(x->at, x->count, x->room, 16);
 }
 
 void index_add(struct index *x, struct vm *vm)

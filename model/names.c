@@ -4,24 +4,7 @@
 
 #include <string.h>
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* Letters, digits and what `more` lists. */
-static bool all_plain(struct span s, const char *more)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!is_letter(s.at[i]) && !is_digit(s.at[i]) && (s.at[i] == '\0' || strchr(more, s.at[i]) == NULL))
-            return false;
-    return true;
-}
+#include "base/char.h"
 
 bool span_is_ascii(struct span s)
 {
@@ -49,9 +32,10 @@ int vm_name_check(struct span name, struct fault *why)
 {
     if (name.len > VM_NAME_MAX)
         return fault_set(why, ERR_VALUE, "a VM name has at most %d characters", VM_NAME_MAX);
-    if (name.len > 0 && (is_digit(name.at[0]) || strchr("_.-", name.at[0]) != NULL) && name.at[0] != '\0')
+    if (name.len > 0 && (char_is_digit(name.at[0]) || strchr("_.-", name.at[0]) != NULL) &&
+        name.at[0] != '\0')
         return fault_set(why, ERR_VALUE, "a VM name starts with a letter");
-    if (name.len == 0 || !is_letter(name.at[0]) || !all_plain(name, "_.-"))
+    if (name.len == 0 || !char_is_letter(name.at[0]) || !span_is_plain(name, "_.-"))
         return fault_set(why, ERR_VALUE, "a VM name consists of letters, digits, '_', '.' and '-'");
     if (span_is(name, "Domain-0") || span_is(name, "none") || span_is(name, "default"))
         return fault_set(why, ERR_VALUE, "'%.*s' has a meaning of its own; choose another VM name",
@@ -65,7 +49,7 @@ int tag_check(struct span tag, struct fault *why)
 {
     if (tag.len == 0)
         return fault_set(why, ERR_INVALID_TAG, "a tag cannot be empty");
-    if (!all_plain(tag, "_-"))
+    if (!span_is_plain(tag, "_-"))
         return fault_set(why, ERR_INVALID_TAG, "a tag consists of letters, digits, '_' and '-'");
     return 0;
 }
@@ -73,13 +57,13 @@ int tag_check(struct span tag, struct fault *why)
 int label_name_check(struct span name, bool creating, struct fault *why)
 {
     size_t digits = 0;
-    while (digits < name.len && is_digit(name.at[digits]))
+    while (digits < name.len && char_is_digit(name.at[digits]))
         digits++;
     if (name.len == 0)
         return fault_set(why, ERR_INVALID_LABEL, "a label needs a name");
     if (creating && digits == name.len)
         return fault_set(why, ERR_INVALID_LABEL, "digits alone are a label's index; give it a name");
-    if (!all_plain(name, "-_."))
+    if (!span_is_plain(name, "-_."))
         return fault_set(why, ERR_INVALID_LABEL,
                          "a label's name consists of letters, digits, '-', '_' and '.'");
     return 0;
@@ -103,7 +87,7 @@ int label_colour_check(struct span raw, struct span *colour, struct fault *why)
 
 int feature_name_check(struct span name, struct fault *why)
 {
-    if (name.len == 0 || !all_plain(name, "_.-"))
+    if (name.len == 0 || !span_is_plain(name, "_.-"))
         return fault_set(why, ERR_PROTOCOL, "a feature's name consists of letters, digits, '_', '.' and '-'");
     return 0;
 }
@@ -117,22 +101,11 @@ int feature_value_check(struct span name, struct span value, struct fault *why)
     return 0;
 }
 
-static bool all_of(struct span s, const char *also)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!plain && (c == '\0' || strchr(also, c) == NULL))
-            return false;
-    }
-    return true;
-}
-
 int guest_word_check(struct span key, struct span value, struct fault *why)
 {
-    if (key.len == 0 || !all_of(key, "._:/-"))
+    if (key.len == 0 || !span_is_plain(key, "._:/-"))
         return fault_set(why, ERR_PROTOCOL, "a guest's word has a name of letters, digits and ._:/-");
-    if (!all_of(value, ".,_=- "))
+    if (!span_is_plain(value, ".,_=- "))
         return fault_set(why, ERR_PROTOCOL, "a guest's word is of letters, digits, blanks and .,_=-");
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <uuid/uuid.h>
 
+#include "base/char.h"
 #include "base/own.h"
 
 int bool_parse(struct span text, bool *value, struct fault *why)
@@ -50,7 +51,7 @@ int integer_canonical(struct span text, char *out, struct fault *why)
     int len = minus ? 1 : 0;
     out[0] = '-';
     for (size_t i = s.len > 0 && (minus || s.at[0] == '+') ? 1 : 0; i < s.len; i++) {
-        bool digit = s.at[i] >= '0' && s.at[i] <= '9';
+        bool digit = char_is_digit(s.at[i]);
         if (!digit && !(s.at[i] == '_' && digit_before && i + 1 < s.len))
             return fault_set(why, ERR_VALUE, "a whole number is expected");
         digit_before = digit;

@@ -9,17 +9,6 @@
 #include "model/model_inside.h"
 #include "model/names.h"
 
-static bool only(struct span s, const char *more)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!plain && (c == '\0' || strchr(more, c) == NULL))
-            return false;
-    }
-    return true;
-}
-
 static struct span next_word(struct span *rest)
 {
     size_t len = 0;
@@ -44,7 +33,7 @@ int device_old_options(struct span payload, struct text *lines, bool *persistent
                 return r;
             continue;
         }
-        if (key.len == 0 || !only(key, "._-") || !only(value, "._-,+:"))
+        if (key.len == 0 || !span_is_plain(key, "._-") || !span_is_plain(value, "._-,+:"))
             return fault_set(why, ERR_PROTOCOL,
                              "an option's name is of letters, digits and ._-, its value also of ,+:");
         assignment_option_write(lines, key, value);

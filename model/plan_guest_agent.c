@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * What a guest's agents may say about their VM: one row for each word. Spec: vm-model 5.2. */
+#include "base/char.h"
 #include "base/own.h"
 #include "model/ask.h"
 #include "model/plan_guest_inside.h"
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 static bool is_flag(struct span s)
 {
@@ -27,9 +23,9 @@ static bool is_text(struct span s)
 static bool is_version(struct span s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (!is_digit(s.at[i]) && s.at[i] != '.' && s.at[i] != '-')
+        if (!char_is_digit(s.at[i]) && s.at[i] != '.' && s.at[i] != '-')
             return false;
-    return s.len > 0 && is_digit(s.at[0]);
+    return s.len > 0 && char_is_digit(s.at[0]);
 }
 
 static bool number_within(struct span s, size_t digits, uint64_t lo, uint64_t hi)

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/char.h"
 #include "base/own.h"
 #include "model/ask.h"
 #include "model/model_inside.h"
@@ -129,20 +130,17 @@ static int set_virt_mode(struct setting *s)
     return 0;
 }
 
-static bool only(struct span s, const char *more, bool digits)
+static bool are_letters(struct span s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!letter && !(digits && c >= '0' && c <= '9') && (c == '\0' || strchr(more, c) == NULL))
+    for (size_t i = 0; i < s.len; i++)
+        if (!char_is_letter(s.at[i]))
             return false;
-    }
     return true;
 }
 
 static int set_default_user(struct setting *s)
 {
-    if (!only(s->raw, "_-+,.", true))
+    if (!span_is_plain(s->raw, "_-+,."))
         return refuse(s, "an account consists of letters, digits and _-+,.");
     return set_str(s);
 }
@@ -153,8 +151,8 @@ static int set_keyboard_layout(struct setting *s)
     struct span variant, options;
     variant = span_split(rest, '+', &options);
     bool three = rest.at != NULL && options.at != NULL && memchr(options.at, '+', options.len) == NULL;
-    if (!three || layout.len == 0 || !only(layout, "", false) || !only(variant, "-_", true) ||
-        !only(options, "-_:,", true))
+    if (!three || layout.len == 0 || !are_letters(layout) || !span_is_plain(variant, "-_") ||
+        !span_is_plain(options, "-_:,"))
         return refuse(s, "a keyboard is layout+variant+options, as in us++ or de+neo+compose:ralt");
     return set_str(s);
 }

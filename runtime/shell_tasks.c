@@ -4,18 +4,13 @@
 
 #include <stdlib.h>
 
+#include "base/grow.h"
 #include "base/log.h"
 
 static struct task_slot *new_slot(struct shell *s)
 {
-    if (s->tasks_count == s->tasks_room) {
-        uint32_t room = s->tasks_room == 0 ? 8 : s->tasks_room * 2;
-        struct task_slot *slots = realloc(s->tasks, room * sizeof *slots);
-        if (slots == NULL)
-            abort(); /* a task must come back: the supervisor's fresh incarnation is the answer */
-        s->tasks = slots;
-        s->tasks_room = room;
-    }
+    if (GROW(s->tasks, s->tasks_count, s->tasks_room, 8) < 0)
+        abort(); /* a task must come back: the supervisor's fresh incarnation is the answer */
     return &s->tasks[s->tasks_count++];
 }
 
@@ -74,14 +69,8 @@ void shell_tasks_overdue(struct shell *s)
 
 int failed_asks_add(struct failed_asks *f, uint64_t tag, int r)
 {
-    if (f->count == f->room) {
-        uint32_t room = f->room == 0 ? 8 : f->room * 2;
-        struct failed_ask *list = realloc(f->list, room * sizeof *list);
-        if (list == NULL)
-            abort(); /* a question must be answered: see above */
-        f->list = list;
-        f->room = room;
-    }
+    if (GROW(f->list, f->count, f->room, 8) < 0)
+        abort(); /* a question must be answered: see above */
     f->list[f->count++] = (struct failed_ask){tag, r};
     return 0;
 }

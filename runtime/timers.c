@@ -5,20 +5,11 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/grow.h"
 
 static int make_room(struct timers *t)
 {
-    if (t->count < t->room)
-        return 0;
-    if (t->room >= TIMERS_MAX)
-        return -ERR_BUSY;
-    uint32_t room = t->room == 0 ? 16 : t->room * 2;
-    struct timer *list = realloc(t->list, room * sizeof *list);
-    if (list == NULL)
-        return -ERR_NOMEM;
-    t->list = list;
-    t->room = room;
-    return 0;
+    return t->count == t->room && t->room >= TIMERS_MAX ? -ERR_BUSY : GROW(t->list, t->count, t->room, 16);
 }
 
 int timers_set(struct timers *t, uint64_t number, uint64_t at)

@@ -7,6 +7,8 @@
 
 #include "actors/api/api_inside.h"
 
+#include "base/char.h"
+
 #define MAILBOX "proto/api.def"
 #define SELF    struct api
 
@@ -247,11 +249,6 @@ const struct actor api_actor = {
     .end = end,
 };
 
-static bool is_lower_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 /* Lower-case digits in every group; the last one is compared as a number, in either case. */
 static int read_uuid(struct span text, char uuid[37])
 {
@@ -262,7 +259,7 @@ static int read_uuid(struct span text, char uuid[37])
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
         if (i > 24 && c >= 'A' && c <= 'F')
             c = (char)(c - 'A' + 'a');
-        if (dash ? c != '-' : !is_lower_hex(c))
+        if (dash ? c != '-' : char_hex(c) < 0)
             return -ERR_VM_INVALID_UUID;
         uuid[i] = c;
     }

@@ -5,26 +5,17 @@
 
 #include "actors/api/api_inside.h"
 
+#include "base/grow.h"
+
 /* How long a bus may take to say what there is. */
 #define BUS_WITHIN (10 * SECONDS)
-
-static int make_room(struct line_list *l)
-{
-    size_t room = l->room == 0 ? 16 : l->room * 2;
-    char **at = realloc(l->at, room * sizeof *at);
-    if (at == NULL)
-        return -ERR_NOMEM;
-    l->at = at;
-    l->room = room;
-    return 0;
-}
 
 int line_list_add(struct line_list *l, struct text *line)
 {
     int r = line->failed;
-    if (r == 0 && (l->at == NULL || l->count == l->room))
-        r = make_room(l);
-    if (r < 0 || l->at == NULL) {
+    if (r == 0)
+        r = GROW(l->at, l->count, l->room, 16);
+    if (r < 0) {
         text_free(line);
         return r;
     }
@@ -208,6 +199,13 @@ static int read_filter(const struct asked *q, struct filter *f, struct fault *wh
     return fault_set(why, ERR_PROTOCOL, "a device is named by BACKEND+PORT");
 }
 
+static int begin_listing(struct api *self, const struct asked *q, enum device_class *class, struct filter *f,
+                         struct fault *why)
+{
+    int r = api_device_class(self, q, class, why);
+    return r < 0 ? r : read_filter(q, f, why);
+}
+
 static bool passes(struct filter *f, const struct device *d)
 {
     struct span backend = device_is_any(d->backend) ? SPAN_LITERAL("None") : d->backend;
@@ -242,10 +240,8 @@ int api_do_device_assigned(struct api *self, struct out *out, const struct asked
     struct assignment a;
     struct filter filter;
     enum device_class class;
-    int r = api_device_class(self, q, &class, why);
+    int r = begin_listing(self, q, &class, &filter, why);
     (void)out;
-    if (r == 0)
-        r = read_filter(q, &filter, why);
     if (r < 0)
         return r;
     const struct item *at =
@@ -279,10 +275,8 @@ int api_do_device_attached(struct api *self, struct out *out, const struct asked
     struct assignment a;
     struct filter filter;
     enum device_class class;
-    int r = api_device_class(self, q, &class, why);
+    int r = begin_listing(self, q, &class, &filter, why);
     (void)out;
-    if (r == 0)
-        r = read_filter(q, &filter, why);
     if (r < 0)
         return r;
     struct reader in = api_attached(self, vm_qid(q->dest), class);

@@ -2,6 +2,8 @@
  * bulkhead.Trace: copies of the messages of one operation, or of all, as the router saw them; in api. */
 #include "actors/api/api_inside.h"
 
+#include "base/char.h"
+
 static void tell_router(struct out *out, struct op_id op, bool on)
 {
     struct context c = {.op = op};
@@ -11,13 +13,6 @@ static void tell_router(struct out *out, struct op_id op, bool on)
     (void)post_event(out, MESSAGE_trace, router, &c, on ? 1 : 0, &body);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int read_op(struct span s, struct op_id *op)
 {
     *op = (struct op_id){0, 0};
@@ -25,7 +20,7 @@ static int read_op(struct span s, struct op_id *op)
         return -ERR_PROTOCOL;
     for (size_t i = 0; i < s.len; i++) {
         uint64_t *half = i < 16 ? &op->high : &op->low;
-        int digit = hex_value(s.at[i]);
+        int digit = char_hex(s.at[i]);
         if (digit < 0)
             return -ERR_PROTOCOL;
         *half = *half << 4 | (uint64_t)digit;

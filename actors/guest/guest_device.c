@@ -5,24 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/char.h"
 #include "base/own.h"
 #include "model/device.h"
 
 /* ---- characters ---- */
 
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 static bool is_of_port(char c)
 {
-    return is_alnum(c) || c == '.' || c == '_' || c == '-';
+    return char_is_letter(c) || char_is_digit(c) || c == '.' || c == '_' || c == '-';
 }
 
 static bool is_of_description(char c)
 {
-    return is_alnum(c) || (c != '\0' && strchr("()+,-.:=_/ ", c) != NULL);
+    return char_is_letter(c) || char_is_digit(c) || (c != '\0' && strchr("()+,-.:=_/ ", c) != NULL);
 }
 
 /* Bytes that are no ASCII vanish, what is not allowed becomes '_', what is too long is cut off. */
@@ -45,10 +41,7 @@ static bool is_of_parent(char c)
 
 static bool is_port(struct span name)
 {
-    for (size_t i = 0; i < name.len; i++)
-        if (!is_of_port(name.at[i]))
-            return false;
-    return name.len > 0 && name.len <= GUEST_PORT_MAX;
+    return name.len > 0 && name.len <= GUEST_PORT_MAX && span_is_plain(name, "._-");
 }
 
 static const struct guest_device *find(const struct guest_device_list *list, struct span port)
@@ -127,7 +120,7 @@ static void add_names(const struct guest_device *d, struct device_item *item)
 static void add_number(struct text *id, const char *port)
 {
     size_t len = strlen(port), first = len;
-    while (first > 0 && port[first - 1] >= '0' && port[first - 1] <= '9')
+    while (first > 0 && char_is_digit(port[first - 1]))
         first--;
     while (first + 1 < len && port[first] == '0')
         first++;

@@ -4,20 +4,13 @@
 
 #include <string.h>
 
+#include "base/char.h"
 #include "base/own.h"
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 static bool is_vm_name(struct span s)
 {
-    bool fits = s.len > 0 && s.len < sizeof((struct guest_mic_word *)NULL)->name && is_letter(s.at[0]);
-    for (size_t i = 1; fits && i < s.len; i++)
-        fits = is_letter(s.at[i]) || (s.at[i] >= '0' && s.at[i] <= '9') || s.at[i] == '_' || s.at[i] == '-' ||
-               s.at[i] == '.';
-    return fits;
+    bool fits = s.len > 0 && s.len < sizeof((struct guest_mic_word *)NULL)->name && char_is_letter(s.at[0]);
+    return fits && span_is_plain(s, "_-.");
 }
 
 int guest_mic_take(void *list_, struct span name, struct span value, struct fault *why)

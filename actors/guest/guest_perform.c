@@ -48,16 +48,6 @@ static int take_word(void *arg, struct span key, struct span value, struct fault
     return all->task->elements.failed;
 }
 
-static bool is_alphanumeric(struct span s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')))
-            return false;
-    }
-    return true;
-}
-
 /* What is not there, or empty, is skipped. */
 static int read_tool(struct qubesdb *q, uint64_t deadline, const char *tool, struct reading *all,
                      struct fault *why)
@@ -68,7 +58,7 @@ static int read_tool(struct qubesdb *q, uint64_t deadline, const char *tool, str
     int r = qubesdb_read(q, path, deadline, &value, why);
     if (r == -ERR_UNKNOWN || (r == 0 && value.len == 0))
         return 0;
-    if (r == 0 && !is_alphanumeric(text_span(&value)))
+    if (r == 0 && !span_is_plain(text_span(&value), ""))
         return fault_set(why, ERR_PROTOCOL, "%s is not a word of letters and digits", path);
     return r < 0 ? r : take_word(all, span_of(tool), text_span(&value), why);
 }

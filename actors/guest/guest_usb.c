@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/char.h"
 #include "base/own.h"
 
 #define UNKNOWN     "unknown"
@@ -12,23 +13,9 @@
 
 /* ---- characters ---- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static int hex_of(char c)
 {
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : char_hex(c);
 }
 
 /* One character of escaped text: \xNN is that byte, another escape the character behind it. */
@@ -65,7 +52,7 @@ static void take_text(char to[GUEST_USB_TEXT + 1], struct span value)
 static size_t digits(struct span s, size_t at)
 {
     size_t from = at;
-    while (at < s.len && is_digit(s.at[at]))
+    while (at < s.len && char_is_digit(s.at[at]))
         at++;
     return at - from;
 }
@@ -177,9 +164,10 @@ static void take_interfaces(struct guest_usb *d, struct span value)
 /* What is no name of a VM is nobody. */
 static void take_attachment(struct guest_usb *d, struct span value)
 {
-    bool fits = value.len > 0 && is_letter(value.at[0]);
+    bool fits = value.len > 0 && char_is_letter(value.at[0]);
     for (size_t i = 0; i < value.len && fits; i++)
-        fits = is_letter(value.at[i]) || is_digit(value.at[i]) || strchr("_.-", value.at[i]) != NULL;
+        fits =
+            char_is_letter(value.at[i]) || char_is_digit(value.at[i]) || strchr("_.-", value.at[i]) != NULL;
     if (!fits || text_copy(d->attachment, sizeof d->attachment, value) < 0)
         d->attachment[0] = '\0';
 }

@@ -50,14 +50,7 @@ const struct beside_sort *beside_sort_at(const char *path)
 /* A name becomes a part of a path: only what qubesd would call a VM. */
 static bool is_plain(struct span name)
 {
-    if (name.len == 0 || name.len > 31 || name.at[0] == '.')
-        return false;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.at[i];
-        if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && strchr("-_.", c) == NULL)
-            return false;
-    }
-    return true;
+    return name.len > 0 && name.len <= 31 && name.at[0] != '.' && span_is_plain(name, "-_.");
 }
 
 static const char *folder_of(struct span value)

@@ -12,18 +12,13 @@ struct intake {
     size_t bytes; /* of all long texts */
 };
 
-static int take(void *arg, const struct change *c)
-{
-    return change_list_add(arg, c);
-}
-
 static int take_text(struct intake *in, enum change_kind kind, uint32_t qid, struct span text,
                      struct fault *why)
 {
     in->bytes += text.len;
     if (text.len > LONG_TEXT_MAX || in->bytes > LONG_TEXTS_MAX)
         return fault_set(why, ERR_TOO_BIG, "it, or all such files together, are longer than can be kept");
-    return long_text_changes(kind, qid, text, 0, take, in->list);
+    return long_text_changes(kind, qid, text, 0, change_list_take, in->list);
 }
 
 static int remember(struct beside *b, const char *path, const struct beside_sort *sort, struct span bytes,
@@ -44,7 +39,7 @@ static int disable(struct intake *in, const struct beside_sort *sort, uint32_t q
 {
     struct change c = {.kind = CHANGE_DISABLED, .qid = qid, .key = SPAN_LITERAL(""), .value = span_of(text)};
     int r = take_text(in, sort->kind, qid, span_of(sort->instead), why);
-    return r < 0 ? r : take(in->list, &c);
+    return r < 0 ? r : change_list_add(in->list, &c);
 }
 
 static int import_one(int dir, uint64_t now, const struct beside_home *h, const struct beside_sort *sort,

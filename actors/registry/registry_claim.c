@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "actors/registry/registry_view.h"
+#include "base/grow.h"
 
 #include <utlist.h>
 
@@ -24,15 +25,9 @@ struct waiting_claim {
 /* Called while a plan is made; the plan is not used when this fails. */
 static void rely(struct registry *r, struct pending_operation *o, uint32_t qid)
 {
-    if (o->relied == o->relied_room) {
-        size_t room = o->relied_room == 0 ? 8 : o->relied_room * 2;
-        uint32_t *at = realloc(o->relied_on, room * sizeof *at);
-        if (at == NULL) {
-            o->relies_badly = true;
-            return;
-        }
-        o->relied_on = at;
-        o->relied_room = room;
+    if (GROW(o->relied_on, o->relied, o->relied_room, 8) < 0) {
+        o->relies_badly = true;
+        return;
     }
     o->relied_on[o->relied++] = qid;
     r->relied[qid]++;

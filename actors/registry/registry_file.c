@@ -67,22 +67,10 @@ int registry_file_read(int dir, const char *name, struct text *bytes, struct fau
     return read_all(fd, name, bytes, why);
 }
 
-static int write_all(int fd, struct span bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t put = write(fd, bytes.at, bytes.len);
-        if (put < 0 && errno != EINTR)
-            return -1;
-        if (put > 0)
-            bytes = (struct span){bytes.at + put, bytes.len - (size_t)put};
-    }
-    return 0;
-}
-
 /* Content, owner, mode and durability of the temporary file. */
 static int fill(int fd, gid_t group, mode_t mode, struct span bytes)
 {
-    if (write_all(fd, bytes) < 0)
+    if (span_write(fd, bytes) < 0)
         return -1;
     if (group != REGISTRY_NO_GROUP && fchown(fd, (uid_t)-1, group) < 0)
         return -1;

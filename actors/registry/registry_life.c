@@ -152,11 +152,6 @@ static void loaded(struct registry *r, struct out *out, const struct store_task 
     transfer_told(r, out, t);
 }
 
-static int copy_change(void *arg, const struct change *c)
-{
-    return change_list_add(arg, c);
-}
-
 static void export_now(struct registry *r, struct out *out)
 {
     struct store_task *t = r->exporting || !r->loaded ? NULL : store_task_new(STORE_EXPORT);
@@ -164,7 +159,7 @@ static void export_now(struct registry *r, struct out *out)
         return;
     t->flags = r->export_flags;
     r->export_flags = 0;
-    if (model_each(r->model, copy_change, &t->changes) < 0) {
+    if (model_each(r->model, change_list_take, &t->changes) < 0) {
         log_line(LOG_ERROR, "no memory to export");
         store_task_free_content(t);
         free(t);

@@ -51,15 +51,10 @@ static int perform(struct offline *o)
     return o->task->task.r;
 }
 
-static int copy_change(void *arg, const struct change *c)
-{
-    return change_list_add(arg, c);
-}
-
 /* A task that needs the whole model. */
 static int perform_with_model(struct offline *o, enum store_what what, unsigned flags)
 {
-    int r = begin(o, what) == NULL ? -ERR_NOMEM : model_each(o->model, copy_change, &o->task->changes);
+    int r = begin(o, what) == NULL ? -ERR_NOMEM : model_each(o->model, change_list_take, &o->task->changes);
     if (r < 0)
         return fault_set(&o->why, ERR_NOMEM, "out of memory");
     o->task->flags = flags;

@@ -7,25 +7,25 @@
 #include <string.h>
 
 #include "actors/registry/registry_transfer.h"
+#include "base/grow.h"
 #include "base/log.h"
 
 enum { ITEMS_BYTES = 256 << 20, DELTA_BYTES = 16 << 20, REPORT_BYTES = 1 << 20 };
 
 int change_list_add(struct change_list *list, const struct change *c)
 {
-    if (list->count == list->room) {
-        size_t room = list->room == 0 ? 256 : list->room * 2;
-        struct change *at = realloc(list->at, room * sizeof *at);
-        if (at == NULL)
-            return -ERR_NOMEM;
-        list->at = at;
-        list->room = room;
-    }
+    if (GROW(list->at, list->count, list->room, 256) < 0)
+        return -ERR_NOMEM;
     list->bytes.limit = ITEMS_BYTES;
     text_append(&list->bytes, c->key);
     text_append(&list->bytes, c->value);
     list->at[list->count++] = *c;
     return list->bytes.failed;
+}
+
+int change_list_take(void *list, const struct change *c)
+{
+    return change_list_add(list, c);
 }
 
 void change_list_done(struct change_list *list)

@@ -26,6 +26,7 @@ struct change_list {
 };
 /* 0 or -ERR_NOMEM. Spans become valid with change_list_done. */
 int change_list_add(struct change_list *list, const struct change *c);
+int change_list_take(void *list, const struct change *c); /* the same, as model_each and readers call it */
 void change_list_done(struct change_list *list);
 void change_list_free(struct change_list *list);
 

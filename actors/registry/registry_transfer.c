@@ -30,11 +30,6 @@ void transfer_end(struct registry *r)
         release(&r->transfers[i]);
 }
 
-static int copy_change(void *arg, const struct change *c)
-{
-    return change_list_add(arg, c);
-}
-
 /* The task's own part of what was asked. */
 static int give_task(struct registry *r, struct out *out, const struct transfer_under_way *u,
                      struct span path)
@@ -51,7 +46,7 @@ static int give_task(struct registry *r, struct out *out, const struct transfer_
     text_append(&t->path, path);
     int e = t->path.failed;
     if (e == 0 && u->what != TRANSFER_IMPORT)
-        e = model_each(r->model, copy_change, &t->changes);
+        e = model_each(r->model, change_list_take, &t->changes);
     if (e < 0) {
         store_task_free_content(t);
         free(t);

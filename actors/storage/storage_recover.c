@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "actors/storage/storage.h"
+#include "base/grow.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "model/change.h"
@@ -65,14 +66,8 @@ static int keep(struct storage *s, const struct pool_volume *v)
         [VOLUME_RESTS] = POOL_AT_REST, [VOLUME_LIVES] = POOL_LIVING, [VOLUME_HALF_MADE] = POOL_HALF_MADE};
     struct storage_volumes *known = &s->recovery.known;
     struct fault why;
-    if (known->count == known->room) {
-        size_t room = known->room == 0 ? 64 : known->room * 2;
-        struct pool_known_volume *at = realloc(known->at, room * sizeof *at);
-        if (at == NULL)
-            return -ERR_NOMEM;
-        known->at = at;
-        known->room = room;
-    }
+    if (GROW(known->at, known->count, known->room, 64) < 0)
+        return -ERR_NOMEM;
     struct pool_known_volume *one = &known->at[known->count];
     *one = (struct pool_known_volume){.known = states[v->known]};
     if (volume_read(&one->volume, span_of(v->name), v->lines, &why) < 0) {

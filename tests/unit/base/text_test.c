@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/char.h"
 #include "base/err.h"
+#include "base/grow.h"
 #include "base/own.h"
 
 static void a_number_is_digits_within_its_bounds(void **state)
@@ -22,6 +24,41 @@ static void a_number_is_digits_within_its_bounds(void **state)
     }
     assert_int_equal(text_number(span_of("10"), 0, 10, &n), 0);
     assert_int_equal(n, 10);
+}
+
+static void a_plain_span_is_letters_digits_and_what_is_allowed_besides(void **state)
+{
+    (void)state;
+    assert_true(span_is_plain(SPAN_LITERAL("sys-Net_01"), "-_"));
+    assert_true(span_is_plain((struct span){NULL, 0}, ""));
+    assert_false(span_is_plain(SPAN_LITERAL("sys-net"), "_"));
+    assert_false(span_is_plain(SPAN_LITERAL("a\0b"), "-_"));
+    assert_false(span_is_plain(SPAN_LITERAL("@"), ""));
+    assert_false(span_is_plain(SPAN_LITERAL("\xc3\xa4"), "-_"));
+}
+
+static void a_hexadecimal_digit_is_in_lower_case(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(char_hex("0123456789abcdef"[i]), i);
+    for (const char *c = "A F g / : ` @"; *c != '\0'; c++)
+        assert_int_equal(char_hex(*c), -1);
+}
+
+static void an_array_that_grows_keeps_what_it_holds(void **state)
+{
+    (void)state;
+    AUTO_MEMORY int *list = NULL;
+    size_t room = 0;
+    for (size_t count = 0; count < 100; count++) {
+        assert_int_equal(GROW(list, count, room, 3), 0);
+        assert_true(room > count);
+        list[count] = (int)count;
+    }
+    assert_int_equal(room, 192);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(list[i], i);
 }
 
 static void a_text_never_exceeds_its_limit_and_remembers_that_it_tried(void **state)
@@ -64,6 +101,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_number_is_digits_within_its_bounds),
+        cmocka_unit_test(a_plain_span_is_letters_digits_and_what_is_allowed_besides),
+        cmocka_unit_test(a_hexadecimal_digit_is_in_lower_case),
+        cmocka_unit_test(an_array_that_grows_keeps_what_it_holds),
         cmocka_unit_test(a_text_never_exceeds_its_limit_and_remembers_that_it_tried),
         cmocka_unit_test(a_split_gives_the_part_before_and_what_follows),
         cmocka_unit_test(spans_are_ordered_by_bytes_and_the_shorter_comes_first),
