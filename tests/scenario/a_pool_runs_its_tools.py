@@ -162,6 +162,12 @@ def is_encrypted(tap, house, tools):
 def lives_on_files(tap, house, tools):
     house.must('admin.vm.Create.TemplateVM', 'dom0', 'name=t label=red')
     house.must('admin.vm.Create.AppVM+t', 'dom0', 'name=app label=red')
+    script = tools.dir / 'create-snapshot'
+    script.rename(tools.dir / 'put-aside')
+    refused = house.call('admin.vm.Start', 'app')
+    tap.check('without its script it does not begin to start, and hears what is missing',
+              '/usr/lib/qubes/create-snapshot, which is not there' in refused.text, refused)
+    (tools.dir / 'put-aside').rename(script)
     house.must('admin.vm.Start', 'app')
     made = [line for line in tools.calls() if line.startswith('create-snapshot')]
     root = [line for line in made if 'vm-templates/t/root.img' in line]
