@@ -307,33 +307,9 @@ int vm_shutdown_refused(const struct vm *vm, struct fault *why);
 void vm_stubdom_ask(struct vm *vm, struct out *out);
 void vm_stubdom_said(struct vm *vm, struct out *out, const struct answer *a);
 
-/* ---- vm_device_start.c ---- */
-/* The devices that are assigned are looked up and made ready; then vm_start_with_devices, or the start fails.
- */
-void vm_device_start(struct vm *vm, struct out *out);
-void vm_device_start_step(struct vm *vm, struct out *out, const struct vm_result *result);
-
 /* ---- vm_device_wish.c ---- */
 /* Puts behind what waits already what nobody asked for and is done all the same; the plug moves. */
 void vm_device_queue(struct vm *vm, enum vm_errand errand, struct vm_plug *plug);
-
-/* ---- vm_device.c ---- */
-/* A bus that has just died is asked again soon: true, and whoever asked waits on. */
-bool vm_device_again(struct vm *vm, struct out *out, const struct vm_result *result, vm_device_ask *ask);
-void vm_device_timer(struct vm *vm, struct out *out);
-/* Before the note is written anew: what it says of a device that was coming or going. libvirtd may do what
- * the incarnation before has asked of it a while later: what the VM has is told once more then. */
-void vm_device_remember(struct vm *vm, struct out *out);
-struct vm_pci vm_device_address(const char *sbdf, bool permissive, bool no_strict_reset, bool s0ix);
-void vm_device_end(struct vm *vm);
-/* From malloc; NULL: no memory. */
-struct vm_plug *vm_plug_of_attach(const struct vm_attach *m);
-struct vm_plug *vm_plug_of_detach(const struct vm_detach *m);
-struct vm_plug *vm_plug_of_offer(const struct view_device *v);
-struct vm_plug *vm_plug_of_lose(const struct vm_lose *m);
-
-/* While nothing is known for certain: whether the note speaks of a life that may go on or begin. */
-bool vm_may_live(const struct vm *vm);
 
 /* ---- vm_stop.c ---- */
 /* The domain is gone. With `pair` subscribers hear it; then all is cleaned up. */
@@ -350,6 +326,8 @@ int vm_wait(struct vm *vm, const struct vm_request *job);
 void vm_kill(struct vm *vm, struct out *out);
 
 /* ---- vm_reconcile.c ---- */
+/* While nothing is known for certain: whether the note speaks of a life that may go on or begin. */
+bool vm_may_live(const struct vm *vm);
 /* A look while nothing was known: finishes or undoes what the note speaks of. */
 void vm_reconcile(struct vm *vm, struct out *out);
 /* After a look: what was left hanging is forgotten when its time is over. */
@@ -399,22 +377,5 @@ void vm_facts(struct vm *vm, struct out *out);
 void vm_note_step(struct vm *vm, struct out *out, enum vm_step step);
 /* Writes it once more: only what hangs has changed. */
 void vm_note_again(struct vm *vm, struct out *out);
-
-/* ---- vm_task.c ---- */
-/* Hands the worker a task for this VM. -ERR_BUSY while an earlier call hangs and this one is not
- * among those that may be made all the same. */
-int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
-/* The same as that step of the errand, which `fails` ends where the task cannot begin. */
-typedef void vm_fails(struct vm *vm, struct out *out, int r, const struct fault *why);
-void vm_task_step(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step, vm_fails *fails);
-/* Tells registry how many of our calls hang. */
-void vm_hang_tell(struct vm *vm, struct out *out);
-/* Whether the call may be made now. */
-bool vm_task_may(const struct vm *vm, enum vm_task_what what);
-/* A task has passed its deadline, and stays with a thread of its own; it has come back. */
-void vm_task_overdue(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
-void vm_task_cleared(struct vm *vm, struct out *out, enum vm_task_what what);
-/* After these errors nobody knows whether it happened. */
-bool vm_is_uncertain(int r);
 
 #endif

@@ -12,6 +12,11 @@
 #include "runtime/core.h"
 
 struct vm;
+struct vm_result;
+struct vm_attach;
+struct vm_detach;
+struct vm_lose;
+struct view_device;
 typedef void vm_device_ask(struct vm *vm, struct out *out);
 
 /* A device that somebody wants attached or detached; from malloc. */
@@ -114,7 +119,26 @@ void vm_wishes_none(struct vm *vm);
 unsigned vm_wishes_left(const struct vm *vm);
 bool vm_wishes_are_due(const struct vm *vm, uint64_t now);
 
+/* ---- vm_device_start.c ---- */
+/* The devices that are assigned are looked up and made ready; then vm_start_with_devices, or the start fails.
+ */
+void vm_device_start(struct vm *vm, struct out *out);
+void vm_device_start_step(struct vm *vm, struct out *out, const struct vm_result *result);
+
 /* ---- vm_device.c ---- */
+/* A bus that has just died is asked again soon: true, and whoever asked waits on. */
+bool vm_device_again(struct vm *vm, struct out *out, const struct vm_result *result, vm_device_ask *ask);
+void vm_device_timer(struct vm *vm, struct out *out);
+/* Before the note is written anew: what it says of a device that was coming or going. libvirtd may do what
+ * the incarnation before has asked of it a while later: what the VM has is told once more then. */
+void vm_device_remember(struct vm *vm, struct out *out);
+struct vm_pci vm_device_address(const char *sbdf, bool permissive, bool no_strict_reset, bool s0ix);
+void vm_device_end(struct vm *vm);
+/* From malloc; NULL: no memory. */
+struct vm_plug *vm_plug_of_attach(const struct vm_attach *m);
+struct vm_plug *vm_plug_of_detach(const struct vm_detach *m);
+struct vm_plug *vm_plug_of_offer(const struct view_device *v);
+struct vm_plug *vm_plug_of_lose(const struct vm_lose *m);
 /* What a note calls a device that comes by itself; 0: somebody asked for it, or for none. */
 uint32_t vm_device_own(const struct vm_plug *plug);
 /* That one has come before a crash, and nobody may have been told. */

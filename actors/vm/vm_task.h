@@ -60,4 +60,22 @@ int vm_perform_unplug(struct vm_doors *doors, struct vm_task *t, struct fault *w
 /* runtime's perform_task: `arg` is a struct vm_doors. May block. */
 void vm_perform(void *arg, struct task *task);
 
+/* ---- the core's side: vm_task.c ---- */
+struct vm;
+/* Hands the worker a task for this VM. -ERR_BUSY while an earlier call hangs and this one is not
+ * among those that may be made all the same. */
+int vm_task_begin(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
+/* The same as that step of the errand, which `fails` ends where the task cannot begin. */
+typedef void vm_fails(struct vm *vm, struct out *out, int r, const struct fault *why);
+void vm_task_step(struct vm *vm, struct out *out, enum vm_task_what what, unsigned step, vm_fails *fails);
+/* Tells registry how many of our calls hang. */
+void vm_hang_tell(struct vm *vm, struct out *out);
+/* Whether the call may be made now. */
+bool vm_task_may(const struct vm *vm, enum vm_task_what what);
+/* A task has passed its deadline, and stays with a thread of its own; it has come back. */
+void vm_task_overdue(struct vm *vm, struct out *out, enum vm_task_what what, struct fault *why);
+void vm_task_cleared(struct vm *vm, struct out *out, enum vm_task_what what);
+/* After these errors nobody knows whether it happened. */
+bool vm_is_uncertain(int r);
+
 #endif

@@ -1,87 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * lvm_thin against an LVM of files: the states and commands of spec storage 7.5 and 17, every command failing
- * or being the last one; lvs's report from hostile bytes. Against real LVM where the kernel has thin volumes.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "base/own.h"
-#include "doors/pool_lvm_inside.h"
-#include "tests/unit/doors/pool_lvm_fake.h"
-
-#define LINES(name, keep)                                                                                    \
-    "vid=vg/vm-" name "\nrevisions_to_keep=" keep "\nrw=True\nsave_on_stop=True\nsize=32768"
-
-static struct pool_calls calls;
-static struct pool *pool;
-static struct volume root, private, app;
-static struct fault why;
-static int material = -1;
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&lvm_fake, 0, sizeof lvm_fake);
-    snprintf(lvm_fake.dev, sizeof lvm_fake.dev, "/dev/shm/pool-lvm-test.XXXXXX");
-    assert_non_null(mkdtemp(lvm_fake.dev));
-    lvm_fake.clock = INT64_C(1521065904) * 1000000;
-    calls = lvm_fake_calls();
-    pool = pool_at("lvm_thin", "volume_group=vg\nthin_pool=pool", &calls);
-    root = volume_of("root", LINES("t-root", "2"));
-    private = volume_of("private", LINES("a-private", "2"));
-    app = volume_of("root", "vid=vg/vm-a-root\nrw=True\nsnap_on_start=True\nsource=vg/vm-t-root\nsize=32768");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char line[128];
-    (void)state;
-    pool_free(pool);
-    snprintf(line, sizeof line, "rm -rf %s", lvm_fake.dev);
-    return run_quietly(line) ? 0 : -1;
-}
-
-static int does(enum pool_verb verb, const struct volume *v)
-{
-    return pool_do(
-        pool, verb,
-        &(struct pool_errand){.volume = v, .source = &root, .fd = material, .size = SIZE, .success = true},
-        NULL, &why);
-}
-
-static void must(enum pool_verb verb, const struct volume *v)
-{
-    if (does(verb, v) < 0)
-        fail_msg("%s: %s", pool_verb_name(verb), why.text);
-}
-
-static void session(const struct volume *v, char word)
-{
-    char name[128];
-    snprintf(name, sizeof name, "%s-snap", v->vid + 3);
-    must(POOL_start, v);
-    write_pattern(fake_path(name), word, SIZE);
-    must(POOL_stop, v);
-}
-
-static char word(const char *name)
-{
-    return read_pattern(fake_path(name), NULL);
-}
-
-static unsigned revisions(const struct volume *v)
-{
-    AUTO_OUTCOME o = {0};
-    unsigned count = 0;
-    assert_int_equal(pool_do(pool, POOL_revisions, &(struct pool_errand){.volume = v}, &o, &why), 0);
-    for (size_t i = 0; i < o.list.len; i++)
-        count += o.list.at[i] == '\n';
-    return count;
-}
+ * lvm_thin against an LVM of files: the states and commands of spec storage 7.5 and 17; lvs's report from
+ * hostile bytes. Against real LVM where the kernel has thin volumes. */
+#include "tests/unit/doors/pool_lvm_bench.h"
 
 static void commands_are(const char *const *lines)
 {
@@ -271,106 +191,6 @@ static void the_pool_tells_its_room_and_its_volumes(void **state)
 
 /* ---- every command fails, or is the last one ---- */
 
-static const struct trial {
-    enum pool_verb verb;
-    bool started, import;
-    char old, new;
-    int64_t keep;
-} trials[] = {
-    {POOL_create, false, false, '-', '0', 2},       {POOL_start, false, false, 'o', 'o', 2},
-    {POOL_stop, true, false, 'r', 'r', 2},          {POOL_stop, true, false, 'r', 'r', 0},
-    {POOL_start, false, false, 'o', 'o', -1},       {POOL_revert, false, false, 'o', 'p', 2},
-    {POOL_import_begin, false, false, 'o', 'o', 2}, {POOL_import_end, false, true, 'o', 'i', 2},
-    {POOL_import_fd, false, false, 'o', 'n', 2},    {POOL_clone, false, false, 'o', 's', 2},
-    {POOL_remove, false, false, 'o', '-', 2},
-};
-
-static void prepare(const struct trial *t)
-{
-    private.revisions_to_keep = 2;
-    must(POOL_create, &root);
-    session(&root, 's');
-    if (t->old != '-') {
-        must(POOL_create, &private);
-        session(&private, 'x');
-        session(&private, 'p');
-        session(&private, 'o');
-    }
-    private.revisions_to_keep = t->keep;
-    if (t->import) {
-        must(POOL_import_begin, &private);
-        write_pattern(fake_path("vm-a-private-import"), 'i', SIZE);
-    }
-    if (t->started) {
-        must(POOL_start, &private);
-        write_pattern(fake_path("vm-a-private-snap"), 'r', SIZE);
-    }
-    lvm_fake.made = 0;
-}
-
-static void tell(void *self, const struct pool_found *found)
-{
-    (void)self;
-    if (found->r < 0)
-        fail_msg("recovery: %s", found->why->text);
-}
-
-static void is_old_or_new(const struct trial *t, bool done, unsigned n)
-{
-    struct pool_known_volume known = {private, POOL_AT_REST};
-    lvm_fake.dead = false;
-    lvm_fake.fail_at = 0;
-    assert_int_equal(pool_recover(pool, &known, 1, NULL, tell, NULL, &why), 0);
-    char seen = word("vm-a-private");
-    if (seen != t->new && (done || seen != t->old))
-        fail_msg("%s, command %u: it is %c, neither %c nor %c", pool_verb_name(t->verb), n, seen, t->old,
-                 t->new);
-    for (size_t i = 0; i < lvm_fake.count; i++) {
-        const char *name = lvm_fake.at[i].name;
-        assert_true(strstr(name, "import") == NULL && strstr(name, "half") == NULL);
-        if (seen != '0' && strncmp(name, "vm-a-private", 12) == 0) /* what was emptied is no revision */
-            assert_int_not_equal(word(name), '0');
-    }
-    if (seen != '-') {
-        must(POOL_start, &private);
-        must(POOL_stop, &private);
-        assert_int_equal(word("vm-a-private"), seen);
-    }
-    known.known = POOL_HALF_MADE;
-    assert_int_equal(pool_recover(pool, &known, 1, NULL, tell, NULL, &why), 0);
-    assert_int_equal(lvm_fake.count, 1 + revisions(&root));
-    must(POOL_create, &private);
-}
-
-/* n 0: none; else the n-th command fails, done or not, and all that follow. Returns the number of commands.
- */
-static unsigned one_run(const struct trial *t, unsigned n, bool after)
-{
-    assert_int_equal(setup(NULL), 0);
-    prepare(t);
-    lvm_fake.fail_at = n;
-    lvm_fake.after = after;
-    int r = does(t->verb, &private);
-    assert_true(n > 0 || r == 0);
-    unsigned made = lvm_fake.made;
-    is_old_or_new(t, r >= 0, n);
-    assert_int_equal(teardown(NULL), 0);
-    return made;
-}
-
-static void any_command_may_be_the_last(void **state)
-{
-    (void)state;
-    assert_int_equal(teardown(NULL), 0);
-    for (size_t i = 0; i < COUNT(trials); i++) {
-        unsigned made = one_run(&trials[i], 0, false);
-        assert_true(made > 0);
-        for (unsigned n = 1; n <= 2 * made; n++)
-            one_run(&trials[i], (n + 1) / 2, n % 2 == 0);
-    }
-    assert_int_equal(setup(NULL), 0);
-}
-
 static void a_report_that_makes_no_sense_is_refused(void **state)
 {
     static const char *const bad[] = {
@@ -411,7 +231,6 @@ int main(void)
         TEST(a_tools_complaint_is_the_errors_text),
         TEST(a_device_that_lvm_goes_on_making_is_deleted),
         TEST(the_pool_tells_its_room_and_its_volumes),
-        TEST(any_command_may_be_the_last),
         cmocka_unit_test(a_report_that_makes_no_sense_is_refused),
     };
     char path[] = "/dev/shm/pool-lvm-material.XXXXXX";

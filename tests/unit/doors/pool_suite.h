@@ -364,7 +364,7 @@ static void a_full_disk_leaves_volumes_as_they_were(void **state)
 }
 
 /* On the ground that `ground` and `pool` say; the number of failures. */
-static int run_suite(void)
+static inline int run_suite(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Devices of a VM that runs or starts: one attachment, told once, whatever dies in the middle. */
-#include "tests/unit/vm/vm_bench.h"
-
-#include "proto/devbus_values.h"
+#include "tests/unit/vm/vm_device_bench.h"
 
 #define PRE_ATTACH "device-pre-attach:pci device=dom0:00_19.0:net options={}"
 #define ATTACH     "device-attach:pci device=dom0:00_19.0:net options={}"
 #define PRE_DETACH "device-pre-detach:pci port=dom0:00_19.0"
 #define DETACH     "device-detach:pci port=dom0:00_19.0"
-
-static void open_living(struct bench *b)
-{
-    bench_setup(b);
-    b->virt_mode = "hvm";
-    bench_run(b);
-    BENCH_HEAR(b, vm_start, .nothing = 0);
-    bench_run(b);
-    assert_int_equal(b->core->life, VM_LIVING);
-}
 
 static uint64_t ask_attach(struct bench *b)
 {
@@ -30,14 +18,6 @@ static uint64_t ask_detach(struct bench *b)
 {
     return BENCH_HEAR(b, vm_detach, .device_class = "pci", .backend = "dom0", .port = "00_19.0",
                       .device = SPAN_LITERAL("dom0:00_19.0"));
-}
-
-static unsigned plugged(const struct bench *b)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < 8; i++)
-        count += b->world.plugged[i][0] != '\0';
-    return count;
 }
 
 static void a_device_is_announced_made_ready_plugged_confirmed_and_told(void **state)
@@ -185,52 +165,6 @@ static void a_bus_that_dies_is_asked_again_as_the_same_operation(void **state)
     bench_end(&b);
 }
 
-/* api repeats what was lost, under the same operation. */
-#define THE_CARD                                                                                             \
-    "<hostdev type=\"pci\" managed=\"yes\"><source><address domain=\"0x0000\" bus=\"0x00\" slot=\"0x19\" "   \
-    "function=\"0x0\"/></source></hostdev>"
-#define THE_DISK                                                                                             \
-    "<disk type=\"block\" device=\"disk\"><driver name=\"phy\"/><source dev=\"/dev/sda\"/><target "          \
-    "dev=\"xvdi\"/>"                                                                                         \
-    "<backenddomain name=\"usb\"/></disk>"
-
-/* `there`: what the domain has before, NULL for nothing. */
-static void die_everywhere(uint64_t (*ask)(struct bench *), const char *there, const char *pre,
-                           const char *after)
-{
-    unsigned wanted = there == NULL;
-    for (int does = 0; does < 2; does++) {
-        for (unsigned at = 1; at < 40; at++) {
-            struct bench b;
-            open_living(&b);
-            if (there != NULL)
-                snprintf(b.world.plugged[0], 512, "%s", there);
-            unsigned from = b.events;
-            b.die_at = b.said + at;
-            uint64_t asked = ask(&b);
-            bench_run(&b);
-            bool died = b.dead;
-            if (died) {
-                bench_crash(&b, does != 0);
-                bench_run(&b);
-                assert_int_equal(b.core->life, VM_LIVING);
-            }
-            if (bench_answer(&b, asked) == 1) {
-                asked = ask(&b);
-                bench_run(&b);
-                assert_int_equal(bench_answer(&b, asked), 0);
-            }
-            assert_int_equal(plugged(&b), wanted);
-            assert_true(b.world.plugs <= 1);
-            BENCH_HEARD(&b, from, pre, after);
-            assert_null(strstr(b.note, "step=plugging"));
-            bench_end(&b);
-            if (!died)
-                return;
-        }
-    }
-}
-
 static void killed_anywhere_an_attachment_ends_in_one_and_is_told_once(void **state)
 {
     (void)state;
@@ -304,111 +238,6 @@ static void without_its_required_device_a_vm_does_not_start_and_the_event_says_w
     }
 }
 
-#define DISK_OPTIONS "{'read-only': 'no', 'frontend-dev': 'xvdi'}"
-#define PRE_DISK     "device-pre-attach:block device=usb:sda:id options={}"
-#define DISK         "device-attach:block device=usb:sda:id options=" DISK_OPTIONS
-#define PRE_NO_DISK  "device-pre-detach:block port=usb:sda"
-#define NO_DISK      "device-detach:block port=usb:sda"
-
-static uint64_t ask_disk(struct bench *b)
-{
-    return BENCH_HEAR(b, vm_attach, .device_class = "block", .backend = "usb", .port = "sda",
-                      .device_id = "id", .device = SPAN_LITERAL("usb:sda:id"), .options = SPAN_LITERAL("{}"));
-}
-
-static uint64_t ask_no_disk(struct bench *b)
-{
-    return BENCH_HEAR(b, vm_detach, .device_class = "block", .backend = "usb", .port = "sda",
-                      .device = SPAN_LITERAL("usb:sda"));
-}
-
-static void a_disk_gets_a_free_name_and_is_told_as_it_came(void **state)
-{
-    struct bench b;
-    (void)state;
-    open_living(&b);
-    unsigned from = b.events;
-    uint64_t asked = ask_disk(&b);
-    bench_run(&b);
-    assert_int_equal(bench_answer(&b, asked), 0);
-    BENCH_HEARD(&b, from, PRE_DISK, DISK);
-    assert_int_equal(plugged(&b), 1);
-    assert_non_null(strstr(b.world.plugged[0], "<source dev=\"/dev/sda\"/><target dev=\"xvdi\"/>"));
-    assert_non_null(strstr(b.world.plugged[0], "<backenddomain name=\"usb\"/>"));
-    from = b.events;
-    asked = ask_no_disk(&b);
-    bench_run(&b);
-    assert_int_equal(bench_answer(&b, asked), 0);
-    BENCH_HEARD(&b, from, PRE_NO_DISK, NO_DISK);
-    assert_int_equal(plugged(&b), 0);
-    assert_int_equal(b.services, 0);
-    bench_end(&b);
-}
-
-static void killed_anywhere_a_disk_comes_once_and_goes_once(void **state)
-{
-    (void)state;
-    die_everywhere(ask_disk, NULL, PRE_DISK, DISK);
-    die_everywhere(ask_no_disk, THE_DISK, PRE_NO_DISK, NO_DISK);
-}
-
-static void hear_as(struct bench *b, struct address from, uint16_t type, const struct text *body)
-{
-    (void)bench_hear_from(b, from, type, body);
-    bench_run(b);
-}
-
-static void what_comes_and_goes_by_itself_is_told_once_it_is_so(void **state)
-{
-    struct bench b;
-    AUTO_TEXT offer = TEXT_WITH_LIMIT(BODY_MAX), lose = TEXT_WITH_LIMIT(BODY_MAX);
-    struct vm_offer o = {
-        .device = {.backend = "usb", .port = "sda", .device_id = "id", .device_class = "block"}};
-    struct vm_lose l = {.device_class = "block", .backend = "usb", .port = "sda", .device_id = "id"};
-    (void)state;
-    vm_offer_encode(&offer, &o);
-    vm_lose_encode(&lose, &l);
-    open_living(&b);
-    unsigned from = b.events;
-    hear_as(&b, (struct address){KIND_REGISTRY, 0}, MESSAGE_vm_offer, &offer);
-    BENCH_HEARD(&b, from, DISK);
-    assert_int_equal(plugged(&b), 1);
-    from = b.events;
-    hear_as(&b, (struct address){KIND_DEVBUS_BLOCK, 0}, MESSAGE_vm_lose, &lose);
-    BENCH_HEARD(&b, from, NO_DISK);
-    assert_int_equal(plugged(&b), 0);
-    bench_end(&b);
-}
-
-static void a_required_disk_is_booted_with_and_another_comes_after_the_start(void **state)
-{
-    static const struct view_device required = {.backend = "usb",
-                                                .port = "00_19.0",
-                                                .device_id = "*",
-                                                .device_class = "block",
-                                                .backend_qid = 4,
-                                                .required = 1},
-                                    automatic = {.backend = "usb",
-                                                 .port = "*",
-                                                 .device_id = "net",
-                                                 .device_class = "block",
-                                                 .backend_qid = 4,
-                                                 .automatic = 1};
-    (void)state;
-    for (int later = 0; later < 2; later++) {
-        struct bench b;
-        bench_setup(&b);
-        b.assigned = later ? &automatic : &required;
-        bench_run(&b);
-        uint64_t asked = BENCH_HEAR(&b, vm_start, .nothing = 0);
-        bench_run(&b);
-        assert_int_equal(bench_answer(&b, asked), 0);
-        assert_int_equal(strstr(b.world.defined_xml, "/dev/00/19.0") == NULL, later);
-        assert_int_equal(plugged(&b), later);
-        bench_end(&b);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,10 +251,6 @@ int main(void)
         cmocka_unit_test(a_bus_that_dies_is_asked_again_as_the_same_operation),
         cmocka_unit_test(killed_anywhere_an_attachment_ends_in_one_and_is_told_once),
         cmocka_unit_test(killed_anywhere_a_detachment_ends_in_none_and_is_told_once),
-        cmocka_unit_test(a_disk_gets_a_free_name_and_is_told_as_it_came),
-        cmocka_unit_test(killed_anywhere_a_disk_comes_once_and_goes_once),
-        cmocka_unit_test(what_comes_and_goes_by_itself_is_told_once_it_is_so),
-        cmocka_unit_test(a_required_disk_is_booted_with_and_another_comes_after_the_start),
         cmocka_unit_test(a_required_device_is_made_ready_and_booted_with),
         cmocka_unit_test(what_is_not_required_is_made_ready_and_not_booted_with),
         cmocka_unit_test(without_its_required_device_a_vm_does_not_start_and_the_event_says_what_sits_there),
