@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What a VM has is told to its bus until that has come right: when libvirt did not answer, when a process
  * died in the middle, when a detachment was not seen. */
-#include "tests/unit/vm/vm_bench.h"
-
-static void open_living(struct bench *b)
-{
-    bench_setup(b);
-    b->virt_mode = "hvm";
-    bench_run(b);
-    BENCH_HEAR(b, vm_start, .nothing = 0);
-    bench_run(b);
-    assert_int_equal(b->core->life, VM_LIVING);
-}
+#include "tests/unit/vm/vm_device_bench.h"
 
 static uint64_t ask_attach(struct bench *b)
 {
