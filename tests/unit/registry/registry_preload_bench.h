@@ -90,4 +90,18 @@ static inline void count(void *arg)
     ++*(unsigned *)arg;
 }
 
+/* A base whose list has room for one, which has come. */
+static inline uint32_t up_with_one(struct bench *b)
+{
+    up(b);
+    operate(b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
+    return one_comes(b);
+}
+
+/* Whom the first kill that was asked for is about. */
+static inline uint32_t killed(const struct bench *b)
+{
+    return b->said[bench_find(b, MESSAGE_vm_kill, 0)].e.to_instance;
+}
+
 #endif

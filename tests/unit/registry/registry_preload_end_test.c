@@ -6,14 +6,12 @@ static void a_smaller_maximum_ends_the_surplus(void **state)
 {
     struct bench b;
     (void)state;
-    up(&b);
-    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
-    uint32_t qid = one_comes(&b);
+    uint32_t qid = up_with_one(&b);
     bench_forget(&b);
     bench_operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "0");
     time_passes(&b, 4 * SECONDS);
     assert_int_equal(listed(&b), 0);
-    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    assert_int_equal(killed(&b), qid);
     bench_down(&b);
 }
 
@@ -21,13 +19,11 @@ static void a_list_that_is_emptied_ends_what_was_on_it(void **state)
 {
     struct bench b;
     (void)state;
-    up(&b);
-    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
-    uint32_t qid = one_comes(&b);
+    uint32_t qid = up_with_one(&b);
     bench_forget(&b);
     bench_operate(&b, OPERATION_feature_remove, BASE, "preload-dispvm-max", "");
     assert_int_equal(listed(&b), 0);
-    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    assert_int_equal(killed(&b), qid);
     bench_down(&b);
 }
 
@@ -81,15 +77,13 @@ static void the_hosts_sleep_ends_them_and_its_waking_makes_them_again(void **sta
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
     struct envelope e = {.type = MESSAGE_host_sleep, .class = CLASS_REQUEST, .source_kind = KIND_API};
     (void)state;
-    up(&b);
-    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
-    uint32_t qid = one_comes(&b);
+    uint32_t qid = up_with_one(&b);
     bench_forget(&b);
     e.correlation = 700;
     host_sleep_encode(&body, &(struct host_sleep){0});
     bench_hear(&b, e, &body);
     assert_int_equal(listed(&b), 0);
-    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    assert_int_equal(killed(&b), qid);
     its_life_ends(&b, qid);
     time_passes(&b, 10 * SECONDS);
     assert_int_equal(bench_count(&b, MESSAGE_vm_start), 0);
@@ -115,7 +109,7 @@ static void one_whose_process_died_while_it_started_is_ended(void **state)
     uint32_t qid = b.said[bench_find(&b, MESSAGE_vm_start, 0)].e.to_instance;
     bench_vm_says(&b, qid, MESSAGE_claim, 0);
     assert_int_equal(answer(&b, MESSAGE_vm_start, -ERR_GONE), qid);
-    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    assert_int_equal(killed(&b), qid);
     its_life_ends(&b, qid);
     assert_int_equal(listed(&b), 0);
     bench_down(&b);

@@ -8,9 +8,7 @@ static void a_list_is_filled_and_one_is_handed_out(void **state)
     struct operate_reply m;
     struct span value;
     (void)state;
-    up(&b);
-    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
-    uint32_t qid = one_comes(&b);
+    uint32_t qid = up_with_one(&b);
     assert_int_equal(listed(&b), 1);
     assert_true(property_true(&b.core->known, qid, PROPERTY_is_preload));
     assert_true(ask_feature_true(&b.core->known, qid, CHAIN_OWN, "internal"));
@@ -55,7 +53,7 @@ static void one_that_does_not_pause_is_ended(void **state)
     time_passes(&b, 4 * SECONDS);
     bench_vm_says(&b, answer(&b, MESSAGE_vm_start, 0), MESSAGE_claim, 0);
     uint32_t qid = answer(&b, MESSAGE_vm_pause, -ERR_HYPERVISOR);
-    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    assert_int_equal(killed(&b), qid);
     its_life_ends(&b, qid);
     assert_int_equal(listed(&b), 0);
     bench_down(&b);
@@ -65,16 +63,14 @@ static void an_outdated_one_is_replaced(void **state)
 {
     struct bench b;
     (void)state;
-    up(&b);
-    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
-    uint32_t qid = one_comes(&b);
+    uint32_t qid = up_with_one(&b);
     operate(&b, OPERATION_property_set, BASE, "label", "blue");
     assert_true(preload_is_outdated(&b.core->known, qid));
     bench_forget(&b);
     time_passes(&b, 29 * SECONDS);
     assert_int_equal(bench_count(&b, MESSAGE_vm_kill), 0);
     time_passes(&b, 1 * SECONDS);
-    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    assert_int_equal(killed(&b), qid);
     its_life_ends(&b, qid);
     uint32_t next = one_comes(&b);
     assert_false(preload_is_outdated(&b.core->known, next));
@@ -85,9 +81,7 @@ static void what_ran_below_them_makes_all_of_them_old(void **state)
 {
     struct bench b;
     (void)state;
-    up(&b);
-    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
-    uint32_t qid = one_comes(&b);
+    uint32_t qid = up_with_one(&b);
     bench_forget(&b);
     bench_vm_says(&b, TEMPLATE, MESSAGE_release, 0); /* its process woke, it did not run */
     assert_int_equal(listed(&b), 1);
@@ -95,7 +89,7 @@ static void what_ran_below_them_makes_all_of_them_old(void **state)
     bench_forget(&b);
     bench_vm_says(&b, TEMPLATE, MESSAGE_release, 0);
     assert_int_equal(listed(&b), 0);
-    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    assert_int_equal(killed(&b), qid);
     bench_down(&b);
 }
 
@@ -103,14 +97,12 @@ static void what_it_is_based_on_can_be_removed(void **state)
 {
     struct bench b;
     (void)state;
-    up(&b);
-    operate(&b, OPERATION_feature_set, BASE, "preload-dispvm-max", "1");
-    uint32_t qid = one_comes(&b);
+    uint32_t qid = up_with_one(&b);
     bench_forget(&b);
     bench_operate(&b, OPERATION_vm_remove, BASE, "", "");
     assert_int_equal(bench_answer(&b, b.last_operation), 0);
     assert_null(model_vm(b.core->model, BASE));
-    assert_int_equal(b.said[bench_find(&b, MESSAGE_vm_kill, 0)].e.to_instance, qid);
+    assert_int_equal(killed(&b), qid);
     its_life_ends(&b, qid);
     bench_down(&b);
 }

@@ -44,6 +44,14 @@ static void exported(struct bench *b)
     ends(b, 0, 0);
 }
 
+/* Asked, exported, and given to the supervisor. */
+static void lends(struct bench *b, uint64_t correlation, uint32_t loan)
+{
+    ask(b, correlation, "export", loan);
+    exported(b);
+    storage_handed(b->core, &b->out, loan, -1);
+}
+
 static void it_is_answered_when_the_supervisor_has_the_file(void **state)
 {
     struct bench b;
@@ -75,9 +83,7 @@ static void given_back_it_is_exported_no_more(void **state)
     struct lent l;
     (void)state;
     up_with(&b, &l);
-    ask(&b, 1, "export", 77);
-    exported(&b);
-    storage_handed(b.core, &b.out, 77, -1);
+    lends(&b, 1, 77);
     storage_actor.timer(b.core, &b.out, STORAGE_TIMER_REST);
     assert_false(b.retires); /* somebody reads it */
     ask(&b, 2, "export_end", 77);
@@ -98,9 +104,7 @@ static void what_is_lent_for_ever_holds_nobody_up(void **state)
     struct lent l;
     (void)state;
     up_with(&b, &l);
-    ask(&b, 1, "export", 77);
-    exported(&b);
-    storage_handed(b.core, &b.out, 77, -1);
+    lends(&b, 1, 77);
     b.out.now += UINT64_C(7) * 3600 * SECONDS;
     storage_actor.timer(b.core, &b.out, STORAGE_TIMER_REST);
     assert_true(b.retires);
@@ -113,11 +117,8 @@ static void no_more_is_lent_than_there_is_room_for(void **state)
     struct lent l;
     (void)state;
     up_with(&b, &l);
-    for (uint32_t i = 1; i <= STORAGE_LOANS; i++) {
-        ask(&b, i, "export", i);
-        exported(&b);
-        storage_handed(b.core, &b.out, i, -1);
-    }
+    for (uint32_t i = 1; i <= STORAGE_LOANS; i++)
+        lends(&b, i, i);
     ask(&b, 100, "export", 100);
     assert_int_equal(outcome(&b, 100), -ERR_BUSY);
     assert_int_equal(b.tasks, 0);
