@@ -6,8 +6,8 @@ import signal
 import threading
 import time
 
-from guests import ENDED, PAUSE, START, UNPAUSE, Asker, Guests, slowest
-from house import scenario, wait
+from guests import ENDED, PAUSE, START, UNPAUSE, Guests, slowest
+from house import Asker, scenario, wait
 
 WEDGED, OTHER, FRESH = 'wedged', 'other', 'fresh'
 RESTARTS = 6

@@ -3,9 +3,8 @@
 import os
 import pathlib
 import subprocess
-import threading
 
-from house import House, Listener, Silence, wait
+from house import House, Listener, wait
 
 START = ['domain-pre-start', 'domain-verify-files', 'domain-pre-spawn', 'property-reset:xid',
          'property-reset:stubdom_xid', 'property-reset:start_time', 'domain-spawn', 'domain-qdb-create',
@@ -95,25 +94,6 @@ class Guests(House):
         theirs = self.virsh()
         same = {'running': 'Running', 'paused': 'Paused', 'shut off': 'Halted'}
         return all(same.get(theirs.get(name, 'shut off')) == self.state(name) for name in names)
-
-
-class Asker(threading.Thread):
-    """One call in the background; its result is an Answer or a Silence."""
-
-    def __init__(self, house: House, method: str, name: str, timeout: float):
-        super().__init__(daemon=True)
-        self.house, self.what, self.timeout, self.answer = house, (method, name), timeout, None
-        self.start()
-
-    def run(self):
-        try:
-            self.answer = self.house.call(*self.what, timeout=self.timeout)
-        except Silence as silence:
-            self.answer = silence
-
-    def result(self):
-        self.join(self.timeout + 5)
-        return self.answer
 
 
 def slowest(house: House, name: str, times: int = 1) -> tuple[bool, float, list]:

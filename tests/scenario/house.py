@@ -237,6 +237,25 @@ def wait(condition, seconds: float = 60.0) -> bool:
     return True
 
 
+class Asker(threading.Thread):
+    """One call in the background; its result is an Answer or a Silence."""
+
+    def __init__(self, house: House, method: str, name: str, timeout: float):
+        super().__init__(daemon=True)
+        self.house, self.what, self.timeout, self.answer = house, (method, name), timeout, None
+        self.start()
+
+    def run(self):
+        try:
+            self.answer = self.house.call(*self.what, timeout=self.timeout)
+        except Silence as silence:
+            self.answer = silence
+
+    def result(self):
+        self.join(self.timeout + 5)
+        return self.answer
+
+
 class Record:
     """One event: subject, name, arguments in order."""
 

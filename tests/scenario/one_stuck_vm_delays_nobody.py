@@ -2,33 +2,13 @@
 """SIGSTOP of one VM's process, then of libvirtd: who does not need them does not wait."""
 import os
 import signal
-import threading
 import time
 
-from house import House, Silence, scenario, wait
+from house import Asker, House, Silence, scenario, wait
 
 STUCK, OTHER, FRESH = 'stuck', 'other', 'fresh'
 AT_ONCE = 5.0  # who waited for the stuck one would wait longer
 KILL_MOST = 20.0
-
-
-class Asker(threading.Thread):
-    """One call in the background."""
-
-    def __init__(self, house, method, dest, timeout):
-        super().__init__(daemon=True)
-        self.house, self.what, self.timeout, self.answer = house, (method, dest), timeout, None
-        self.start()
-
-    def run(self):
-        try:
-            self.answer = self.house.call(*self.what, timeout=self.timeout)
-        except Silence as silence:
-            self.answer = silence
-
-    def result(self):
-        self.join(self.timeout + 5)
-        return self.answer
 
 
 def calls(house, *rows):

@@ -72,20 +72,25 @@ def lives_its_day(tap, house, ear):
     tap.check('nothing is left of them', files(house, 'fast', '*') == [], files(house, 'fast', '*'))
 
 
+def struck(house, victim, within, work):
+    """Does the work, during which that process is killed."""
+    worker = threading.Thread(target=work)
+    worker.start()
+    time.sleep(random.uniform(0, within))
+    pid = house.pid(victim)
+    if pid > 1:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    worker.join()
+    wait(lambda: house.serving('registry'))
+
+
 def dies_in_the_middle(tap, house, whom):
-    storage = f'storage/{pool_number("fast")}'
+    victim = f'storage/{pool_number("fast")}' if whom == 'storage' else 'registry'
     strange, answers = [], []
     for i in range(12):
         name = f'v{i}'
-        worker = threading.Thread(target=lambda: answers.append(create(house, name, 'fast')))
-        worker.start()
-        time.sleep(random.uniform(0, 0.03))
-        victim = house.pid(storage if whom == 'storage' else 'registry')
-        if victim > 1:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim, signal.SIGKILL)
-        worker.join()
-        wait(lambda: house.serving('registry'))
+        struck(house, victim, 0.03, lambda: answers.append(create(house, name, 'fast')))
         time.sleep(0.1)
         there = is_there(house, name)
         if there != ('private.img' in files(house, 'fast', name)) and \
@@ -93,15 +98,7 @@ def dies_in_the_middle(tap, house, whom):
             strange.append((name, there, files(house, 'fast', name)))
         if not there and not create(house, name, 'fast').ok:
             strange.append((name, 'its name is not free'))
-        worker = threading.Thread(target=lambda: answers.append(house.call('admin.vm.Remove', name)))
-        worker.start()
-        time.sleep(random.uniform(0, 0.02))
-        victim = house.pid(storage if whom == 'storage' else 'registry')
-        if victim > 1:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim, signal.SIGKILL)
-        worker.join()
-        wait(lambda: house.serving('registry'))
+        struck(house, victim, 0.02, lambda: answers.append(house.call('admin.vm.Remove', name)))
         if is_there(house, name):
             house.must('admin.vm.Remove', name)
     tap.check(f'with {whom} killed a VM is there with its volumes, or neither is', strange == [], strange)
