@@ -4,6 +4,7 @@ nodes. A part of storage.sh, there over libvirt's test driver; in the emulated d
 import contextlib
 import os
 import pathlib
+import signal
 import threading
 import time
 
@@ -59,6 +60,15 @@ def make_group() -> None:
     run('pvcreate', '-q', loop)
     run('vgcreate', '-q', '--setautoactivation', 'n', GROUP, loop)  # which would begin a dmeventd, from a rule of udev
     run('lvcreate', '-q', UNWATCHED, '-L', '1G', '--poolmetadatasize', '16M', '--thinpool', THIN, GROUP)
+
+
+def leave_fifos() -> None:
+    """What a dmeventd that was killed leaves: beside these another one could begin, also in a jail that lets it make none."""
+    run('dmeventd')
+    for pid in runs_there('dmeventd'):
+        os.kill(pid, signal.SIGKILL)
+    if not wait(lambda: not runs_there('dmeventd'), PATIENCE) or not pathlib.Path('/run/dmeventd-client').is_fifo():
+        raise RuntimeError('no FIFO of a dmeventd')
 
 
 def volumes() -> dict[str, int]:
@@ -238,6 +248,7 @@ def goes(bed: House, tap: Tap) -> None:
 
 def play(bed: House, tap: Tap) -> None:
     make_group()
+    leave_fifos()
     if is_added(bed, tap):
         for step in (gets_a_vm, runs, goes_back, is_killed, holds_another, is_watched, goes):
             began = time.monotonic()
