@@ -67,7 +67,7 @@ on_a_pool() {
     udevadm trigger --action=add --subsystem-match=block
     udevadm settle --timeout=60
     echo "# lvm_live, $(cut -d. -f1 /proc/uptime) s after boot"
-    (cd tree/tests/dom0 && BULKHEAD_BUILD=/storage/build timeout -k 10 400 python3 -u lvm_live.py) </dev/null ||
+    (cd tree/tests/dom0 && BULKHEAD_BUILD=/storage/build timeout -k 10 600 python3 -u lvm_live.py) </dev/null ||
         echo "not ok - lvm_live ends well: status $?"
 }
 # What they say comes one after the other.
