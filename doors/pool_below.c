@@ -46,7 +46,10 @@ static bool read_pool(const char *name, char to[POOL_THIN_MAX + 1])
     for (size_t i = 0; i < len && used < POOL_THIN_MAX; i++) {
         bool twice = name[i] == '-' && i + 1 < len && name[i + 1] == '-';
         parts += name[i] == '-' && !twice;
-        to[used++] = name[i] == '-' && !twice ? '/' : name[i];
+        to[used] = name[i];
+        if (name[i] == '-' && !twice)
+            to[used] = '/';
+        used++;
         i += twice;
     }
     to[used] = '\0';

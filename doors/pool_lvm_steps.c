@@ -12,8 +12,8 @@
 
 /* The program that LVM is to begin where no dmeventd serves: none. It is the host's to begin, for one of ours
  * would end with the pool's process. */
-#define NO_MONITOR    "/nonexistent/dmeventd"
-#define HOSTS_MONITOR "--config=dmeventd/executable=\"" NO_MONITOR "\""
+#define NO_MONITOR "/nonexistent/dmeventd"
+static const char hosts_monitor[] = "--config=dmeventd/executable=\"" NO_MONITOR "\"";
 
 /* What its commands say of that, and of each volume that promises more than the thin pool has. */
 static const char *const noise[] = {"exceeds the size of thin pool", NO_MONITOR, "WARNING: Failed to monitor",
@@ -150,7 +150,7 @@ static bool unstuck(struct lvm_work *w)
     vid_of(w, on_its_way(w, number)->name, vid);
     snprintf(order, sizeof order, "delete %" PRIu64, number);
     hand.why = &quiet;
-    const char *remove[] = {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", vid, NULL};
+    const char *remove[] = {"lvm", "lvremove", hosts_monitor, "--force", "--", vid, NULL};
     const char *tell[] = {"dmsetup", "message", node, "0", order, NULL};
     return tool_run(&hand, remove, noise, NULL) >= 0 || /* it fails, but no more is it active */
            (tool_run(&hand, tell, NULL, NULL) >= 0 && tool_run(&hand, remove, noise, NULL) >= 0);
@@ -177,7 +177,7 @@ int lvm_create(struct lvm_work *w, const char *name, uint64_t size)
     snprintf(named, sizeof named, "--name=%s", name);
     snprintf(sized, sizeof sized, "--virtualsize=%" PRIu64 "B", sectors(size));
     const char *argv[] = {
-        "lvm", "lvcreate", HOSTS_MONITOR, "--thin", "--setactivationskip=n", "--activate=y", named,
+        "lvm", "lvcreate", hosts_monitor, "--thin", "--setactivationskip=n", "--activate=y", named,
         sized, "--",       pool,          NULL};
     return command(w, argv);
 }
@@ -190,7 +190,7 @@ int lvm_clone(struct lvm_work *w, const char *from, const char *to)
     snprintf(named, sizeof named, "--name=%s", target);
     /* Asked for a --snapshot LVM first loads the module of the other kind, which a jailed process may not;
      * some versions take the two together for a contradiction. */
-    const char *argv[] = {"lvm",          "lvcreate",    HOSTS_MONITOR, "--setactivationskip=n",
+    const char *argv[] = {"lvm",          "lvcreate",    hosts_monitor, "--setactivationskip=n",
                           "--activate=y", "--type=thin", named,         "--",
                           source,         NULL};
     return command(w, argv);
@@ -201,7 +201,7 @@ int lvm_rename(struct lvm_work *w, const char *from, const char *to)
     char old[VID], new[VID];
     vid_of(w, from, old);
     vid_of(w, to, new);
-    const char *argv[] = {"lvm", "lvrename", HOSTS_MONITOR, "--", old, new, NULL};
+    const char *argv[] = {"lvm", "lvrename", hosts_monitor, "--", old, new, NULL};
     return command(w, argv);
 }
 
@@ -217,7 +217,7 @@ int lvm_remove(struct lvm_work *w, const char *name)
     hand.why = &quiet;
     const char *discard[] = {"blkdiscard", "-p", "1G", node, NULL};
     tool_run(&hand, discard, NULL, NULL); /* spares LVM a long time under its lock; no harm without */
-    const char *argv[] = {"lvm", "lvremove", HOSTS_MONITOR, "--force", "--", vid, NULL};
+    const char *argv[] = {"lvm", "lvremove", hosts_monitor, "--force", "--", vid, NULL};
     int r = tool_run(w->h, argv, noise, NULL);
     if (r < 0 && unstuck(w) && (r = lvm_refresh(w)) >= 0)
         return lvm_find(w, name) == NULL ? 0 : command(w, argv); /* it was the one */
@@ -233,7 +233,7 @@ int lvm_resize(struct lvm_work *w, const char *name, uint64_t size)
         return 0; /* lvresize would call that an error */
     vid_of(w, name, vid);
     snprintf(sized, sizeof sized, "--size=%" PRIu64 "B", sectors(size));
-    const char *argv[] = {"lvm", "lvresize", HOSTS_MONITOR, sized, "--", vid, NULL};
+    const char *argv[] = {"lvm", "lvresize", hosts_monitor, sized, "--", vid, NULL};
     int r = command(w, argv);
     return r < 0 ? r : lvm_settle(w, name);
 }
@@ -242,7 +242,7 @@ int lvm_activate(struct lvm_work *w, const char *name)
 {
     char vid[VID];
     vid_of(w, name, vid);
-    const char *argv[] = {"lvm", "lvchange", HOSTS_MONITOR, "--activate=y", "--", vid, NULL};
+    const char *argv[] = {"lvm", "lvchange", hosts_monitor, "--activate=y", "--", vid, NULL};
     return command(w, argv);
 }
 

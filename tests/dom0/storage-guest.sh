@@ -46,18 +46,18 @@ program() {
 }
 on_volumes() {
     lvm=$(settings bulkheadthin)
-    program 600 pool_drivers_test lvm_thin
+    program 1000 pool_drivers_test lvm_thin
 }
 below_volumes() {
     lvm=$(settings bulkheadtape)
-    program 600 pool_replay_lvm_test "$(cat cuts)"
+    program 1000 pool_replay_lvm_test 4
 }
 on_files() {
     for ground in "file-reflink on btrfs" "file-reflink on xfs" "file-reflink on ext4" "callback over file-reflink" file; do
-        program 100 pool_drivers_test "$ground"
+        program 300 pool_drivers_test "$ground"
     done
-    program 100 pool_reflink_test
-    program 600 pool_replay_test "$(cat cuts)"
+    program 300 pool_reflink_test
+    program 1000 pool_replay_test 6
 }
 # A whole bulkhead, whose pool's process runs LVM in its jail; as in a dom0 udevd makes the nodes, and LVM has its own settings.
 on_a_pool() {
@@ -67,15 +67,16 @@ on_a_pool() {
     udevadm trigger --action=add --subsystem-match=block
     udevadm settle --timeout=60
     echo "# lvm_live, $(cut -d. -f1 /proc/uptime) s after boot"
-    (cd tree/tests/dom0 && BULKHEAD_BUILD=/storage/build timeout -k 10 400 python3 -u lvm_live.py) </dev/null ||
+    (cd tree/tests/dom0 && BULKHEAD_BUILD=/storage/build timeout -k 10 600 python3 -u lvm_live.py) </dev/null ||
         echo "not ok - lvm_live ends well: status $?"
 }
 # What they say comes one after the other.
-for part in $(cat parts); do
+parts=$(cat parts)
+for part in $parts; do
     [ "$part" = on_a_pool ] || $part >"/run/$part" &
 done
 wait
-for part in $(cat parts); do
+for part in $parts; do
     if [ "$part" = on_a_pool ]; then on_a_pool; else cat "/run/$part"; fi
 done
 echo "# STORAGE-END $(cut -d. -f1 /proc/uptime) s after boot"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# timeout: 1200
+# timeout: 1500
 # The storage drivers on real thin pools, file systems and power cuts: boots the dom0's kernel and root without Xen,
 # runs the drivers' test programs of the release build there, and shows what they printed. The machine gets one disk with
 # the programs, writes to one serial line, and switches itself off.
@@ -37,7 +37,6 @@ for name in drivers reflink replay replay_lvm; do
 done
 cp "$here/storage-guest.sh" "$run/disk/storage/"
 echo "${XENBED_STORAGE_PARTS:-on_volumes below_volumes on_files on_a_pool}" >"$run/disk/storage/parts"
-echo "${XENBED_STORAGE_CUTS:-3}" >"$run/disk/storage/cuts"
 # And a whole bulkhead with what brings one up.
 mkdir -p "$run/disk/storage/build" "$run/disk/storage/tree/tests/dom0" "$run/disk/storage/tree/tests/scenario" \
     "$run/disk/storage/tree/tests/conformance" "$run/disk/storage/tree/tools"
