@@ -160,6 +160,8 @@ bool pools_await(struct supervisor *s, const struct child *c);
 enum { POOL_ARGUMENTS = 2 };
 int pools_arguments(struct supervisor *s, const struct child *c,
                     char argument[POOL_ARGUMENTS][PATH_ROOM + 16]);
+/* Registry makes each VM's own folder, and writes in it: it is let. */
+void pools_share_folders(struct supervisor *s);
 
 /* supervisor_life.c */
 void life_event(struct supervisor *s, struct child *c, enum life_event event);

@@ -160,6 +160,8 @@ static int run(struct supervisor *s, struct child *c, int control, struct fault 
     for (int i = 0; i < s->settings.options; i++)
         argv[count++] = s->settings.option[i];
     int more = c->key.kind == KIND_STORAGE ? pools_arguments(s, c, pool) : 0;
+    if (c->key.kind == KIND_REGISTRY)
+        pools_share_folders(s);
     for (int i = 0; i < more; i++)
         argv[count++] = pool[i];
     argv[count] = NULL;

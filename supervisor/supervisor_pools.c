@@ -100,14 +100,20 @@ bool pools_await(struct supervisor *s, const struct child *c)
     return !all && find(s, c->key.instance) == NULL;
 }
 
-/* Whether the VMs' own folders are in this pool's directory. */
-static bool holds_folders(const struct supervisor *s, const char *path)
+/* Where the VMs' own folders are; NULL: nowhere. */
+static const char *folders(const struct supervisor *s)
 {
     static const char key[] = "place.qubes-lib=";
     for (int i = 0; i < s->settings.options; i++)
         if (strncmp(s->settings.option[i], key, sizeof key - 1) == 0)
-            return strcmp(s->settings.option[i] + sizeof key - 1, path) == 0;
-    return false;
+            return s->settings.option[i] + sizeof key - 1;
+    return NULL;
+}
+
+static bool holds_folders(const struct supervisor *s, const char *path)
+{
+    const char *lib = folders(s);
+    return lib != NULL && strcmp(lib, path) == 0;
 }
 
 /* A directory in which registry may write, and every one that is made in it later. */
@@ -141,6 +147,13 @@ static void share_folders(const char *pool)
                 share(dirfd(list), e->d_name, registry);
         closedir(list);
     }
+}
+
+void pools_share_folders(struct supervisor *s)
+{
+    const char *lib = folders(s);
+    if (lib != NULL && geteuid() == 0)
+        share_folders(lib);
 }
 
 int pools_arguments(struct supervisor *s, const struct child *c,

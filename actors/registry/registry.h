@@ -40,6 +40,7 @@ struct pending_operation {
     enum { ASKED_BY_API, ASKED_BY_END_OF_LIFE, ASKED_BY_NOBODY } asked_by;
     enum operation_step step;
     uint32_t operation, target;
+    uint32_t generation; /* of the VM that has that number when this is asked; 0: none has */
     char method[128];
     struct text key, value;    /* copies */
     struct plan plan;          /* while committing */
@@ -155,6 +156,8 @@ struct registry {
     void (*pool_place)(void *arg, uint32_t number, struct span what, bool reads);
     void (*pools_placed)(void *arg); /* every pool has been */
     void *pool_place_arg;
+    /* Whether that VM has a directory of its own, registry_home.h; NULL: it has (tests, simulator). */
+    bool (*home_is_there)(const char *folder, const char *name);
 };
 
 enum registry_timer {

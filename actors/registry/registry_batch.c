@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "actors/registry/registry_home.h"
+
 /* How much of a change the history shows as text. */
 enum { HISTORY_TEXT = 1 << 16, HISTORY_VALUE = 1024 };
 
@@ -127,11 +129,12 @@ static int fill(struct store_write *w, const struct registry *r, const struct kn
     text_append(&w->result, o->plan.result);
     text_add(&w->method, o->method);
     text_format(&w->subject, "%d", o->target == QID_GLOBAL ? -1 : (int)o->target);
+    home_name_those_that_end(known->model, o->plan.change, o->plan.changes, &w->gone_homes);
     describe(known, &o->plan, false, &w->before);
     describe(known, &o->plan, true, &w->after);
     publish_encode(&o->plan, r->ahead_version + 1, o->announced ? o->plan.commit_at : 0, &w->events);
     const struct text *const texts[] = {&w->caller, &w->method, &w->subject, &w->before,
-                                        &w->after,  &w->events, &w->result};
+                                        &w->after,  &w->events, &w->result,  &w->gone_homes};
     for (size_t i = 0; i < COUNT(texts) && e == 0; i++)
         e = texts[i]->failed;
     return e;

@@ -9,6 +9,7 @@
 
 #include "actors/registry/registry.h"
 #include "actors/registry/registry_file.h"
+#include "actors/registry/registry_home.h"
 #include "actors/registry/registry_offline.h"
 #include "doors/kernels.h"
 #include "model/device.h"
@@ -36,6 +37,11 @@ static const char *kernel_file(void *arg, const char *name, const char *file)
 {
     (void)arg;
     return kernels_file(kernels, shell_out(the_shell)->now, name, file);
+}
+
+static bool home_exists(const char *folder, const char *name)
+{
+    return home_is_there(store.qubes_lib, folder, name);
 }
 
 static uint32_t random_bits(void *arg)
@@ -133,6 +139,7 @@ static int open_registry(const struct program *p, struct shell *shell, struct fa
     r->pool_place = pool_place;
     r->pools_placed = pools_placed;
     r->pool_place_arg = shell;
+    r->home_is_there = home_exists;
     r->world.kernel = kernel;
     r->world.kernel_file = kernel_file;
     r->world.random = random_bits;

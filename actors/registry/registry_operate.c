@@ -115,6 +115,14 @@ static struct pending_operation *add(struct registry *r)
     return o;
 }
 
+/* Its number may be another one's when this has its turn. */
+static void meant(const struct registry *r, struct pending_operation *o, uint32_t target)
+{
+    const struct vm *vm = r->loaded && target <= QID_MAX ? model_vm(r->model, target) : NULL;
+    o->target = target;
+    o->generation = vm != NULL ? vm_generation(vm) : 0;
+}
+
 void operate_begin(struct registry *r, struct out *out, const struct envelope *e, const struct operate *m)
 {
     struct request request = request_of(e);
@@ -126,7 +134,7 @@ void operate_begin(struct registry *r, struct out *out, const struct envelope *e
     o->request = request;
     o->op = request.context.op;
     o->operation = m->operation;
-    o->target = m->target;
+    meant(r, o, m->target);
     memcpy(o->method, m->method, sizeof o->method);
     text_append(&o->key, m->key);
     text_append(&o->value, m->value);
@@ -180,7 +188,7 @@ void operate_self(struct registry *r, struct out *out, enum operation operation,
     o->op = (struct op_id){(uint64_t)operation << 32 | target, r->version + 1};
     o->asked_by = ASKED_BY_NOBODY;
     o->operation = (uint32_t)operation;
-    o->target = target;
+    meant(r, o, target);
     snprintf(o->method, sizeof o->method, "bulkhead.%s", operation_name(operation));
     operate_go_on(r, out);
 }
@@ -201,7 +209,7 @@ void operate_own(struct registry *r, struct out *out, enum operation operation, 
     o->op = operate_new_id(r);
     o->asked_by = release != NULL ? ASKED_BY_END_OF_LIFE : ASKED_BY_NOBODY;
     o->operation = (uint32_t)operation;
-    o->target = target;
+    meant(r, o, target);
     strcpy(o->method, "registry");
     text_add(&o->key, key);
     operate_go_on(r, out);

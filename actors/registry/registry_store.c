@@ -68,13 +68,14 @@ struct store_write *store_write_new(uint64_t number, struct op_id op)
     w->before.limit = w->after.limit = 4 << 20;
     w->events.limit = DELTA_BYTES;
     w->result.limit = 1024;
+    w->gone_homes.limit = 1 << 20;
     return w;
 }
 
 void store_write_free(struct store_write *w)
 {
     struct text *const texts[] = {&w->caller, &w->method, &w->subject, &w->before,
-                                  &w->after,  &w->events, &w->result};
+                                  &w->after,  &w->events, &w->result,  &w->gone_homes};
     change_list_free(&w->changes);
     for (size_t i = 0; i < COUNT(texts); i++)
         text_free(texts[i]);

@@ -45,7 +45,8 @@ struct store_write {
     bool find; /* the model refused it: only look whether this very operation was committed before */
     struct change_list changes;
     struct text caller, method, subject, before, after, events;
-    struct text result; /* what it answers; where it was committed before, what was answered then */
+    struct text gone_homes; /* registry_home.h: directories of VMs that end with it */
+    struct text result;     /* what it answers; where it was committed before, what was answered then */
     /* Out. */
     bool done;        /* else it was not tried: it stands behind a repeated one whose changes it counted on */
     bool repeated;    /* this operation id was committed before */

@@ -49,9 +49,18 @@ static uint32_t draw(void *arg)
     return bits;
 }
 
+/* Asked of a VM that was removed since, whose number another one has now. */
+static bool is_of_another(const struct known *known, const struct pending_operation *o)
+{
+    const struct vm *vm = o->target <= QID_MAX ? model_vm(known->model, o->target) : NULL;
+    return o->generation != 0 && vm != NULL && vm_generation(vm) != o->generation;
+}
+
 static int plan(struct registry *r, const struct known *known, struct pending_operation *o)
 {
     plan_free(&o->plan);
+    if (is_of_another(known, o))
+        return fault_set(&o->why, ERR_VM_NOT_FOUND, "No such domain: it was removed");
     o->drawn = 0;
     r->random = r->world.random;
     if (r->random != NULL)

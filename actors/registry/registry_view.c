@@ -227,6 +227,7 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     if (view->virt_mode[0] == '\0')
         strcpy(view->virt_mode, "pvh");
     view_domain(r, qid, view, memory);
+    view->homeless = r->home_is_there != NULL && !r->home_is_there(class_folder(vm_class(vm)), vm_name(vm));
     return 0;
 }
 

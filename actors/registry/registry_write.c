@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "actors/registry/registry_home.h"
 #include "actors/registry/registry_store.h"
 
 static struct db_item item_of(const struct change *c)
@@ -116,6 +117,14 @@ static void take_outcomes(struct store *s, struct store_task *t, struct db_outco
         text_free(&outcomes[i].result);
 }
 
+/* Directories follow what is committed, before anybody hears of it. */
+static void follow(const struct store *s, const struct store_task *t)
+{
+    for (const struct store_write *w = t->writes; w != NULL; w = w->next)
+        if (w->done && !w->repeated && !w->find)
+            home_follow(s->qubes_lib, &w->changes, text_span(&w->gone_homes));
+}
+
 int store_commit(struct store *s, struct store_task *t, struct fault *why)
 {
     struct db_item *items = calloc(item_count(t) + 1, sizeof *items);
@@ -128,6 +137,8 @@ int store_commit(struct store *s, struct store_task *t, struct fault *why)
         done = db_commit_all(s->db, writes, put_writes(t, writes, items), outcomes, why);
     if (done >= 0)
         take_outcomes(s, t, outcomes, done);
+    if (done >= 0)
+        follow(s, t);
     free(items);
     free(writes);
     free(outcomes);

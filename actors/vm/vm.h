@@ -93,7 +93,9 @@ enum vm_timer {
     TIMER_DEVICE,
     TIMER_TELL,
     TIMER_MEMORY,
-    TIMER_NET
+    TIMER_NET,
+    TIMER_BOOT,
+    VM_TIMERS
 };
 
 /* What becomes of a question to the memory balancer. NONE: this host has none. */
@@ -112,6 +114,22 @@ struct vm_stubdom {
     bool known;
     uint32_t domid; /* 0: there is none */
     char uuid[37];  /* "": not known */
+};
+
+/* A start that waits for its guest, aside: other errands are done meanwhile. */
+struct vm_boot {
+    bool waits;
+    bool came;  /* what it waited for is here: `r`, `why`, `body` */
+    bool slept; /* the VM was paused at some moment since the guest was asked */
+    enum vm_errand errand;
+    unsigned step;
+    struct vm_request job;
+    uint64_t asked; /* tag of the answer; 0: it came, or the guest is asked when the VM is awake */
+    int r;
+    struct fault why;
+    struct text body;
+    uint32_t netvm; /* that was asked to run, earlier; 0: none */
+    bool spawned;   /* and memory and volumes are there */
 };
 
 struct vm {
@@ -156,12 +174,11 @@ struct vm {
     /* The incarnation before died in a call that makes the domain: libvirtd may do it until then. */
     uint64_t settles_until;
 
-    bool created;             /* the start has made its domain */
-    bool is_xen;              /* as the last look says */
-    bool bare;                /* the domain has no QubesDB: this host has no such daemon */
-    bool qrexec_up;           /* its qrexec daemon was started */
-    bool peeking;             /* a look, or what `beside` asks for, is under way beside the errand */
-    struct vm_request beside; /* owed: it waits for that */
+    bool created;        /* the start has made its domain */
+    bool is_xen;         /* as the last look says */
+    bool bare;           /* the domain has no QubesDB: this host has no such daemon */
+    bool qrexec_up;      /* its qrexec daemon was started */
+    struct vm_boot boot; /* of a start that waits for its guest */
     enum vm_host_mark host_mark;
     const struct vm_memory_ops *memory; /* set by the program; NULL: nobody is asked */
     void *memory_arg;
@@ -280,21 +297,13 @@ void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *w
 
 /* The domain runs, and an earlier incarnation has not finished its start: this one does. */
 void vm_start_finish(struct vm *vm, struct out *out);
-/* While the start waits for the guest, host says that the domain is no more: it is looked at; what was seen.
- */
-void vm_start_peek(struct vm *vm, struct out *out);
-void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task);
-/* Whether that is what it waits for. */
-bool vm_start_waits(const struct vm *vm);
 /* What it needs of devices is ready: the start goes on. */
 void vm_start_with_devices(struct vm *vm, struct out *out);
 
-/* ---- vm_beside.c ---- */
-/* Begins what waits and can be done beside a start that waits for its guest, one at a time. */
-void vm_beside(struct vm *vm, struct out *out);
-/* Its call has ended; `task` NULL: it is overdue. */
-void vm_beside_ended(struct vm *vm, struct out *out, const struct vm_task *task, int r,
-                     const struct fault *why);
+/* ---- vm_boot.c, see vm_boot.h ---- */
+/* The domain runs, and whatever is done to a VM that runs may be done; its start may not be complete. */
+bool vm_runs(const struct vm *vm);
+bool vm_sleeps(const struct vm *vm);
 
 /* ---- vm_shutdown.c ---- */
 /* Who lives by this VM, as its view knows: 0, or why it is not shut down unless by force. */
@@ -354,9 +363,6 @@ int vm_say(struct vm *vm, struct out *out, const struct vm_event *events, size_t
 #define VM_SAY(vm, out, ...)                                                                                 \
     vm_say(vm, out, (const struct vm_event[]){__VA_ARGS__},                                                  \
            sizeof((const struct vm_event[]){__VA_ARGS__}) / sizeof(struct vm_event))
-/* One event of something else than the start that waits for its guest: should this process die, the next one
- * does not take it for the end of that start. */
-void vm_say_beside(struct vm *vm, struct out *out, const struct vm_event *event);
 /* stopped, the resets and shutdown: the end of a life. */
 int vm_say_pair(struct vm *vm, struct out *out);
 /* Its two parts: domain-stopped is heard before anything is cleaned up, domain-shutdown when what others may
@@ -375,6 +381,8 @@ void vm_facts(struct vm *vm, struct out *out);
 /* ---- vm_note.c ---- */
 /* Writes the note: from now on a new incarnation goes on from here. */
 void vm_note_step(struct vm *vm, struct out *out, enum vm_step step);
+/* It lives, or its start waits for its guest. */
+void vm_note_lives(struct vm *vm, struct out *out);
 /* Writes it once more: only what hangs has changed. */
 void vm_note_again(struct vm *vm, struct out *out);
 

@@ -8,7 +8,7 @@ static void begin(struct vm *vm, struct out *out)
 {
     struct fault why;
     int r = 0;
-    if (vm->life != VM_LIVING)
+    if (!vm_runs(vm))
         r = fault_set(&why, ERR_VM_NOT_RUNNING, "domain not running: '%s'", vm->view.name);
     vm->step = 1;
     if (r == 0)

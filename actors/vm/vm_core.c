@@ -3,6 +3,7 @@
 #include "actors/vm/vm.h"
 
 #include "actors/vm/vm_actor.h"
+#include "actors/vm/vm_boot.h"
 #include "actors/vm/vm_net.h"
 #include "base/log.h"
 
@@ -93,6 +94,10 @@ static void core_answered(void *self, struct out *out, const struct answer *a)
         vm_stubdom_said(vm, out, a);
     if (a->tag == VM_TAG_AGAIN)
         vm_claimed_again(vm, out, a);
+    if (vm_boot_hears(vm, out, a)) {
+        vm_next(vm, out);
+        return;
+    }
     if (a->progress || a->tag == 0 || a->tag != vm->asked) {
         vm_next(vm, out); /* it may have come when this process was about to rest */
         return;
@@ -114,30 +119,12 @@ static void task_ended(struct vm *vm, struct out *out, const struct vm_task *tas
     vm_errand_goes_on(vm, out, &result);
 }
 
-/* A look, or a call that somebody asked for. */
-static void beside_ended(struct vm *vm, struct out *out, const struct done *d)
-{
-    const struct vm_task *task = d->overdue ? NULL : (const struct vm_task *)d->task;
-    struct fault why = {0};
-    if (d->overdue)
-        vm_task_overdue(vm, out, (enum vm_task_what)d->what, &why);
-    if (vm->beside.owed)
-        vm_beside_ended(vm, out, task, task != NULL ? task->task.r : -ERR_TIMEOUT,
-                        task != NULL ? &task->task.why : &why);
-    else if (task != NULL)
-        vm_start_peeked(vm, out, task);
-}
-
 static void core_done(void *self, struct out *out, const struct done *d)
 {
     struct vm *vm = self;
     struct vm_result result = {.r = -ERR_TIMEOUT};
-    bool was_peek = vm->peeking && !d->cleared; /* tasks end in their order, and that was the first */
-    vm->peeking = vm->peeking && !was_peek;
     if (d->cleared) {
         vm_task_cleared(vm, out, (enum vm_task_what)d->what);
-    } else if (was_peek) {
-        beside_ended(vm, out, d);
     } else if (d->overdue) {
         vm_task_overdue(vm, out, (enum vm_task_what)d->what, &result.why);
         vm_errand_goes_on(vm, out, &result);
@@ -156,6 +143,8 @@ static void core_timer(void *self, struct out *out, uint64_t timer)
         vm_net_lost(vm, out);
     if (timer == TIMER_MEMORY)
         vm_memory_said(vm, out, VM_MEMORY_LATE);
+    if (timer == TIMER_BOOT)
+        vm_boot_timer(vm, out);
     if (timer == TIMER_DEVICE)
         vm_device_timer(vm, out);
     vm->devices.tell_wanted = vm->devices.tell_wanted || timer == TIMER_TELL;
@@ -176,6 +165,7 @@ static void core_end(void *self)
     text_free(&vm->view_bytes);
     vm_device_end(vm);
     text_free(&vm->disk_bytes);
+    text_free(&vm->boot.body);
 }
 
 const struct actor vm_actor = {

@@ -177,13 +177,16 @@ void vm_device_timer(struct vm *vm, struct out *out)
 void vm_device_remember(struct vm *vm, struct out *out)
 {
     struct vm_devices *d = &vm->devices;
+    bool plugging = vm->note.step == STEP_PLUGGING;
     vm_wishes_recall(vm);
-    if (vm->note.step != STEP_PLUGGING && vm->note.step != STEP_PLUGGED)
+    d->tell_owed = plugging || vm->note.tells;
+    d->tell_at = out->now + SETTLES_AFTER;
+    if (plugging)
+        d->wishes_at = d->tell_at;
+    if (d->tell_owed)
+        out_timer(out, TIMER_TELL, d->tell_at);
+    if (!plugging && vm->note.step != STEP_PLUGGED)
         return;
-    if (vm->note.step == STEP_PLUGGING) {
-        d->wishes_at = out->now + SETTLES_AFTER;
-        out_timer(out, TIMER_TELL, d->wishes_at);
-    }
     d->left = vm->note.step;
     d->left_op = vm->note.op;
     d->left_own = vm->note.own;
@@ -246,7 +249,7 @@ void vm_device_ends(struct vm *vm, struct out *out, int r, const struct fault *w
     vm->devices.left = STEP_NONE;
     vm->devices.undoing = false;
     vm->job.plug->is_wish = false;
-    vm_note_step(vm, out, STEP_LIVING);
+    vm_note_lives(vm, out);
     vm_errand_end(vm, out, r, why);
 }
 
@@ -283,7 +286,7 @@ void vm_device_conclude(struct vm *vm, struct out *out, const struct vm_event *e
 
 static int must_live(const struct vm *vm, struct fault *why)
 {
-    if (vm->life == VM_LIVING)
+    if (vm_runs(vm))
         return 0;
     return fault_set(why, ERR_VM_NOT_RUNNING, "%s is not running", vm->view.name);
 }

@@ -67,7 +67,9 @@ struct vm_devices {
     bool has_screen;                      /* one that is assigned shows one */
     struct vm_block block[VM_BLOCKS_MAX]; /* and disks of backends */
     size_t blocks;
-    bool tell_wanted;  /* the buses are to hear what the VM has */
+    bool tell_wanted; /* the buses are to hear what the VM has */
+    bool tell_owed;   /* and once more, not before this moment, whoever is its process then */
+    uint64_t tell_at;
     bool block_wanted; /* that of disks, too, even if there is none */
     bool block_told;   /* it was told of some */
     bool recall_owed;  /* a bus that has begun anew waits for that of disks: it was not known */

@@ -66,7 +66,8 @@ static void parted(struct vm *vm, struct out *out, const struct vm_result *resul
         return;
     }
     memcpy(vm->job.plug->sbdf, m.sbdf, sizeof m.sbdf);
-    bool listens = vm->view.qrexec != 0 && m.guest[0] != '\0' && vm->seen.state == VIRT_RUNNING;
+    bool answers = vm->life == VM_LIVING && vm->view.qrexec != 0; /* one that boots does not yet */
+    bool listens = answers && m.guest[0] != '\0' && vm->seen.state == VIRT_RUNNING;
     if (listens)
         ask_guest(vm, out, m.guest);
     else

@@ -34,7 +34,7 @@ void vm_device_over(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, 0);
     vm->devices.boots = 0;
-    vm->devices.tell_wanted = false;
+    vm->devices.tell_wanted = vm->devices.tell_owed = false;
     out_timer(out, TIMER_TELL, 0);
     vm_device_has_none(vm, out, vm_device_bus(DEVICE_pci));
     (void)EVENT(out, bus_over, vm_device_bus(DEVICE_block), &context, NO_MESSAGE(bus_over));
@@ -87,6 +87,15 @@ static void write_all(struct vm *vm, const struct vm_task *t)
     d->block_wanted = d->recall_owed = false;
 }
 
+/* Now that it is told, the next process need not. */
+static void told(struct vm *vm, struct out *out)
+{
+    if (!vm->devices.tell_owed || out->now < vm->devices.tell_at)
+        return;
+    vm->devices.tell_owed = false;
+    vm_note_again(vm, out);
+}
+
 /* Sends the next one that is not sent. False: there is none. */
 static bool tell_one(struct vm *vm, struct out *out, unsigned seconds, uint64_t tag)
 {
@@ -132,6 +141,7 @@ void vm_devices_step(struct vm *vm, struct out *out, const struct vm_result *res
     write_all(vm, result->task);
     while (tell_one(vm, out, 0, 0))
         ;
+    told(vm, out);
     vm_errand_end(vm, out, 0, NULL);
 }
 

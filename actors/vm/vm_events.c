@@ -31,19 +31,6 @@ int vm_say(struct vm *vm, struct out *out, const struct vm_event *events, size_t
     return r;
 }
 
-/* Its number is noted before it is said: either the note counts it already, or nobody has heard it. */
-void vm_say_beside(struct vm *vm, struct out *out, const struct vm_event *event)
-{
-    bool starts = vm->note.step == STEP_RUNNING;
-    vm->note.seq += starts;
-    if (starts)
-        vm_note_again(vm, out);
-    if (vm_say(vm, out, event, 1) == 0 || !starts)
-        return;
-    vm->note.seq = vm->seq;
-    vm_note_again(vm, out);
-}
-
 int vm_say_stopped(struct vm *vm, struct out *out)
 {
     return VM_SAY(vm, out, {.name = "domain-stopped"},

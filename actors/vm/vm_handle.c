@@ -17,7 +17,7 @@ static void queue(struct vm *vm, struct out *out, const struct envelope *e, stru
         vm_answer(vm, out, &job, -ERR_BUSY, NULL);
         return;
     }
-    if (vm->errand != ERRAND_NONE)
+    if (vm->errand != ERRAND_NONE || vm->boot.waits)
         vm_progress(vm, out, &job, VM_MARGIN_SECONDS);
     vm->queue[vm->queued++] = job;
     vm_next(vm, out);
@@ -46,7 +46,7 @@ static void on_vm_kill(struct vm *vm, struct out *out, const struct envelope *e,
         vm_answer(vm, out, &job, r, &why);
         return;
     }
-    if (vm->errand != ERRAND_NONE)
+    if (vm->errand != ERRAND_NONE || vm->boot.waits)
         vm_progress(vm, out, &job, 2 * VM_MARGIN_SECONDS);
     if (vm_wait(vm, &job) < 0)
         vm_answer(vm, out, &job, -ERR_BUSY, NULL);
@@ -136,7 +136,7 @@ static void on_vm_offer(struct vm *vm, struct out *out, const struct envelope *e
 static void on_vm_lose(struct vm *vm, struct out *out, const struct envelope *e, const struct vm_lose *m)
 {
     (void)out, (void)e;
-    if (vm->life == VM_LIVING)
+    if (vm_runs(vm))
         vm_device_queue(vm, ERRAND_DETACH, vm_plug_of_lose(m));
 }
 
@@ -181,7 +181,7 @@ static void net(struct vm *vm, struct out *out, const struct envelope *e, struct
 
 static void on_prepare(struct vm *vm, struct out *out, const struct envelope *e, const struct prepare *m)
 {
-    vm_net_begun(vm, out, vm->life == VM_LIVING && m->paused == 0);
+    vm_net_begun(vm, out, vm_runs(vm) && m->paused == 0);
     net(vm, out, e, (struct vm_request){.detach = true, .put_off = m->paused != 0});
 }
 
@@ -196,8 +196,7 @@ static void on_finish(struct vm *vm, struct out *out, const struct envelope *e, 
 static void on_netvm_is(struct vm *vm, struct out *out, const struct envelope *e, const struct netvm_is *m)
 {
     struct view_peer netvm;
-    if (vm->life != VM_LIVING || !vm->has_view || !vm_has_netvm(vm, &netvm) ||
-        netvm.qid != e->source_instance)
+    if (!vm_runs(vm) || !vm->has_view || !vm_has_netvm(vm, &netvm) || netvm.qid != e->source_instance)
         return;
     if (m->up && vm->view.netvm_put_off)
         vm_net_due(vm, out);
@@ -231,7 +230,7 @@ void vm_claimed_again(struct vm *vm, struct out *out, const struct answer *a)
     struct claim_reply m;
     if (a->progress || a->r < 0 || claim_reply_decode(&m, a->e->body) < 0)
         return;
-    if (vm->life == VM_LIVING && m.view.version >= vm->view.version && vm_take_view(vm, out, &m.view) == 0)
+    if (vm_runs(vm) && m.view.version >= vm->view.version && vm_take_view(vm, out, &m.view) == 0)
         vm_net_lost(vm, out);
 }
 

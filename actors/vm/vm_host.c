@@ -68,7 +68,7 @@ static void begin(struct vm *vm, struct out *out)
 {
     static void (*const phases[])(struct vm *, struct out *) = {
         [HOST_WARNS] = warn, [HOST_SLEEPS] = go_to_sleep, [HOST_WAKES] = wake, [HOST_TELLS] = tell};
-    if (vm->life != VM_LIVING)
+    if (!vm_runs(vm))
         vm_errand_end(vm, out, 0, NULL); /* it has ended meanwhile */
     else
         phases[vm->job.phase](vm, out);

@@ -44,11 +44,12 @@ void vm_net_tell(struct vm *vm, struct out *out, bool up)
 void vm_net_lives(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, 0);
-    bool living = vm->life == VM_LIVING, there = vm->seen.active && (living || vm->life == VM_STARTING);
+    bool living = vm->life == VM_LIVING, runs = vm_runs(vm),
+         there = vm->seen.active && (living || vm->life == VM_STARTING);
     (void)EVENT(out, lives_as, ((struct address){KIND_REGISTRY, 0}), &context,
                 (&(struct lives_as){.there = there,
                                     .domid = there ? (uint32_t)vm->seen.domid : 0,
-                                    .paused = vm->paused_said && living,
+                                    .paused = vm->paused_said && runs,
                                     .started = there && living}));
 }
 
@@ -71,9 +72,9 @@ void vm_net_lost(struct vm *vm, struct out *out)
     bool now = vm->queued < VM_QUEUE && vm->seen.state != VIRT_PAUSED;
     if (!vm->net_awaits)
         return;
-    vm->net_awaits = vm->life == VM_LIVING && !now;
+    vm->net_awaits = vm_runs(vm) && !now;
     out_timer(out, TIMER_NET, vm->net_awaits ? out->now + AGAIN_SECONDS * SECONDS : 0);
-    if (vm->life != VM_LIVING || !now)
+    if (!vm_runs(vm) || !now)
         return;
     log_line(LOG_NOTE,
              "a change of %s's netvm was begun and not ended: its interface follows what is known now",
@@ -135,9 +136,9 @@ static void too_early(struct vm *vm, struct out *out)
 static void first(struct vm *vm, struct out *out)
 {
     bool paused = vm->seen.state == VIRT_PAUSED;
-    if (vm->life == VM_LIVING && vm->job.detach && vm->job.owed && paused && !vm->job.put_off)
+    if (vm_runs(vm) && vm->job.detach && vm->job.owed && paused && !vm->job.put_off)
         too_early(vm, out);
-    else if (vm->life != VM_LIVING)
+    else if (!vm_runs(vm))
         end(vm, out, 0, NULL);
     else if (vm->job.detach && !paused && !vm->job.put_off)
         vm_task_step(vm, out, VM_NET_DETACH_TASK, NET_DETACH, end);

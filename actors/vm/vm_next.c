@@ -2,23 +2,25 @@
  * vm/<qid>: which errand comes next, and when there is none any more. */
 #include "actors/vm/vm.h"
 
+#include "actors/vm/vm_boot.h"
+
 #include <string.h>
 
 /* How long a halted VM keeps its process. */
 enum { REST_SECONDS = 2 };
 
-static void take_first(struct vm *vm, struct vm_request *job)
+static void take(struct vm *vm, unsigned i, struct vm_request *job)
 {
-    *job = vm->queue[0];
+    *job = vm->queue[i];
     vm->queued--;
-    memmove(vm->queue, vm->queue + 1, vm->queued * sizeof *job);
+    memmove(vm->queue + i, vm->queue + i + 1, (vm->queued - i) * sizeof *job);
 }
 
 void vm_all_fail(struct vm *vm, struct out *out, int r, const struct fault *why)
 {
     struct vm_request job;
     while (vm->queued > 0) {
-        take_first(vm, &job);
+        take(vm, 0, &job);
         vm_answer(vm, out, &job, r, why);
     }
     vm_waiters_answer(vm, out, r, why);
@@ -28,7 +30,7 @@ void vm_all_fail(struct vm *vm, struct out *out, int r, const struct fault *why)
 /* While a call hangs in libvirt no other is risked; what needs none is answered all the same. */
 static bool is_blocked(const struct vm *vm, const struct vm_request *job)
 {
-    bool needs_call = vm->life == VM_LIVING ? job->errand != ERRAND_START : job->errand == ERRAND_START;
+    bool needs_call = vm_runs(vm) ? job->errand != ERRAND_START : job->errand == ERRAND_START;
     return needs_call && (vm->scarce || !vm_task_may(vm, VM_DEFINE_TASK));
 }
 
@@ -41,11 +43,36 @@ static int refuse_blocked(const struct vm *vm, struct fault *why)
                      vm->view.name);
 }
 
+/* A netvm that sleeps counts as one that runs: its clients do not wait for its waking (lifecycle 3, step 8).
+ */
+static bool is_for_a_sleeper(const struct vm *vm, const struct vm_request *job)
+{
+    return job->request.source.kind == KIND_VM && vm_sleeps(vm);
+}
+
+/* What can only be answered when the start is complete. */
+static bool must_wait(const struct vm *vm, const struct vm_request *job)
+{
+    if (!vm->boot.waits)
+        return false;
+    return job->errand == ERRAND_START ? !is_for_a_sleeper(vm, job)
+                                       : job->errand == ERRAND_RESIZE && vm->life == VM_STARTING;
+}
+
+/* The first that may be done now; vm->queued: none may. */
+static unsigned first_of_queue(const struct vm *vm)
+{
+    unsigned i = 0;
+    while (i < vm->queued && must_wait(vm, &vm->queue[i]))
+        i++;
+    return i;
+}
+
 static void run_queue(struct vm *vm, struct out *out)
 {
     struct vm_request job;
     struct fault why;
-    take_first(vm, &job);
+    take(vm, first_of_queue(vm), &job);
     if (!is_blocked(vm, &job)) {
         vm_errand_begin(vm, out, job.errand, &job);
         return;
@@ -54,9 +81,28 @@ static void run_queue(struct vm *vm, struct out *out)
     vm_answer(vm, out, &job, r, &why);
 }
 
+/* A VM that has no domain yet has no interface: whatever becomes of its netvm is at once agreed to. */
+static void agree_early(struct vm *vm, struct out *out)
+{
+    struct vm_request job;
+    for (unsigned i = 0; i < vm->queued;) {
+        if (vm->queue[i].errand != ERRAND_NET) {
+            i++;
+            continue;
+        }
+        take(vm, i, &job);
+        vm_answer(vm, out, &job, 0, NULL);
+    }
+}
+
 static void kill_now(struct vm *vm, struct out *out)
 {
     struct fault why;
+    if (vm->boot.waits) {
+        int r = fault_set(&why, ERR_CANCELLED, "the VM was killed while it was starting");
+        vm_boot_fails(vm, out, r, &why);
+        return;
+    }
     if (vm->life == VM_LIVING) {
         vm_errand_begin(vm, out, ERRAND_KILL, NULL);
         return;
@@ -98,11 +144,13 @@ static bool do_one(struct vm *vm, struct out *out)
         vm_errand_begin(vm, out, ERRAND_CLEAN, NULL);
     else if (vm->kill_wanted)
         kill_now(vm, out);
+    else if (vm_boot_can_go_on(vm))
+        vm_boot_go_on(vm, out);
     else if ((vm->look_wanted && may_try && vm_task_may(vm, VM_LOOK_TASK)) || vm->looking > 0)
         vm_errand_begin(vm, out, ERRAND_LOOK, NULL);
-    else if (vm->devices.tell_wanted && may_try && vm->life == VM_LIVING && vm_task_may(vm, VM_DEVICES_TASK))
+    else if (vm->devices.tell_wanted && may_try && vm_runs(vm) && vm_task_may(vm, VM_DEVICES_TASK))
         vm_errand_begin(vm, out, ERRAND_DEVICES, NULL);
-    else if (vm->queued > 0)
+    else if (first_of_queue(vm) < vm->queued)
         run_queue(vm, out);
     else if (vm_wishes_are_due(vm, out->now))
         vm_errand_begin(vm, out, ERRAND_WISHES, NULL);
@@ -115,6 +163,7 @@ static bool do_one(struct vm *vm, struct out *out)
 static void end_bygone(struct vm *vm, struct out *out)
 {
     vm_all_fail(vm, out, -ERR_GONE, NULL);
+    vm_boot_drop(vm, out, -ERR_GONE, NULL);
     out_note(out, (struct span){NULL, 0});
     out_timer(out, TIMER_AGAIN, 0);
     out_retire(out);
@@ -127,8 +176,8 @@ void vm_next(struct vm *vm, struct out *out)
         end_bygone(vm, out);
         return;
     }
-    if (vm->errand == ERRAND_START)
-        vm_beside(vm, out);
+    if (vm_start_is_early(vm))
+        agree_early(vm, out);
     while (again && vm->errand == ERRAND_NONE)
         again = do_one(vm, out);
     if (vm->greeted && (vm->errand == ERRAND_NONE || vm->life != VM_UNKNOWN))

@@ -39,6 +39,10 @@ void vm_note_write(struct text *out, const struct vm_note *n)
         text_format(out, " wishes=%" PRIu32, n->wishes);
     if (n->own != 0)
         text_format(out, " own=%" PRIu32, n->own);
+    if (n->boots)
+        text_add(out, " boots=1");
+    if (n->tells)
+        text_add(out, " tells=1");
 }
 
 static int read_step(struct span value, enum vm_step *step)
@@ -68,6 +72,8 @@ static int read_word(struct span key, struct span value, struct vm_note *n)
     WORD("created", created)
     WORD("bare", bare)
     WORD("qrexec", qrexec)
+    WORD("boots", boots)
+    WORD("tells", tells)
     WORD("abandoned", abandoned)
     WORD("unwanted", unwanted)
     WORD("domid", domid)
@@ -113,8 +119,14 @@ void vm_note_step(struct vm *vm, struct out *out, enum vm_step step)
         .bare = vm->bare,
         .qrexec = vm->qrexec_up,
         .own = step == STEP_PLUGGING || step == STEP_PLUGGED ? vm_device_own(vm->job.plug) : 0,
+        .boots = vm->boot.waits && vm->life == VM_STARTING,
     };
     vm_note_again(vm, out);
+}
+
+void vm_note_lives(struct vm *vm, struct out *out)
+{
+    vm_note_step(vm, out, vm->life == VM_STARTING ? STEP_RUNNING : STEP_LIVING);
 }
 
 void vm_note_again(struct vm *vm, struct out *out)
@@ -123,6 +135,7 @@ void vm_note_again(struct vm *vm, struct out *out)
     vm->note.abandoned = vm->hung > 0 || vm->hung_before;
     vm->note.unwanted = vm->unwanted;
     vm->note.wishes = vm_wishes_left(vm);
+    vm->note.tells = vm->devices.tell_owed;
     vm->note.host = vm->host_mark;
     vm_note_write(&bytes, &vm->note);
     out_note(out, text_span(&bytes));

@@ -25,6 +25,8 @@ struct vm_note {
     bool created;     /* UNDOING: the domain had been created */
     bool bare;        /* the domain has no QubesDB */
     bool qrexec;      /* its qrexec daemon was started */
+    bool tells;       /* what a killed process has asked of libvirt may have changed its devices since */
+    bool boots;       /* PLUGGING, PLUGGED: its start is not complete */
     bool abandoned;   /* a call of ours hangs in libvirtd */
     uint32_t host;    /* enum vm_host_mark */
     bool unwanted;    /* and may still make a domain that nobody waits for */

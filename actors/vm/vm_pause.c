@@ -3,6 +3,7 @@
  * The events follow levels: subscribers believe it paused or not, and hear when that changes. */
 #include "actors/vm/vm.h"
 
+#include "actors/vm/vm_boot.h"
 #include "actors/vm/vm_net.h"
 #include "base/log.h"
 
@@ -73,13 +74,27 @@ void vm_takes_seen(struct vm *vm, struct out *out, const struct domain_seen *see
     bool changed =
         vm->seen.active != seen->active || vm->seen.domid != seen->domid || vm->seen.state != seen->state;
     vm->seen = *seen;
+    vm->boot.slept = vm->boot.slept || (seen->active && vm_sleeps(vm));
     if (changed)
         vm_facts(vm, out);
+}
+
+/* Somebody has ended what was starting, and begun another life. */
+static void give_way(struct vm *vm, struct out *out)
+{
+    struct fault why;
+    if (!vm->boot.waits)
+        return;
+    int r = fault_set(&why, ERR_HYPERVISOR, "the domain ended while it was starting");
+    (void)VM_SAY(vm, out, {.name = "domain-start-failed", .key = {"reason"}, .value = {why.text}});
+    vm_boot_drop(vm, out, r, &why);
+    vm->life = VM_LIVING;
 }
 
 void vm_sees(struct vm *vm, struct out *out, const struct domain_seen *seen)
 {
     if (seen->active && vm->seen.active && seen->domid != vm->seen.domid) {
+        give_way(vm, out);
         vm_note_step(vm, out, STEP_STOPPED); /* one life has ended and another has begun meanwhile */
         (void)vm_say_pair(vm, out);
         vm->seen = *seen;
@@ -126,12 +141,10 @@ void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
 {
     bool unknown = vm->life == VM_UNKNOWN; /* a look that is under way may be older than this word */
     bool is_news = vm->life == VM_STARTING ? m->active == 0 && vm->created : unknown || m->active != 0;
-    if (vm->life == VM_LIVING)
+    if (vm_runs(vm))
         hears_living(vm, out, m);
     else if (is_news)
         vm->look_wanted = true;
-    if ((vm->life == VM_STARTING && is_news) || (vm->errand == ERRAND_PRELOAD && m->active == 0))
-        vm_start_peek(vm, out);
     if (unknown)
         vm->again_at = 0;
 }
@@ -154,7 +167,7 @@ static void pause_begin(struct vm *vm, struct out *out)
 {
     struct fault why;
     int r = 0;
-    if (vm->life != VM_LIVING)
+    if (!vm_runs(vm))
         r = fault_set(&why, ERR_VM_NOT_RUNNING, "%s is not running", vm->view.name);
     if (r == 0) {
         (void)VM_SAY(vm, out, {.name = "domain-pre-paused"});
@@ -205,7 +218,7 @@ static void unpause_begin(struct vm *vm, struct out *out)
 {
     struct fault why;
     int r = 0;
-    if (vm->life != VM_LIVING || vm->seen.state != VIRT_PAUSED)
+    if (!vm_runs(vm) || vm->seen.state != VIRT_PAUSED)
         r = fault_set(&why, ERR_VM_NOT_PAUSED, "%s is not paused", vm->view.name);
     if (r == 0) {
         say_paused(vm, out); /* host may not have told it yet: never an unpaused without a paused */

@@ -110,9 +110,11 @@ static void fail_created(struct vm *vm, struct out *out)
 static void finish(struct vm *vm, struct out *out)
 {
     struct context context = vm_context(vm, out, CLAIM_SECONDS);
+    vm_device_remember(vm, out);
     vm->life = VM_STARTING;
     vm->bare = vm->note.bare;
     vm->start_time = vm->note.started;
+    vm->paused_said = vm->seen.state == VIRT_PAUSED;
     if (vm->note.step == STEP_RESUMING && !vm_has_said(vm))
         (void)VM_SAY(vm, out, {.name = "domain-unpaused"});
     ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, 0,
@@ -132,14 +134,20 @@ static void resumed_paused(struct vm *vm, struct out *out)
 }
 
 /* The start may have been told complete before the note was written that says so. */
-static void running_gone(struct vm *vm, struct out *out)
+static void started_gone(struct vm *vm, struct out *out)
 {
     (vm_has_said(vm) ? stopped : fail_created)(vm, out);
 }
 
-static void running(struct vm *vm, struct out *out)
+static void started(struct vm *vm, struct out *out)
 {
     (vm_has_said(vm) ? vm_adopt : finish)(vm, out);
+}
+
+/* A device was coming or going when the process ended, maybe while the VM booted. */
+static void plugging_gone(struct vm *vm, struct out *out)
+{
+    (vm->note.boots ? fail_created : stopped)(vm, out);
 }
 
 static void go_on_living(struct vm *vm, struct out *out)
@@ -150,6 +158,11 @@ static void go_on_living(struct vm *vm, struct out *out)
         (void)vm_say_pair(vm, out);
     }
     vm_adopt(vm, out);
+}
+
+static void plugging(struct vm *vm, struct out *out)
+{
+    (vm->note.boots ? finish : go_on_living)(vm, out);
 }
 
 static void say_failed_once(struct vm *vm, struct out *out)
@@ -206,11 +219,12 @@ static act *const table[STEPS][SIGHTS] = {
     [STEP_CREATING] = {fail_creating, fail_created, fail_created},
     [STEP_CREATED] = {fail_created, fail_created, fail_created},
     [STEP_RESUMING] = {fail_created, resumed_paused, finish},
-    [STEP_RUNNING] = {running_gone, running, running},
+    [STEP_RUNNING] = {fail_created, finish, finish},
+    [STEP_STARTED] = {started_gone, started, started},
     [STEP_LIVING] = {stopped, go_on_living, go_on_living},
     [STEP_UNDOING] = {undo_gone, undo, undo},
-    [STEP_PLUGGING] = {stopped, go_on_living, go_on_living},
-    [STEP_PLUGGED] = {stopped, go_on_living, go_on_living},
+    [STEP_PLUGGING] = {plugging_gone, plugging, plugging},
+    [STEP_PLUGGED] = {plugging_gone, plugging, plugging},
     [STEP_STOPPED] = {stopped_gone, stopped_and_lives, stopped_and_lives},
 };
 
@@ -358,42 +372,4 @@ void vm_begin_step(struct vm *vm, struct out *out, const struct vm_result *resul
         viewed(vm, out, result);
     else
         looked(vm, out, result);
-}
-
-static void look_fails(struct vm *vm, struct out *out, int r, const struct fault *why)
-{
-    vm->look_wanted = true;
-    vm->again_at = out->now + SECONDS;
-    out_timer(out, TIMER_AGAIN, vm->again_at);
-    vm_currents_answer(vm, out, r, why);
-    vm_errand_end(vm, out, r, why);
-}
-
-static void look_begin(struct vm *vm, struct out *out)
-{
-    vm->look_wanted = false;
-    vm_task_step(vm, out, VM_LOOK_TASK, 1, look_fails);
-}
-
-void vm_look_step(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    if (result == NULL) {
-        look_begin(vm, out);
-        return;
-    }
-    if (result->r < 0) {
-        look_fails(vm, out, result->r, &result->why);
-        return;
-    }
-    if (vm->life == VM_LIVING)
-        vm_sees(vm, out, &result->task->seen);
-    else
-        vm->seen = result->task->seen;
-    vm_currents_answer(vm, out, 0, NULL);
-    if (vm->life == VM_LIVING && vm->seen.active) {
-        vm_forget_hung(vm, out);
-        vm_errand_end(vm, out, 0, NULL);
-    } else {
-        vm_reconcile(vm, out);
-    }
 }

@@ -2,6 +2,7 @@
  * A shutdown (spec lifecycle 4): the guest is asked, and answers by ending. */
 #include "actors/vm/vm.h"
 
+#include "actors/vm/vm_boot.h"
 #include "proto/registry_values.h"
 
 enum { CLIENTS = 1, ASKED };
@@ -97,7 +98,12 @@ static void shutdown_ended(struct vm *vm, struct out *out, const struct vm_resul
 {
     struct fault why;
     bool gone = result->task != NULL && result->task->is_seen && !result->task->seen.active;
-    if (gone) {
+    if (gone && vm->boot.waits && (!vm->job.owed || vm_wait(vm, &vm->job) == 0)) {
+        vm->job.owed = false; /* it is answered with all who wait for the end */
+        vm_boot_lost(vm, out);
+        return;
+    }
+    if (gone && !vm->boot.waits) {
         vm_gone(vm, out, true);
         return;
     }
@@ -113,7 +119,7 @@ static void shutdown_ended(struct vm *vm, struct out *out, const struct vm_resul
 static void first(struct vm *vm, struct out *out)
 {
     struct fault why;
-    if (vm->life != VM_LIVING) {
+    if (!vm_runs(vm)) {
         int r = fault_set(&why, ERR_VM_NOT_STARTED, "%s is not started", vm->view.name);
         vm_errand_end(vm, out, r, &why);
         return;

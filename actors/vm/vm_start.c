@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A start, step by step (spec lifecycle 3): claim, netvm, define, create paused, QubesDB, resume, qrexec:
+ * A start, step by step (spec lifecycle 3): netvm, define, create paused, QubesDB, resume, qrexec:
  * the rows of vm_start_step.def.
  * Before each step that cannot be taken back there is a note. Memory and storage have their places
  * between these steps. */
@@ -8,19 +8,8 @@
 #include <string.h>
 
 #include "actors/vm/vm_net.h"
-#include "proto/record_values.h"
-#include "proto/registry_values.h"
 
-enum { CLAIM_SECONDS = 5, NETVM_SECONDS = 120 };
-
-/* The error that has this exception class, for a refusal that registry has written. */
-static enum err code_of(const char *class)
-{
-    for (int code = ERR_NONE + 1; code < ERR_COUNT; code++)
-        if (strcmp(err_api_class((enum err)code), class) == 0 && (enum err)code >= ERR_QUBES)
-            return (enum err)code;
-    return ERR_QUBES;
-}
+enum { NETVM_SECONDS = 120 };
 
 static bool is_client(const struct vm *vm, uint32_t qid)
 {
@@ -32,7 +21,7 @@ static bool is_client(const struct vm *vm, uint32_t qid)
     return false;
 }
 
-static void give_up(struct vm *vm, int r, const struct fault *why)
+void vm_start_gives_up(struct vm *vm, int r, const struct fault *why)
 {
     vm->failure = (struct fault){.code = (enum err) - r};
     if (why->code == (enum err) - r)
@@ -43,7 +32,7 @@ static void give_up(struct vm *vm, int r, const struct fault *why)
 
 void vm_start_fails(struct vm *vm, struct out *out, int r, const struct fault *why, bool uncertain)
 {
-    give_up(vm, r, why);
+    vm_start_gives_up(vm, r, why);
     vm_memory_release(vm, out);
     vm_note_step(vm, out, STEP_UNDOING);
     (void)VM_SAY(vm, out, {.name = "domain-start-failed", .key = {"reason"}, .value = {vm->failure.text}});
@@ -63,37 +52,53 @@ static void begin(struct vm *vm, struct out *out, enum vm_task_what what, unsign
         vm_start_fails(vm, out, r, &why, false);
 }
 
+/* Views that have come since the volumes were started know nothing of their paths. */
 static void define(struct vm *vm, struct out *out)
 {
+    struct fault why;
+    int r = vm_storage_show(vm, out, &why);
+    if (r < 0) {
+        vm_start_fails(vm, out, r, &why, false);
+        return;
+    }
     vm_note_step(vm, out, STEP_DEFINING);
     begin(vm, out, VM_DEFINE_TASK, START_DEFINE);
 }
 
-/* The netvm's guest must know of the interface before it is there. */
-static void spawn(struct vm *vm, struct out *out)
+static uint32_t netvm_of(const struct vm *vm)
 {
     struct view_peer netvm;
-    (void)VM_SAY(vm, out, {.name = "domain-pre-spawn", WITH_GUID});
-    if (!vm_has_netvm(vm, &netvm)) {
-        define(vm, out);
-        return;
-    }
+    return vm_has_netvm(vm, &netvm) ? netvm.qid : 0;
+}
+
+static void ask_netvm(struct vm *vm, struct out *out);
+
+/* The netvm's guest must know of the interface before it is there. */
+static void serve(struct vm *vm, struct out *out)
+{
+    struct view_peer netvm;
     vm->step = START_SERVE;
-    vm_net_serve(vm, out, &netvm);
+    if (netvm_of(vm) != vm->boot.netvm)
+        ask_netvm(vm, out); /* it has got another one meanwhile, which may not run */
+    else if (vm_has_netvm(vm, &netvm))
+        vm_net_serve(vm, out, &netvm);
+    else
+        define(vm, out);
+}
+
+static void spawn(struct vm *vm, struct out *out)
+{
+    vm->boot.spawned = true;
+    (void)VM_SAY(vm, out, {.name = "domain-pre-spawn", WITH_GUID});
+    serve(vm, out);
 }
 
 /* Each volume gets its working copy, and the domain their paths. */
 static void store(struct vm *vm, struct out *out)
 {
-    struct fault why;
     vm->step = START_STORAGE;
     vm->has_stored = true;
-    if (vm_storage_next(vm, out, "start"))
-        return;
-    int r = vm_storage_show(vm, out, &why);
-    if (r < 0)
-        vm_start_fails(vm, out, r, &why, false);
-    else
+    if (!vm_storage_next(vm, out, "start"))
         spawn(vm, out);
 }
 
@@ -115,13 +120,24 @@ static void ask_memory(struct vm *vm, struct out *out)
         store(vm, out);
 }
 
+/* Behind the netvm, once: what was started already is not started again for another one. */
+static void go_on_behind_netvm(struct vm *vm, struct out *out)
+{
+    if (vm->boot.spawned) {
+        serve(vm, out);
+        return;
+    }
+    vm_storage_begin(vm);
+    ask_memory(vm, out);
+}
+
 /* A netvm that runs already says so at once. */
 static void ask_netvm(struct vm *vm, struct out *out)
 {
     struct view_peer netvm;
-    vm_storage_begin(vm);
+    vm->boot.netvm = netvm_of(vm);
     if (!vm_has_netvm(vm, &netvm)) {
-        ask_memory(vm, out);
+        go_on_behind_netvm(vm, out);
         return;
     }
     struct context context = vm_context(vm, out, NETVM_SECONDS);
@@ -135,76 +151,25 @@ static void ask_netvm(struct vm *vm, struct out *out)
 /* What could not start is found before anything is done for it, and before anybody hears that it was. */
 static void verify(struct vm *vm, struct out *out)
 {
+    struct fault why;
     vm->step = START_VERIFY;
+    if (vm->view.homeless) {
+        int r =
+            fault_set(&why, ERR_VM, "VM directory does not exist: /var/lib/qubes/%s/%s",
+                      strcmp(vm->view.class, "TemplateVM") == 0 ? "vm-templates" : "appvms", vm->view.name);
+        vm_start_fails(vm, out, r, &why, false);
+        return;
+    }
     if (vm_storage_next(vm, out, "verify"))
         return;
     (void)VM_SAY(vm, out, {.name = "domain-verify-files"});
     ask_netvm(vm, out);
 }
 
-static void say_begun(struct vm *vm, struct out *out)
-{
-    (void)VM_SAY(
-        vm, out,
-        {.name = "domain-pre-start", .key = {"start_guid", "mem_required"}, .value = {"True", "None"}});
-}
-
-static void refused(struct vm *vm, struct out *out)
-{
-    struct fault why;
-    int r = fault_set(&why, code_of(vm->view.refusal_class), "%s", vm->view.refusal);
-    if (vm->view.vetoed == VETO_UNTOLD) {
-        give_up(vm, r, &why);
-        vm_gone(vm, out, false);
-        return;
-    }
-    if (vm->view.vetoed == VETO_BEGUN)
-        say_begun(vm, out);
-    vm_start_fails(vm, out, r, &why, false);
-}
-
-static void claimed(struct vm *vm, struct out *out, const struct vm_result *result)
-{
-    struct claim_reply m;
-    struct fault why;
-    int r = claim_reply_decode(&m, result->e->body);
-    if (r == 0)
-        r = vm_take_view(vm, out, &m.view);
-    if (r < 0) {
-        vm_start_fails(vm, out, r, &result->why, false);
-        return;
-    }
-    if (vm->view.refusal[0] != '\0') {
-        refused(vm, out);
-        return;
-    }
-    if (vm->scarce) {
-        give_up(vm, fault_set(&why, ERR_BUSY, "too many calls of VMs hang in libvirt; try again later"),
-                &why);
-        vm_gone(vm, out, false);
-        return;
-    }
-    say_begun(vm, out);
-    vm->step = START_DEVICES;
-    vm_device_start(vm, out);
-}
-
 void vm_start_with_devices(struct vm *vm, struct out *out)
 {
     vm_storage_begin(vm);
     verify(vm, out);
-}
-
-static void claim(struct vm *vm, struct out *out)
-{
-    struct context context = vm_context(vm, out, CLAIM_SECONDS);
-    vm->life = VM_STARTING;
-    vm->owes_last = false;
-    vm->created = false;
-    vm_note_step(vm, out, STEP_CLAIMED);
-    vm->step = START_CLAIM;
-    ASK(out, claim, ((struct address){KIND_REGISTRY, 0}), &context, vm_ask_tag(vm),
-        (&(struct claim){.purpose = CLAIM_TO_LIVE}));
 }
 
 /* The domain after a call that succeeded. 0, or why there is none to go on with. */
@@ -278,7 +243,7 @@ static void failed(struct vm *vm, struct out *out, const struct vm_result *resul
     struct fault why;
     if (vm->step ==
         START_CLAIM) { /* nothing was done and nothing said: it does not exist, or is being removed */
-        give_up(vm, result->r, &result->why);
+        vm_start_gives_up(vm, result->r, &result->why);
         vm_gone(vm, out, false);
         return;
     }
@@ -295,7 +260,7 @@ static void verified(struct vm *vm, struct out *out, const struct vm_result *res
 static void netvm_runs(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     (void)result;
-    ask_memory(vm, out);
+    go_on_behind_netvm(vm, out);
 }
 
 static void memory_granted(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -307,7 +272,10 @@ static void memory_granted(struct vm *vm, struct out *out, const struct vm_resul
 static void served(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     (void)result;
-    define(vm, out);
+    if (netvm_of(vm) != vm->boot.netvm)
+        ask_netvm(vm, out);
+    else
+        define(vm, out);
 }
 
 static void defined(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -325,7 +293,7 @@ static void filled(struct vm *vm, struct out *out, const struct vm_result *resul
 
 /* What follows each step; of a failure, failed(). */
 static vm_start_go_on *const after[START_STEPS] = {
-    [START_CLAIM] = claimed,
+    [START_CLAIM] = vm_start_claimed,
     [START_DEVICES] = vm_device_start_step,
     [START_VERIFY] = verified,
     [START_NETVM] = netvm_runs,
@@ -359,7 +327,7 @@ static void first(struct vm *vm, struct out *out)
     else if (vm->life != VM_HALTED)
         vm_errand_end(vm, out, 0, NULL);
     else
-        claim(vm, out);
+        vm_start_claim(vm, out);
 }
 
 void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -381,4 +349,9 @@ void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *resul
         failed(vm, out, result);
     else
         after[vm->step](vm, out, result);
+}
+
+bool vm_start_is_early(const struct vm *vm)
+{
+    return vm->errand == ERRAND_START && vm->life == VM_STARTING && !vm->created && vm->step < START_DEFINE;
 }

@@ -3,7 +3,7 @@
 #ifndef ACTORS_VM_VM_START_H
 #define ACTORS_VM_VM_START_H
 
-#include "actors/vm/vm.h"
+#include "actors/vm/vm_boot.h"
 
 enum vm_start_step {
 #define START_STEP(name, text, meaning) START_##name,
@@ -39,7 +39,13 @@ vm_start_go_on vm_start_qubesdb_serves, vm_start_guest_hears;
 void vm_start_agents(struct vm *vm, struct out *out);
 vm_start_go_on vm_start_stubdom_serves, vm_start_qrexec_serves;
 
+/* ---- vm_start_claim.c ---- */
+void vm_start_claim(struct vm *vm, struct out *out);
+vm_start_go_on vm_start_claimed;
+
 /* ---- vm_start.c ---- */
+/* Why it fails, said when all is cleaned up. */
+void vm_start_gives_up(struct vm *vm, int r, const struct fault *why);
 /* Its domain is complete: subscribers hear of it. */
 void vm_start_spawned(struct vm *vm, struct out *out);
 void vm_start_resume(struct vm *vm, struct out *out);

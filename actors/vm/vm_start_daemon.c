@@ -30,6 +30,25 @@ static void run_daemon(struct vm *vm, struct out *out, enum outside_program prog
     }
     vm_progress(vm, out, &vm->job, DAEMON_SECONDS);
     ASK(out, daemon, ((struct address){KIND_LAUNCHER, 0}), &context, vm_ask_tag(vm), &m);
+    if (program == PROGRAM_QREXEC_DAEMON)
+        vm_boot_wait(vm, out);
+}
+
+void vm_start_ask_agent(struct vm *vm, struct out *out)
+{
+    run_daemon(vm, out, PROGRAM_QREXEC_DAEMON, vm->step);
+}
+
+/* It could not answer in time, for its VM was paused: it gets as much time again. */
+static bool has_slept(struct vm *vm, struct out *out, const struct daemon_reply *m)
+{
+    if (m->status != AGENT_TIMEOUT || !vm->boot.slept)
+        return false;
+    if (vm_sleeps(vm))
+        vm_boot_wait(vm, out);
+    else
+        vm_start_ask_agent(vm, out);
+    return true;
 }
 
 /* How the command of a daemon has ended: 0, or the error of the start. */
@@ -156,6 +175,8 @@ void vm_start_stubdom_serves(struct vm *vm, struct out *out, const struct vm_res
         return;
     }
     int r = daemon_end(vm, result, &m, &why);
+    if (r < 0 && has_slept(vm, out, &m))
+        return;
     if (r < 0)
         vm_start_fails(vm, out, r, &why, false);
     else
@@ -179,6 +200,8 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
     struct daemon_reply m;
     struct fault why;
     int r = daemon_end(vm, result, &m, &why);
+    if (r < 0 && has_slept(vm, out, &m))
+        return;
     if (r < 0) {
         vm_start_fails(vm, out, r, &why, false);
         return;
@@ -186,44 +209,16 @@ void vm_start_qrexec_serves(struct vm *vm, struct out *out, const struct vm_resu
     vm->life = VM_LIVING;
     vm->qrexec_up = m.missing == 0;
     vm_wishes_after_start(vm);
-    vm_note_step(vm, out, STEP_RUNNING); /* with that: when the start is told nobody asks for it again */
+    vm_note_step(vm, out, STEP_STARTED); /* with that: when the start is told nobody asks for it again */
     vm_facts(vm, out);
     (void)VM_SAY(vm, out, {.name = "domain-start", WITH_GUID});
     vm_note_step(vm, out, STEP_LIVING);
     vm_net_lives(vm, out);
     vm_net_tell(vm, out, true);
+    if (vm->view.netvm_put_off && !vm_sleeps(vm))
+        vm_net_due(vm, out); /* it was paused while it booted */
     if (vm->view.preload_waits != 0)
         vm_errand_become(vm, out, ERRAND_PRELOAD);
     else
         vm_errand_end(vm, out, 0, NULL);
-}
-
-static bool waits_for_guest(const struct vm *vm)
-{
-    bool agent = vm->step == START_QREXEC || vm->step == START_STUBDOM;
-    return ((vm->errand == ERRAND_START && agent) || vm->errand == ERRAND_PRELOAD) && vm->asked != 0;
-}
-
-bool vm_start_waits(const struct vm *vm)
-{
-    return waits_for_guest(vm);
-}
-
-void vm_start_peek(struct vm *vm, struct out *out)
-{
-    struct fault ignored;
-    if (!waits_for_guest(vm) || vm->peeking)
-        return;
-    vm->peeking = vm_task_begin(vm, out, VM_LOOK_TASK, &ignored) == 0;
-}
-
-void vm_start_peeked(struct vm *vm, struct out *out, const struct vm_task *task)
-{
-    struct fault why;
-    bool gone = task->is_seen && !task->seen.active;
-    if (!waits_for_guest(vm) || !gone)
-        return;
-    int r = fault_set(&why, ERR_HYPERVISOR, "the domain ended while it was starting");
-    vm->asked = 0;
-    vm_start_fails(vm, out, r, &why, false);
 }

@@ -38,9 +38,7 @@ static void too_late(struct vm *vm, struct out *out, struct vm_request *job)
     int r = fault_set(&why, ERR_VM_SHUTDOWN_TIMEOUT,
                       "%s did not shut down within %u seconds; kill it if it must end", vm->view.name,
                       vm->view.shutdown_timeout);
-    vm_say_beside(
-        vm, out,
-        &(struct vm_event){.name = "domain-shutdown-failed", .key = {"reason"}, .value = {why.text}});
+    (void)VM_SAY(vm, out, {.name = "domain-shutdown-failed", .key = {"reason"}, .value = {why.text}});
     vm_answer(vm, out, job, r, &why);
 }
 
@@ -341,7 +339,7 @@ void vm_kill(struct vm *vm, struct out *out)
 {
     struct fault why;
     vm->kill_wanted = true;
-    if ((vm->errand == ERRAND_START || vm->errand == ERRAND_PRELOAD) && vm->asked != 0) {
+    if (vm->errand == ERRAND_START && vm->asked != 0) {
         int r = fault_set(&why, ERR_CANCELLED, "the VM was killed while it was starting");
         vm->asked = 0;
         vm_start_fails(vm, out, r, &why, false);

@@ -19,7 +19,7 @@ static void suspend_begin(struct vm *vm, struct out *out)
 {
     struct fault why;
     int r = 0;
-    if (vm->life != VM_LIVING)
+    if (!vm_runs(vm))
         r = fault_set(&why, ERR_VM_NOT_RUNNING, "domain not running: '%s'", vm->view.name);
     else if (vm->seen.state == VIRT_PAUSED && vm->view.qrexec != 0)
         r = fault_set(&why, ERR_VM_NOT_RUNNING,
@@ -60,7 +60,7 @@ void vm_suspend_step(struct vm *vm, struct out *out, const struct vm_result *res
 
 static void resume_begin(struct vm *vm, struct out *out)
 {
-    if (vm->life != VM_LIVING || vm->seen.state != VIRT_PMSUSPENDED) {
+    if (!vm_runs(vm) || vm->seen.state != VIRT_PMSUSPENDED) {
         vm_errand_become(vm, out, ERRAND_UNPAUSE);
         return;
     }

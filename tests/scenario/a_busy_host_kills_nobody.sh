@@ -4,5 +4,5 @@
 # timeout: 120
 . "$(dirname "$0")/../tap.sh"
 [ "$(id -u)" = 0 ] || skip_all "a control group needs root"
-python3 -B "$(dirname "$0")/starve.py" || skip_all "no control group for the processor can be made here"
+why=$(python3 -B "$(dirname "$0")/starve.py") || skip_all "$why"
 exec python3 -B "$(dirname "$0")/a_busy_host_kills_nobody.py"

@@ -21,6 +21,13 @@ def play(tap):
         house.must('admin.vm.Kill', 'work')
         tap.check('its session ends with its working copies',
                   wait(lambda: not list(folder.glob('*-dirty.img'))))
+        away = folder.rename(folder.with_name('away'))
+        answer = house.call('admin.vm.Start', 'work')
+        tap.check('without its folder it does not start', answer.error == 'QubesVMError'
+                  and 'VM directory does not exist' in answer.text, answer)
+        away.rename(folder)
+        tap.check('with it, it does', house.call('admin.vm.Start', 'work').ok)
+        house.must('admin.vm.Kill', 'work')
         house.must('admin.vm.Remove', 'work')
         tap.check('nothing is left of it', wait(lambda: not folder.exists()))
 

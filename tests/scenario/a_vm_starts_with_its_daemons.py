@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A VM starts with its daemons: stand-ins (tests/stand-ins) that are well, or hang, lie and fail for one VM."""
 import threading
+import time
 
 from house import House, Listener, scenario, wait
 from stand_ins import Programs, database, since
@@ -8,6 +9,7 @@ from stand_ins import Programs, database, since
 STARTED = ['domain-pre-start', 'domain-verify-files', 'domain-pre-spawn', 'property-reset:xid',
            'property-reset:stubdom_xid', 'property-reset:start_time', 'domain-spawn', 'domain-qdb-create',
            'domain-pre-unpaused', 'domain-unpaused', 'domain-start']
+LATE = 5.0  # how long the stand-in program.sh waits before it says that the agent has not come
 AT_ONCE = 10.0  # what waited for the agent would wait for a minute
 
 
@@ -17,7 +19,7 @@ def starts(house, tap, programs, ear):
     tap.check('a VM starts with its daemons', answer.ok and house.state('work') == 'Running', answer)
     wait(lambda: 'domain-start' in since(ear, heard, 'work'))
     tap.check('its events come in their order', since(ear, heard, 'work') == STARTED, since(ear, heard, 'work'))
-    calls = programs.calls()
+    calls = [call for call in programs.calls() if ' work' in call]
     tap.check('the daemons are called with what is known of it', len(calls) == 2
               and calls[0].endswith(' work') and calls[0].startswith('qubesdb-daemon ')
               and calls[1].startswith('qrexec-daemon -q -u ') and calls[1].endswith(' work user nowait'), calls)
@@ -113,13 +115,64 @@ def shut_down_by_hand(house, tap, programs):
     programs.how('qrexec-daemon', 'ill', '')
 
 
+def booting(house, programs, how):
+    """A start whose agent does not come, and whose answers it will be."""
+    programs.how('qrexec-daemon', 'ill', how)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(house.call('admin.vm.Start', 'ill', timeout=120)))
+    thread.start()
+    wait(lambda: house.state('ill') == 'Transient')
+    return thread, answers
+
+
+def served_while_it_boots(house, tap, programs, ear):
+    """Everything else that a VM which runs may be asked, it is asked while its agent does not come."""
+    heard = len(ear.records)
+    thread, answers = booting(house, programs, 'hang')
+    calls = [house.call(*row) for row in (
+        ('admin.vm.Pause', 'ill'), ('admin.vm.CurrentState', 'ill'), ('admin.vm.Unpause', 'ill'),
+        ('admin.vm.property.Set+netvm', 'ill', 'router'), ('admin.vm.property.Set+netvm', 'ill', ''),
+        ('admin.vm.Suspend', 'ill'), ('admin.vm.Resume', 'ill'))]
+    tap.check('it is paused, suspended, gets another netvm and none, at once', all(c.ok and c.seconds < AT_ONCE for c in calls)
+              and calls[1].text.endswith('power_state=Paused'), calls)
+    refused = house.call('admin.vm.device.mic.Attach+dom0+mic', 'ill', '')
+    tap.check('and what is refused is refused at once', not refused.ok and refused.seconds < AT_ONCE, refused)
+    tap.check('its start is what it was', house.state('ill') == 'Transient' and not answers, answers)
+    house.must('admin.vm.Kill', 'ill')
+    thread.join(30)
+    wait(lambda: since(ear, heard, 'ill')[-1:] == ['domain-shutdown'])
+    names = since(ear, heard, 'ill')
+    tap.check('whoever listens hears of all that', names.count('domain-paused') == 2 and names.count('domain-pre-paused') == 2
+              and names.count('property-set:netvm') == 2 and names.count('domain-start-failed') == 1, names)
+    programs.how('qrexec-daemon', 'ill', '')
+
+
+def asleep_while_it_boots(house, tap, programs):
+    """The agent's time is over while its VM is paused: it gets it again."""
+    thread, answers = booting(house, programs, 'late')
+    house.must('admin.vm.Pause', 'ill')
+    time.sleep(LATE + 1)
+    tap.check('one that is paused is not given up for an agent that cannot come', not answers
+              and house.state('ill') == 'Paused', answers, house.state('ill'))
+    before = [c for c in programs.calls() if c.startswith('qrexec-daemon') and ' ill ' in c]
+    programs.how('qrexec-daemon', 'ill', '')
+    house.must('admin.vm.Unpause', 'ill')
+    thread.join(30)
+    after = [c for c in programs.calls() if c.startswith('qrexec-daemon') and ' ill ' in c]
+    tap.check('awake, it starts', answers and answers[0].ok and house.state('ill') == 'Running'
+              and len(after) == len(before) + 1, answers, len(before), house.state('ill'), after)
+    house.must('admin.vm.Kill', 'ill')
+
+
 def play(tap):
     programs = Programs()
     try:
         with House(programs=programs.dir) as house:
             programs.serve(house)
-            for name in ('work', 'ill', 'other'):
+            for name in ('work', 'ill', 'other', 'router'):
                 house.create(name)
+            house.must('admin.vm.property.Set+provides_network', 'router', 'True')
+            house.must('admin.vm.Start', 'router')
             house.must('admin.vm.property.Set+maxmem', 'work', '4000')
             for feature, value in (('service.cups', '1'), ('service.off', ''), ('vm-config.x', 'y z')):
                 house.must(f'admin.vm.feature.Set+{feature}', 'work', value)
@@ -132,6 +185,8 @@ def play(tap):
             killed_while_it_waits(house, tap, programs, ear)
             killed_by_hand(house, tap, programs)
             shut_down_by_hand(house, tap, programs)
+            served_while_it_boots(house, tap, programs, ear)
+            asleep_while_it_boots(house, tap, programs)
     finally:
         programs.end()
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A stand-in for each program of runtime/effects/programs.def, by the name under which it is called. Beside it lie:
 #   calls            what it was called with, a line each (it appends)
-#   NAME.VM, NAME.how   how it behaves for this VM, for any: well, slow, hang, crash, a number to exit with, or
+#   NAME.VM, NAME.how   how it behaves for this VM, for any: well, slow, late (slow, then 3), hang, crash, a number to exit with, or
 #                    for qubesdb-daemon a mode of qubesdb_daemon; none: well
 #   sockets, qubesdb_daemon   where sockets of QubesDB belong, and the program that serves them
 here=$(dirname "$0")
@@ -41,6 +41,10 @@ serve() {
 case $how in
 hang) exec sleep 3600 ;;
 slow) sleep 2 ;;
+late)
+    sleep 5
+    exit 3
+    ;;
 crash) kill -SEGV $$ ;;
 [0-9]*)
     echo "$me was told to fail" >&2

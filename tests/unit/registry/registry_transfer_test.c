@@ -17,7 +17,10 @@ static void with_directory(struct bench *b, char path[32])
 
 static void remove_directory(struct bench *b, const char *path)
 {
+    static const char *const homes[] = {"appvms/work", "appvms"};
     (void)unlinkat(b->store.qubes_lib, "qubes.xml", 0);
+    for (size_t i = 0; i < COUNT(homes); i++)
+        (void)unlinkat(b->store.qubes_lib, homes[i], AT_REMOVEDIR);
     close(b->store.qubes_lib);
     assert_int_equal(rmdir(path), 0);
 }

@@ -55,9 +55,13 @@ static bool bench_run_once(struct bench *b)
 {
     if (b->dead)
         return false;
-    if (b->asked > 0 && !b->hold_asks) {
-        struct bench_ask ask = b->asks[0];
-        memmove(b->asks, b->asks + 1, --b->asked * sizeof ask);
+    unsigned i = 0;
+    while (i < b->asked && b->asks[i].type == b->hold_type)
+        i++;
+    if (i < b->asked && !b->hold_asks) {
+        struct bench_ask ask = b->asks[i];
+        b->asked--;
+        memmove(b->asks + i, b->asks + i + 1, (b->asked - i) * sizeof ask);
         answer(b, &ask);
         return true;
     }

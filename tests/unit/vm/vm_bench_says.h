@@ -49,7 +49,7 @@ struct bench {
     char note[VM_NOTE_MAX + 1];
     uint64_t last_correlation;
     bool ready, retired, claimed, deaf;
-    bool has_netvm, is_living_client, qrexec, has_volumes;
+    bool has_netvm, is_living_client, qrexec, has_volumes, homeless;
     char asked_of_storage[512];  /* "verify root, start root, ..." and when the claim was released */
     const char *storage_refuses; /* this verb */
     char console[256];
@@ -70,6 +70,8 @@ struct bench {
     char stubdom[48];                   /* as api was told last: "XID UUID" */
     char called[64];                    /* the service that was called last, and its user */
     bool paused_told;                   /* as registry was told last */
+    unsigned dues;                      /* how often it was told that a change of the netvm is due */
+    uint32_t netvm_asked;               /* whom it asked to start last */
     int fail_type, fail_type_with;      /* questions of this type fail */
     const char *virt_mode;              /* "pvh" */
     const struct view_hvm *hvm;         /* what only a device model is told */
@@ -92,9 +94,10 @@ struct bench {
     struct task *task; /* given to the worker */
     struct task *parked;
     bool hold_tasks, hold_asks;
+    uint16_t hold_type; /* questions of this type are not answered; 0: all are */
     struct bench_reply reply[BENCH_LIST];
     unsigned replies, progresses;
-    uint64_t timer[8];
+    uint64_t timer[VM_TIMERS];
     unsigned said;   /* how often the core spoke */
     unsigned die_at; /* dead at the n-th time; 0: never */
     bool dead;
@@ -210,6 +213,8 @@ static int bench_send(void *shell, struct envelope *e)
         b->left.running = false;
     else if (e->type == MESSAGE_bus_over)
         b->over_told++;
+    else if (e->type == MESSAGE_netvm_due)
+        b->dues++;
     else if (e->class == CLASS_PROGRESS)
         b->progresses++;
     else if (e->class == CLASS_REPLY)
@@ -278,6 +283,8 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
     }
     if (e->type == MESSAGE_bus_has)
         take_has(b, e);
+    if (e->type == MESSAGE_vm_start)
+        b->netvm_asked = e->to_instance;
     b->claimed = b->claimed && e->type != MESSAGE_release;
     bench_note_storage(b, e);
     assert_true(b->asked < BENCH_LIST);

@@ -54,6 +54,8 @@ static void after_a_death_amid_an_attachment_it_is_told_once_more_when_libvirtd_
     b.hold_tasks = false;
     bench_run(&b);
     assert_int_equal(b.has, 0);
+    bench_crash(&b, false); /* the next one has known it, and dies before it could */
+    bench_run(&b);
     snprintf(b.world.plugged[0], sizeof b.world.plugged[0],
              "<hostdev type=\"pci\" managed=\"yes\"><source><address domain=\"0x0000\" bus=\"0x00\" "
              "slot=\"0x19\" function=\"0x0\"/></source></hostdev>");
@@ -63,6 +65,9 @@ static void after_a_death_amid_an_attachment_it_is_told_once_more_when_libvirtd_
     bench_run(&b);
     assert_int_equal(b.has_told, told + 1);
     assert_int_equal(b.has, 1);
+    bench_crash(&b, false); /* it has been told */
+    bench_run(&b);
+    assert_int_equal(b.timer[TIMER_TELL], 0);
     bench_end(&b);
 }
 

@@ -72,11 +72,23 @@ static void run(struct bench *b)
     }
 }
 
+/* The start waits for its guest aside. */
+static bool is_starting(const struct bench *b)
+{
+    return b->core->errand == ERRAND_START || b->core->boot.waits;
+}
+
+static unsigned step_of(const struct bench *b)
+{
+    return b->core->boot.waits ? b->core->boot.step : b->core->step;
+}
+
 /* What waits is of this step, which may wait more than once: for each volume, say. */
 static bool is_at(const struct bench *b, const struct row *row)
 {
-    bool asks = b->asked > 0 && b->asks[0].tag != 0 && b->asks[0].tag == b->core->asked;
-    return b->core->errand == ERRAND_START && b->core->step == (unsigned)row->step &&
+    uint64_t tag = b->core->boot.waits ? b->core->boot.asked : b->core->asked;
+    bool asks = b->asked > 0 && b->asks[0].tag != 0 && b->asks[0].tag == tag;
+    return is_starting(b) && step_of(b) == (unsigned)row->step &&
            (row->call   ? b->task != NULL
             : row->word ? b->core->memory_asked && b->core->asked != 0
                         : asks);
@@ -96,7 +108,7 @@ static bool goes_to(struct bench *b, const struct row *row, unsigned n, uint64_t
     bench_run(b);
     b->core->memory = &balancer;
     *asked = BENCH_HEAR(b, vm_start, .nothing = 0);
-    for (unsigned met = 0; b->core->errand == ERRAND_START; run_once(b))
+    for (unsigned met = 0; is_starting(b); run_once(b))
         if (is_at(b, row) && ++met == n)
             return true;
     bench_end(b);
@@ -115,7 +127,7 @@ static void drop_ask(struct bench *b, struct bench_ask *ask)
 static void answer_with(struct bench *b, int r, bool happens)
 {
     struct bench_ask ask;
-    if (b->core->step == START_MEMORY) {
+    if (step_of(b) == START_MEMORY) {
         vm_memory_said(b->core, &b->out,
                        r == -ERR_MEMORY ? VM_MEMORY_REFUSED
                        : r == -ERR_LATE ? VM_MEMORY_LATE

@@ -119,9 +119,29 @@ static void killed_while_they_start_all_are_stopped_by_the_next(void **state)
     bench_end(&b);
 }
 
+static void a_vm_without_its_directory_does_not_start(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    b.has_volumes = b.homeless = true;
+    bench_run(&b);
+    uint64_t asked = BENCH_HEAR(&b, vm_start, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, asked), -ERR_VM);
+    assert_string_equal(b.reply[0].text, "VM directory does not exist: /var/lib/qubes/appvms/work");
+    assert_int_equal(bench_count(&b, "domain-pre-start"), 1);
+    assert_int_equal(bench_count(&b, "domain-verify-files"), 0);
+    assert_int_equal(bench_count(&b, "domain-start-failed"), 1);
+    assert_null(strstr(b.asked_of_storage, "start"));
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_vm_without_its_directory_does_not_start),
         cmocka_unit_test(volumes_are_started_before_the_domain_is_defined),
         cmocka_unit_test(they_are_stopped_before_the_claim_is_released),
         cmocka_unit_test(a_volume_that_cannot_start_ends_the_start_and_nothing_is_left),

@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A VM whose start waits for the agent in its guest can be shut down and says where its console is; the start
- * is what it was. Spec: lifecycle 4, 6. */
-#include "tests/unit/vm/vm_bench.h"
-
-#define BEFORE 10 /* the events of a start until its guest runs */
-
-/* The guest runs, its agent does not come. Returns the start's correlation. */
-static uint64_t booting(struct bench *b)
-{
-    bench_setup(b);
-    b->qrexec = true;
-    bench_run(b);
-    uint64_t start = BENCH_HEAR(b, vm_start, 0);
-    while (bench_count(b, "domain-unpaused") == 0)
-        assert_true(bench_run_once(b));
-    b->hold_asks = true;
-    bench_run(b);
-    assert_string_equal(b->power_state, "Transient");
-    return start;
-}
-
-static void guest_ends(struct bench *b)
-{
-    b->world.active = false;
-    bench_observe(b, VIRT_EVENT_STOPPED);
-    bench_run(b);
-    b->hold_asks = false;
-    bench_run(b);
-}
+ * A VM whose start waits for the agent in its guest is shut down and asked for its console, and the start is
+ * what it was. Spec: lifecycle 4, 6. */
+#include "tests/unit/vm/vm_bench_boot.h"
 
 static void a_shutdown_is_asked_of_a_guest_whose_agent_is_still_waited_for(void **state)
 {
@@ -58,8 +32,7 @@ static void one_that_nobody_waits_for_is_answered_and_the_start_goes_on(void **s
     bench_run(&b);
     assert_int_equal(bench_answer(&b, shutdown), 0);
     assert_int_equal(bench_answer(&b, start), 1);
-    b.hold_asks = false;
-    bench_run(&b);
+    agent_comes(&b);
     assert_int_equal(bench_answer(&b, start), 0);
     BENCH_HEARD(&b, BEFORE, "domain-pre-shutdown force=True", "domain-start start_guid=True");
     assert_string_equal(b.power_state, "Running");
@@ -81,8 +54,7 @@ static void one_that_fails_or_takes_too_long_is_told_and_leaves_the_start_alone(
             bench_timer_fires(&b, TIMER_WAITERS);
         assert_int_equal(bench_answer(&b, shutdown), -ERR_VM_SHUTDOWN_TIMEOUT);
         assert_int_equal(bench_count(&b, "domain-shutdown-failed"), 1);
-        b.hold_asks = false;
-        bench_run(&b);
+        agent_comes(&b);
         assert_int_equal(bench_answer(&b, start), 0);
         bench_is_definite(&b);
         bench_end(&b);
@@ -94,8 +66,7 @@ static void who_lives_by_it_keeps_it(void **state)
     struct bench b;
     (void)state;
     uint64_t start = booting(&b);
-    b.core->view.gui_user[0] = 'x';
-    b.core->view.gui_user[1] = '\0';
+    b.gui_user = "x";
     uint64_t shutdown = BENCH_HEAR(&b, vm_shutdown, .wait = 0);
     bench_run(&b);
     assert_int_equal(bench_answer(&b, shutdown), -ERR_VM);
@@ -116,7 +87,7 @@ static void one_that_comes_too_early_is_done_when_the_guest_runs(void **state)
     uint64_t console = BENCH_HEAR(&b, vm_console, 0), shutdown = BENCH_HEAR(&b, vm_shutdown, 0);
     while (bench_count(&b, "domain-unpaused") == 0)
         assert_true(bench_run_once(&b));
-    b.hold_asks = true;
+    b.hold_type = MESSAGE_daemon;
     bench_run(&b);
     assert_int_equal(bench_answer(&b, console), 0);
     assert_int_equal(bench_answer(&b, shutdown), 0);
@@ -153,8 +124,7 @@ static void killed_meanwhile_the_start_is_finished_by_the_next_and_told_once(voi
         booting(&b);
         b.die_at = b.said + at;
         BENCH_HEAR(&b, vm_shutdown, .wait = 0);
-        b.hold_asks = false;
-        bench_run(&b);
+        agent_comes(&b);
         bench_crash(&b, true);
         bench_run(&b);
         assert_int_equal(bench_count(&b, "domain-start"), 1);
