@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actors/devbus-usb/devbus_usb.h"
+#include "actors/devbus/devbus_say.h"
 #include "actors/devbus/devbus_tags.h"
 #include "base/own.h"
 
@@ -196,18 +197,37 @@ static bool is_connected(const struct devbus_usb *self, const struct devbus_devi
     return item != NULL && strcmp(item->attachment, name) == 0;
 }
 
+/* A guest's service may say what is not so: the backend is looked at. What its backend has not told since we
+ * began stays held until it does. */
+static void believe(struct devbus_usb *self, struct out *out, struct devbus_device *d, const char *name,
+                    const struct devbus_backend *b)
+{
+    if (b != NULL) {
+        write_attachment(self, d, name);
+        devbus_ask_guest(out, b->vm.instance);
+    } else {
+        d->until = out->now + DEVBUS_HOLD_ATTACH;
+        devbus_ask_guests(out);
+    }
+    (void)devbus_happens(&self->bus.table, out, d, b != NULL ? DEVBUS_THERE : DEVBUS_BOUND);
+}
+
 static int connected(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r,
                      struct fault *why)
 {
     struct devbus_device *d = devbus_find(&self->bus.table, run->key);
     if (d == NULL || d->qid != run->request.context.subject.instance)
         return r < 0 ? r : fault_set(why, ERR_QUBES, "%s was taken away meanwhile", run->key);
+    const struct devbus_backend *b = backend_named(self, d->backend);
+    bool is_gone = b != NULL && devbus_exposed_find(&self->bus.listing.exposed, d->backend, d->port) == NULL;
+    if (r == 0 && is_gone)
+        r = fault_set(why, ERR_QUBES, "%s is not there any more", run->key);
     if (r < 0 && !is_connected(self, d, run->name)) {
         (void)devbus_happens(&self->bus.table, out, d, DEVBUS_GIVEN_UP);
         return r;
     }
-    write_attachment(self, d, run->name);
-    (void)devbus_happens(&self->bus.table, out, d, DEVBUS_THERE);
+    if (d->state != DEVBUS_ATTACHED)
+        believe(self, out, d, run->name, b);
     return 0;
 }
 
@@ -218,7 +238,10 @@ static int let_go(struct devbus_usb *self, struct out *out, const struct usb_run
         return 0; /* its backend was faster */
     if (r < 0)
         return r;
+    const struct devbus_backend *b = backend_named(self, d->backend);
     write_attachment(self, d, "");
+    if (b != NULL)
+        devbus_ask_guest(out, b->vm.instance);
     (void)devbus_happens(&self->bus.table, out, d, DEVBUS_NOT_THERE);
     return 0;
 }
