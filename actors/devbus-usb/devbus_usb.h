@@ -13,6 +13,10 @@ enum {
     USB_NAMES_MAX = 64, /* names that registry is asked about; what is more waits for the next change */
 };
 
+/* So long backends' processes may take to say who has what, when a bus has begun. */
+#define USB_SETTLE (6 * SECONDS)
+enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_SETTLED };
+
 /* qubes.USBAttach in a frontend, or qubes.USBDetach in a backend. */
 struct usb_run {
     struct request request;
@@ -31,8 +35,6 @@ struct usb_name {
     bool is_news; /* subscribers hear of it */
 };
 
-enum { USB_TIMER_NAMES = DEVBUS_TIMER_OWN };
-
 struct devbus_usb {
     struct devbus bus;
     const struct usbids *ids; /* the program's; NULL: nothing has a name */
@@ -41,6 +43,7 @@ struct devbus_usb {
     struct usb_name name[USB_NAMES_MAX];
     size_t names;
     uint64_t last_tag;
+    bool settled; /* backends have had the time to say who has what: of nobody else it is so */
 };
 
 extern const struct actor devbus_usb_actor;

@@ -365,9 +365,27 @@ static void without_its_backends_word_a_device_is_only_held(void **state)
     assert_int_equal(bench_bus(b)->table.used, 0); /* and needs no note */
 }
 
+/* What was attached may have been let go of, or its backend have ended, while there was no bus. */
+static void who_is_not_said_to_have_anything_after_a_crash_has_nothing(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1=front 2-1=other ", false);
+    is_named(b, FRONT);
+    is_named(b, OTHER);
+    bench_killed(b);
+    exposes(b, "1-1 2-1=other ", false);
+    bench_rings(b, USB_TIMER_SETTLED);
+    assert_string_equal(b->sent, ""); /* whose that name is, is being asked */
+    is_named(b, OTHER);
+    bench_rings(b, USB_TIMER_SETTLED);
+    assert_string_equal(b->sent, "only 8;");
+}
+
 static void it_rests_only_when_there_is_nothing_to_know(void **state)
 {
     struct bench *b = *state;
+    bench_rings(b, USB_TIMER_SETTLED);
+    bench_forget(b);
     exposes(b, "1-1 ", false);
     bench_rings(b, DEVBUS_TIMER_REST);
     assert_false(b->retired);
@@ -442,6 +460,7 @@ int main(void)
         TEST(when_a_service_has_ended_well_its_backend_is_looked_at),
         TEST(what_its_backend_has_taken_away_meanwhile_is_not_attached),
         TEST(without_its_backends_word_a_device_is_only_held),
+        TEST(who_is_not_said_to_have_anything_after_a_crash_has_nothing),
         TEST(it_rests_only_when_there_is_nothing_to_know),
         TEST(who_says_anothers_name_takes_nothing),
         TEST(a_device_that_comes_while_its_backends_name_is_asked_for_is_news),
