@@ -325,6 +325,8 @@ void sim_check_disks(struct sim *s);
 
 /* sim_check_usb.c: likewise, besides who says what. */
 void sim_check_usb(struct sim *s);
+/* What a client was told has been done is so. */
+void sim_check_usb_done(struct sim *s, const struct client *c);
 
 /* sim_vm.c */
 const char *vm_words(const struct proc *p, char *words, size_t size);

@@ -122,3 +122,20 @@ void sim_check_usb(struct sim *s)
     if (s->lines > 0)
         sim_broken(s, "dom0's policy has %zu lines for USB devices at rest: %s", s->lines, s->line[0].line);
 }
+
+/* ---- what was acknowledged ---- */
+
+/* Somebody may have attached it again meanwhile. */
+void sim_check_usb_done(struct sim *s, const struct client *c)
+{
+    char backend[32], port[16], from[32];
+    if (sscanf(c->request, "admin.vm.device.usb.Detach+%31[^+]+%15[^ ] dom0 name %31s", backend, port,
+               from) != 3)
+        return;
+    const struct sim_stick *stick = sim_stick_of(s, backend, port);
+    const struct sim_domain *d = sim_active(s->hypervisor, from);
+    bool has = stick != NULL && d != NULL && strcmp(stick->to, from) == 0 && stick->domid == d->domid;
+    if (has && stick->since < c->asked_at && stick->excused < c->asked_at)
+        sim_broken(s, "%s:%s was said to be detached from %s, and still is connected to it", backend, port,
+                   from);
+}

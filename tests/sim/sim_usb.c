@@ -150,3 +150,11 @@ bool sim_any_connected(struct sim *s, char backend[32], char port[16], char to[3
             return true;
     return false;
 }
+
+void sim_excuse(struct sim *s, const char *port, const char *to)
+{
+    for (size_t i = 0; i <= SIM_VMS_MOST; i++)
+        for (unsigned k = 0; k < SIM_STICKS; k++)
+            if (strcmp(ports[k], port) == 0 && strcmp(s->shelves[i].stick[k].to, to) == 0)
+                s->shelves[i].stick[k].excused = s->now;
+}

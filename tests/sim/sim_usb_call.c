@@ -56,6 +56,7 @@ static bool attach(struct sim *s, const struct sim_call *c)
         return false;
     memcpy(stick->to, c->frontend, sizeof stick->to);
     stick->domid = c->domid;
+    stick->since = s->now;
     s->connected++;
     return true;
 }
@@ -65,6 +66,7 @@ static bool detach(struct sim *s, const struct sim_call *c)
     struct sim_stick *stick = sim_stick_of(s, c->backend, c->port);
     if (stick == NULL || stick->to[0] == '\0')
         return false;
+    sim_excuse(s, c->port, stick->to);
     stick->to[0] = '\0';
     return true;
 }
@@ -110,6 +112,9 @@ static void ends(struct sim *s, struct sim_event *e)
         c->status = 1;
     if (!p->running || p->incarnation != c->incarnation)
         return;
+    struct sim_stick *stick = sim_stick_of(s, c->backend, c->port);
+    if (stick != NULL && c->fate == LIES)
+        sim_excuse(s, c->port, stick->to);
     struct program_end end = {.number = c->number,
                               .status = c->killed ? 137 : !alive ? 1 : c->status,
                               .output = SPAN_LITERAL("out %s\n"),
