@@ -126,6 +126,7 @@ void usb_told(struct devbus *bus, struct out *out, const struct devbus_backend *
         if (item->attachment[0] != '\0' && !is_known)
             ask_name(self, out, b, item, is_news);
     }
+    usb_part_again(self, out);
 }
 
 /* What its backend says still, of those devices; NULL: something else. */
@@ -213,10 +214,12 @@ static void tell_only(struct devbus_usb *self, struct out *out)
 static void settles(struct devbus_usb *self, struct out *out)
 {
     self->settled = self->names == 0;
-    if (self->settled)
-        tell_only(self, out);
-    else
+    if (!self->settled) {
         out_timer(out, USB_TIMER_SETTLED, out->now + 1 * SECONDS);
+        return;
+    }
+    tell_only(self, out);
+    usb_part_again(self, out);
 }
 
 /* ---- its timers ---- */

@@ -172,10 +172,10 @@ struct sim {
     struct sim_shelf *shelves; /* sim_guest.c: what each guest exposes */
     struct sim_call *calls;    /* sim_usb_call.c */
     size_t call_count, call_room;
-    unsigned connected; /* so often a USB device was connected */
+    unsigned connected;                  /* so often a USB device was connected */
     struct policy_grant line[SIM_LINES]; /* of dom0's policy: sim_policy.c */
     size_t lines;
-    bool calm;                 /* no more faults, no more requests */
+    bool calm; /* no more faults, no more requests */
 
     struct client clients[SIM_CLIENTS];
     char disposable[32]; /* the last that a client was given */

@@ -32,9 +32,9 @@ static void check_entry(struct sim *s, const struct devbus_device *d)
     if (!held && (d->state != DEVBUS_ATTACHED || stick == NULL || strcmp(stick->to, d->name) != 0))
         sim_broken(s, "the bus believes that %s is %s, of %s (qid %u), and its backend says: %s", d->key,
                    devbus_state_name(d->state), d->name, d->qid,
-                   stick == NULL        ? "it is not there"
+                   stick == NULL       ? "it is not there"
                    : stick->to[0] == 0 ? "nobody's"
-                                        : stick->to);
+                                       : stick->to);
 }
 
 static void check_bus(struct sim *s)
@@ -74,7 +74,8 @@ static void check_connected(struct sim *s, const char *backend, unsigned i, cons
     }
 }
 
-/* Of what backends say that a VM has. A paused backend cannot take back its word about a life that is over. */
+/* Of what backends say that a VM has. A paused backend cannot take back its word about a life that is over.
+ */
 struct tally {
     size_t has, stale;
 };
@@ -135,7 +136,7 @@ void sim_check_usb_done(struct sim *s, const struct client *c)
     const struct sim_stick *stick = sim_stick_of(s, backend, port);
     const struct sim_domain *d = sim_active(s->hypervisor, from);
     bool has = stick != NULL && d != NULL && strcmp(stick->to, from) == 0 && stick->domid == d->domid;
-    if (has && stick->since < c->asked_at && stick->excused < c->asked_at)
+    if (has && stick->since < c->asked_at && stick->lied < c->asked_at && !stick->has_rival)
         sim_broken(s, "%s:%s was said to be detached from %s, and still is connected to it", backend, port,
                    from);
 }

@@ -130,8 +130,8 @@ static const struct {
 static unsigned weight_of(const struct sim *s, size_t row)
 {
     return rows[row].weight[s->options.disks || s->options.usb ? EXPOSED
-                            : s->options.devices                    ? DEVICES
-                                                                    : PLAIN];
+                            : s->options.devices               ? DEVICES
+                                                               : PLAIN];
 }
 
 static void something(struct sim *s, struct sim_event *e)

@@ -12,10 +12,11 @@ struct guest_task;
 struct sim_stick {
     bool there;
     unsigned serial;
-    char to[32]; /* as the backend says; "": to nobody */
-    int domid;   /* of that life */
-    uint64_t since;   /* it was connected */
-    uint64_t excused; /* a service lied about it, or another backend's of that port was taken in its place */
+    char to[32];    /* as the backend says; "": to nobody */
+    int domid;      /* of that life */
+    uint64_t since; /* it was connected */
+    uint64_t lied;  /* a service that had not let it go has said that it had */
+    bool has_rival; /* its VM has, or had, another backend's at such a port */
 };
 
 /* What one life exposes; dom0's is the last one. */
@@ -37,8 +38,8 @@ const char *sim_stick_port(unsigned stick);
 struct sim_stick *sim_stick_of(struct sim *s, const char *backend, const char *port);
 void sim_read_sticks(const struct sim_shelf *shelf, struct guest_task *t);
 void sim_sticks_start(struct sim *s);
-/* Whoever detaches names a port, and may mean any backend's (devices 7.2): all of that VM's at that port. */
-void sim_excuse(struct sim *s, const char *port, const char *to);
+/* Whoever detaches names a port, and may mean any backend's (devices 7.2). */
+void sim_mark_rivals(struct sim *s, const char *port, const char *to);
 /* One that is connected, if there is any: its backend's name, its port, and whose it is. */
 bool sim_any_connected(struct sim *s, char backend[32], char port[16], char to[32]);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Programs of the host as launcher sees them: where guests expose nothing this host has no QubesDB; whatever else is run
- * ends after a while, now and then badly. */
+ * Programs of the host as launcher sees them: where guests expose nothing this host has no QubesDB; whatever
+ * else is run ends after a while, now and then badly. */
 #include "tests/sim/sim.h"
 
 #include <errno.h>

@@ -98,12 +98,11 @@ static void report(bool ok, const char *sentence, const struct sim_options *opti
     tests++;
     failures += !ok;
     add_up(options, o);
-    printf("%sok %u - %s (seed %" PRIu64
-           ", %u VMs%s): %u lives, %u with devices, %u with disks, %u USB connections, %u requests, %u done, %u kills, %" PRIu64
-           " events\n",
+    printf("%sok %u - %s (seed %" PRIu64 ", %u VMs%s): %u lives, %u with devices, %u with disks, %u USB "
+                                         "connections, %u requests, %u done, %u kills, %" PRIu64 " events\n",
            ok ? "" : "not ", tests, sentence, options->seed, options->vms,
-           options->faults ? "" : ", nothing fails", o->lives, o->equipped, o->with_disks, o->with_usb, o->requests,
-           o->acknowledged, o->kills, o->events);
+           options->faults ? "" : ", nothing fails", o->lives, o->equipped, o->with_disks, o->with_usb,
+           o->requests, o->acknowledged, o->kills, o->events);
     if (!ok)
         printf("# %s\n# again: sim_test --seed %" PRIu64 " --vms %u%s%s%s --verbose\n", o->broken,
                options->seed, options->vms, options->faults ? "" : " --calm",

@@ -109,8 +109,8 @@ static void plug(struct sim *s, const char *backend)
     struct sim_stick *stick = &shelf->stick[sim_random(s, SIM_STICKS)];
     if (stick->there && !sim_chance(s, 300))
         return;
-    *stick =
-        (struct sim_stick){.there = !stick->there || sim_chance(s, 300), .serial = (unsigned)sim_random(s, 3)};
+    *stick = (struct sim_stick){.there = !stick->there || sim_chance(s, 300),
+                                .serial = (unsigned)sim_random(s, 3)};
 }
 
 static void changes(struct sim *s, struct sim_event *e)
@@ -151,10 +151,15 @@ bool sim_any_connected(struct sim *s, char backend[32], char port[16], char to[3
     return false;
 }
 
-void sim_excuse(struct sim *s, const char *port, const char *to)
+void sim_mark_rivals(struct sim *s, const char *port, const char *to)
 {
-    for (size_t i = 0; i <= SIM_VMS_MOST; i++)
-        for (unsigned k = 0; k < SIM_STICKS; k++)
-            if (strcmp(ports[k], port) == 0 && strcmp(s->shelves[i].stick[k].to, to) == 0)
-                s->shelves[i].stick[k].excused = s->now;
+    struct sim_stick *last = NULL;
+    for (size_t i = 0; i < (SIM_VMS_MOST + 1) * (size_t)SIM_STICKS; i++) {
+        struct sim_stick *stick = &s->shelves[i / SIM_STICKS].stick[i % SIM_STICKS];
+        if (strcmp(ports[i % SIM_STICKS], port) != 0 || strcmp(stick->to, to) != 0)
+            continue;
+        if (last != NULL)
+            last->has_rival = stick->has_rival = true;
+        last = stick;
+    }
 }

@@ -57,6 +57,8 @@ static bool attach(struct sim *s, const struct sim_call *c)
     memcpy(stick->to, c->frontend, sizeof stick->to);
     stick->domid = c->domid;
     stick->since = s->now;
+    stick->has_rival = false;
+    sim_mark_rivals(s, c->port, stick->to);
     s->connected++;
     return true;
 }
@@ -66,7 +68,6 @@ static bool detach(struct sim *s, const struct sim_call *c)
     struct sim_stick *stick = sim_stick_of(s, c->backend, c->port);
     if (stick == NULL || stick->to[0] == '\0')
         return false;
-    sim_excuse(s, c->port, stick->to);
     stick->to[0] = '\0';
     return true;
 }
@@ -79,8 +80,7 @@ static void works(struct sim *s, struct sim_event *e)
     if (is_paused(s, c->frontend) || is_paused(s, c->backend)) {
         if (s->calm)
             return; /* nobody lets it go on any more */
-        sim_at(s, s->now + sim_between(s, 100, 900) * MILLISECONDS, works)->number =
-            (uint64_t)(c - s->calls);
+        sim_at(s, s->now + sim_between(s, 100, 900) * MILLISECONDS, works)->number = (uint64_t)(c - s->calls);
         return;
     }
     c->done = true;
@@ -113,10 +113,12 @@ static void ends(struct sim *s, struct sim_event *e)
     if (!p->running || p->incarnation != c->incarnation)
         return;
     struct sim_stick *stick = sim_stick_of(s, c->backend, c->port);
-    if (stick != NULL && c->fate == LIES)
-        sim_excuse(s, c->port, stick->to);
+    if (stick != NULL && !c->done && c->status == 0)
+        stick->lied = s->now;
     struct program_end end = {.number = c->number,
-                              .status = c->killed ? 137 : !alive ? 1 : c->status,
+                              .status = c->killed ? 137
+                                        : !alive  ? 1
+                                                  : c->status,
                               .output = SPAN_LITERAL("out %s\n"),
                               .said = SPAN_LITERAL("said \x1b\n")};
     p->out.now = s->now;

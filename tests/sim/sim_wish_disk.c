@@ -47,8 +47,8 @@ static void ask(struct sim *s, struct sim_wish *w, const char *method)
     any_disk(s, disk);
     if (strcmp(method, "Assign") == 0 && strncmp(disk, "disp", 4) == 0)
         strcpy(disk, s->options.usb ? "dom0+1-1" : "dom0+sda");
-    snprintf(w->header, sizeof w->header, "admin.vm.device.%s.%s+%s dom0 name %s", class_of(s), method,
-             disk, name);
+    snprintf(w->header, sizeof w->header, "admin.vm.device.%s.%s+%s dom0 name %s", class_of(s), method, disk,
+             name);
 }
 
 void wish_disk_attach(struct sim *s, struct sim_wish *w, unsigned vm)

@@ -365,6 +365,37 @@ static void without_its_backends_word_a_device_is_only_held(void **state)
     assert_int_equal(bench_bus(b)->table.used, 0); /* and needs no note */
 }
 
+/* Whoever detached it asks again, and its backend has not said yet whether it is still connected. */
+static void a_detachment_that_a_crash_cut_off_waits_for_its_backends_word(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1=front ", false);
+    is_named(b, FRONT);
+    bench_killed(b);
+    unplug(b, FRONT, true);
+    assert_int_equal(bench_last(b), 1);
+    assert_int_equal(b->asks, 0);
+    uint64_t asked = b->request;
+    exposes(b, "1-1=front ", false);
+    struct asked a = service_ends(b, 0, 0, ""); /* whose that name is registry has not said */
+    assert_int_equal(a.subject, BACK);
+    assert_int_equal(bench_result(b, asked), 0);
+    exposes(b, "1-1 ", false);
+    assert_int_equal(bench_bus(b)->table.used, 0);
+    bench_killed(b);
+    unplug(b, FRONT, true);
+    bench_rings(b, USB_TIMER_SETTLED); /* nobody exposes it */
+    assert_int_equal(bench_last(b), 0);
+    bench_killed(b);
+    unplug(b, FRONT, true);
+    exposes(b, "1-1=front ", false);
+    asked = b->request;
+    (void)service_ends(b, 0, 1, "no");
+    assert_int_equal(bench_result(b, asked), -ERR_QUBES);
+    is_named(b, FRONT);
+    assert_string_equal(b->attached, "7;7 back+1-1;");
+}
+
 /* What was attached may have been let go of, or its backend have ended, while there was no bus. */
 static void who_is_not_said_to_have_anything_after_a_crash_has_nothing(void **state)
 {
@@ -460,6 +491,7 @@ int main(void)
         TEST(when_a_service_has_ended_well_its_backend_is_looked_at),
         TEST(what_its_backend_has_taken_away_meanwhile_is_not_attached),
         TEST(without_its_backends_word_a_device_is_only_held),
+        TEST(a_detachment_that_a_crash_cut_off_waits_for_its_backends_word),
         TEST(who_is_not_said_to_have_anything_after_a_crash_has_nothing),
         TEST(it_rests_only_when_there_is_nothing_to_know),
         TEST(who_says_anothers_name_takes_nothing),
