@@ -99,7 +99,7 @@ static void report(bool ok, const char *sentence, const struct sim_options *opti
     failures += !ok;
     add_up(options, o);
     printf("%sok %u - %s (seed %" PRIu64 ", %u VMs%s): %u lives, %u with devices, %u with disks, %u USB "
-                                         "connections, %u requests, %u done, %u kills, %" PRIu64 " events\n",
+           "connections, %u requests, %u done, %u kills, %" PRIu64 " events\n",
            ok ? "" : "not ", tests, sentence, options->seed, options->vms,
            options->faults ? "" : ", nothing fails", o->lives, o->equipped, o->with_disks, o->with_usb,
            o->requests, o->acknowledged, o->kills, o->events);
