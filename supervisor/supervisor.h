@@ -80,6 +80,7 @@ struct child {
 /* A program of the host that runs for launcher. */
 struct run {
     uint64_t number; /* launcher's own */
+    uint64_t asker;  /* the incarnation of launcher whose number that is */
     pid_t pid;       /* 0: free */
     int pidfd;
     bool told; /* launcher knows of its end already */

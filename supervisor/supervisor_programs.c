@@ -78,14 +78,16 @@ static int born(void *arg)
     _exit(NOT_STARTED);
 }
 
-static void tell(struct supervisor *s, uint64_t number, uint32_t status, int error, const char *why)
+/* Each incarnation counts from one: the next one has a program of its own under that number. */
+static void tell(struct supervisor *s, uint64_t asker, uint64_t number, uint32_t status, int error,
+                 const char *why)
 {
     const struct child *launcher = child_find(s, (struct address){KIND_LAUNCHER, 0});
     struct control ran = control_text(CONTROL_RAN, span_of(why));
     ran.number = number;
     ran.value = status;
     ran.more = (uint64_t)error;
-    if (launcher != NULL && launcher->control >= 0)
+    if (launcher != NULL && launcher->control >= 0 && launcher->incarnation == asker)
         (void)control_send(launcher->control, &ran, NULL);
 }
 
@@ -111,8 +113,8 @@ static int spawn(struct run *run, const struct program_command *command, const s
 }
 
 /* 0, or an errno with *why. */
-static int start(struct supervisor *s, const struct control *r, const struct control_fds *files,
-                 const char **why)
+static int start(struct supervisor *s, uint64_t asker, const struct control *r,
+                 const struct control_fds *files, const char **why)
 {
     struct program_values values;
     struct program_command command;
@@ -126,6 +128,7 @@ static int start(struct supervisor *s, const struct control *r, const struct con
     int e = spawn(run, &command, files);
     if (run->pid != 0) {
         run->number = r->number;
+        run->asker = asker;
         watch_run(s, run);
     }
     *why = strerror(e);
@@ -141,19 +144,19 @@ void programs_run(struct supervisor *s, const struct child *asker, const struct 
         return;
     }
     const char *why = "";
-    int e = start(s, r, files, &why);
+    int e = start(s, asker->incarnation, r, files, &why);
     if (e == 0)
         return;
-    tell(s, r->number, NOT_STARTED, e, why);
+    tell(s, asker->incarnation, r->number, NOT_STARTED, e, why);
     for (size_t i = 0; i < RUNS_MAX; i++)
-        if (s->run[i].pid != 0 && s->run[i].number == r->number)
+        if (s->run[i].pid != 0 && s->run[i].number == r->number && s->run[i].asker == asker->incarnation)
             s->run[i].told = true;
 }
 
 void programs_kill(struct supervisor *s, const struct child *asker, uint64_t number)
 {
     for (size_t i = 0; i < RUNS_MAX && asker->key.kind == KIND_LAUNCHER; i++)
-        if (s->run[i].pid != 0 && s->run[i].number == number)
+        if (s->run[i].pid != 0 && s->run[i].number == number && s->run[i].asker == asker->incarnation)
             kill(s->run[i].pid, SIGKILL);
 }
 
@@ -165,7 +168,7 @@ void programs_reap(struct supervisor *s, struct run *run)
         end.si_status = -1;
     uint32_t status = end.si_code == CLD_EXITED ? (uint32_t)end.si_status : 128 + (uint32_t)end.si_status;
     if (!run->told)
-        tell(s, run->number, status, 0, "");
+        tell(s, run->asker, run->number, status, 0, "");
     close(run->pidfd);
     *run = (struct run){0};
 }

@@ -22,6 +22,27 @@ void api_attached_take(struct api *self, const struct envelope *e, const struct 
     api_changed(self);
 }
 
+static bool is_among(const struct wire_list *vms, uint32_t qid)
+{
+    struct reader in = list_reader(vms);
+    struct attached_vm vm;
+    while (attached_vm_next(&in, &vm) == 1)
+        if (vm.qid == qid)
+            return true;
+    return false;
+}
+
+void api_attached_take_only(struct api *self, const struct attached_only *m)
+{
+    enum device_class class;
+    if (device_class_parse(span_of(m->device_class), &class) < 0)
+        return;
+    for (uint32_t qid = 0; qid <= QID_MAX; qid++)
+        if (self->facts[qid] != NULL && self->facts[qid]->attached[class].len > 0 && !is_among(&m->vms, qid))
+            text_clear(&self->facts[qid]->attached[class]);
+    api_changed(self);
+}
+
 struct reader api_attached(const struct api *self, uint32_t qid, enum device_class class)
 {
     const struct vm *vm = model_vm(self->model, qid);

@@ -50,6 +50,13 @@ static void on_attached(struct api *self, struct out *out, const struct envelope
     api_attached_take(self, e, m);
 }
 
+static void on_attached_only(struct api *self, struct out *out, const struct envelope *e,
+                             const struct attached_only *m)
+{
+    (void)out, (void)e;
+    api_attached_take_only(self, m);
+}
+
 static void on_traced(struct api *self, struct out *out, const struct envelope *e, const struct traced *m)
 {
     (void)e;

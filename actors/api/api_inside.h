@@ -207,6 +207,7 @@ const char *api_fact(const struct api *self, uint32_t qid, enum fact fact, uint6
 
 /* api_attached.c */
 void api_attached_take(struct api *self, const struct envelope *e, const struct attached *m);
+void api_attached_take_only(struct api *self, const struct attached_only *m);
 void api_attached_clear(struct facts_of *f);
 /* The devices of that class that a VM has, in any order: none unless it lives. */
 struct reader api_attached(const struct api *self, uint32_t qid, enum device_class class);

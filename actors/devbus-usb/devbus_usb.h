@@ -13,12 +13,16 @@ enum {
     USB_NAMES_MAX = 64, /* names that registry is asked about; what is more waits for the next change */
 };
 
+/* So long backends' processes may take to say who has what, when a bus has begun. */
+#define USB_SETTLE (6 * SECONDS)
+enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_SETTLED };
+
 /* qubes.USBAttach in a frontend, or qubes.USBDetach in a backend. */
 struct usb_run {
     struct request request;
-    uint64_t tag;
-    bool attaches;
-    char key[DEVBUS_KEY_MAX + 1], name[32], port[256];
+    uint64_t tag; /* of what launcher is asked; 0: it waits for its backend's word */
+    bool attaches, again;
+    char key[DEVBUS_KEY_MAX + 1], name[32], backend[32], port[256];
 };
 
 /* A backend says that this VM has the device. */
@@ -31,8 +35,6 @@ struct usb_name {
     bool is_news; /* subscribers hear of it */
 };
 
-enum { USB_TIMER_NAMES = DEVBUS_TIMER_OWN };
-
 struct devbus_usb {
     struct devbus bus;
     const struct usbids *ids; /* the program's; NULL: nothing has a name */
@@ -41,6 +43,7 @@ struct devbus_usb {
     struct usb_name name[USB_NAMES_MAX];
     size_t names;
     uint64_t last_tag;
+    bool settled; /* backends have had the time to say who has what: of nobody else it is so */
 };
 
 extern const struct actor devbus_usb_actor;
@@ -60,6 +63,8 @@ void usb_rings(struct devbus *bus, struct out *out, uint64_t timer);
 void usb_prepare(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_prepare *m);
 void usb_plug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_plug *m);
 void usb_unplug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_unplug *m);
+/* A backend has said who has what: what waits for that goes on. */
+void usb_part_again(struct devbus_usb *self, struct out *out);
 /* Whether this is the end of a service. */
 bool usb_ran(struct devbus_usb *self, struct out *out, const struct answer *a);
 /* A service runs for the device: what it changes is told by who asked for it. */

@@ -5,7 +5,7 @@
 static bool is_idle(const struct devbus *bus)
 {
     const struct devbus_usb *self = (const struct devbus_usb *)bus;
-    return self->runs == 0 && self->names == 0;
+    return self->runs == 0 && self->names == 0 && self->settled;
 }
 
 /* Vendors and products have names here only: guests' processes read no file. */
@@ -28,6 +28,12 @@ static void answered(struct devbus *bus, struct out *out, const struct answer *a
         (void)usb_named(self, out, a);
 }
 
+static void greeted(struct devbus *bus, struct out *out)
+{
+    ((struct devbus_usb *)bus)->settled = false;
+    out_timer(out, USB_TIMER_SETTLED, out->now + USB_SETTLE);
+}
+
 /* libvirt has no part in it, and the hypervisor knows nothing of them. */
 static const struct devbus_kind kind = {
     .device_class = "usb",
@@ -40,6 +46,7 @@ static const struct devbus_kind kind = {
     .told = usb_told,
     .answered = answered,
     .timer = usb_rings,
+    .greeted = greeted,
 };
 
 static int begin(void *self_, struct out *out, const struct life *life)

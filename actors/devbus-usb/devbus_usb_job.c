@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actors/devbus-usb/devbus_usb.h"
+#include "actors/devbus/devbus_say.h"
 #include "actors/devbus/devbus_tags.h"
 #include "base/own.h"
 
@@ -61,8 +62,7 @@ static void answer(struct out *out, const struct usb_run *run, int r, const stru
         REPLY(out, bus_unplug, &run->request, NO_MESSAGE(bus_unplug_reply));
 }
 
-static void call(struct devbus_usb *self, struct out *out, const struct usb_run *like, struct subject vm,
-                 const char *backend)
+static void call(struct devbus_usb *self, struct out *out, const struct usb_run *like, struct subject vm)
 {
     struct usb_call m = {.attach = like->attaches, .seconds = SERVICE_SECONDS};
     struct context context = like->request.context;
@@ -76,7 +76,7 @@ static void call(struct devbus_usb *self, struct out *out, const struct usb_run 
     struct usb_run *run = &self->run[self->runs++];
     *run = *like;
     run->tag = devbus_tag(TAGS_OWN, &self->last_tag);
-    (void)text_copy(m.backend, sizeof m.backend, span_of(backend));
+    (void)text_copy(m.backend, sizeof m.backend, span_of(run->backend));
     context.subject = vm;
     context.deadline = out->now + SERVICE_SECONDS * SECONDS + MARGIN;
     (void)ASK(out, usb_call, ((struct address){KIND_LAUNCHER, 0}), &context, run->tag, &m);
@@ -88,6 +88,7 @@ static struct usb_run run_of(const struct envelope *e, bool attaches, const char
     struct usb_run run = {.request = request_of(e), .attaches = attaches};
     devbus_key(backend, port, run.key);
     (void)text_copy(run.name, sizeof run.name, span_of(name));
+    (void)text_copy(run.backend, sizeof run.backend, span_of(backend));
     (void)text_copy(run.port, sizeof run.port, span_of(port));
     return run;
 }
@@ -118,8 +119,7 @@ void usb_plug(struct devbus *bus, struct out *out, const struct envelope *e, con
     } else if (d->state == DEVBUS_ATTACHED)
         answer(out, &run, 0, NULL);
     else
-        call(self, out, &run, (struct subject){KIND_VM, e->subject_instance, e->subject_generation},
-             m->backend);
+        call(self, out, &run, (struct subject){KIND_VM, e->subject_instance, e->subject_generation});
 }
 
 static const struct devbus_backend *backend_named(const struct devbus_usb *self, const char *name)
@@ -131,21 +131,47 @@ static const struct devbus_backend *backend_named(const struct devbus_usb *self,
     return NULL;
 }
 
+/* Its holder's name as the backend has it stands before registry has said who that is. */
+static bool has_it(const struct usb_run *run, const struct devbus_device *d, const struct device_item *item)
+{
+    if (d != NULL)
+        return d->qid == run->request.context.subject.instance && d->state == DEVBUS_ATTACHED;
+    return item != NULL && strcmp(item->attachment, run->name) == 0;
+}
+
+/* What went on when we began anew may be undone or not: that is known when its backend has said it. */
+static void part(struct devbus_usb *self, struct out *out, struct usb_run *run)
+{
+    struct fault why;
+    const struct devbus_backend *b = backend_named(self, run->backend);
+    const struct device_item *item = devbus_exposed_find(&self->bus.listing.exposed, run->backend, run->port);
+    if (b != NULL && has_it(run, devbus_find(&self->bus.table, run->key), item))
+        call(self, out, run, b->vm);
+    else if (!run->again)
+        answer(out, run,
+               fault_set(&why, ERR_QUBES, "Device %.60s not connected to VM %s", run->port, run->name), &why);
+    else if (self->settled || item != NULL || self->runs == USB_CALLS_MAX)
+        answer(out, run, 0, NULL);
+    else
+        self->run[self->runs++] = *run;
+}
+
 void usb_unplug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_unplug *m)
 {
-    struct devbus_usb *self = (struct devbus_usb *)bus;
     struct usb_run run = run_of(e, false, m->name, m->backend, m->port);
-    struct fault why;
-    const struct devbus_device *d = devbus_find(&self->bus.table, run.key);
-    const struct devbus_backend *b = backend_named(self, m->backend);
-    bool has = d != NULL && b != NULL && d->qid == e->subject_instance && d->state == DEVBUS_ATTACHED;
-    if (has)
-        call(self, out, &run, b->vm, m->backend);
-    else if (m->again)
-        answer(out, &run, 0, NULL);
-    else
-        answer(out, &run, fault_set(&why, ERR_QUBES, "Device %.60s not connected to VM %s", m->port, m->name),
-               &why);
+    run.again = m->again != 0;
+    part((struct devbus_usb *)bus, out, &run);
+}
+
+void usb_part_again(struct devbus_usb *self, struct out *out)
+{
+    for (size_t i = self->runs; i > 0; i--) {
+        struct usb_run run = self->run[i - 1];
+        if (run.tag != 0)
+            continue;
+        self->run[i - 1] = self->run[--self->runs];
+        part(self, out, &run);
+    }
 }
 
 /* What a guest's service has said: people read it, and clients of the API format it. */
@@ -181,19 +207,35 @@ static int judge(const struct usb_run *run, const struct answer *a, struct fault
 }
 
 /* The listing shows it before the backend has said it. */
-static void write_attachment(struct devbus_usb *self, const struct devbus_device *d, const char *name)
+static void write_attachment(struct devbus_usb *self, const struct usb_run *run, const char *name)
 {
     struct devbus_exposed *x = &self->bus.listing.exposed;
-    struct device_item *item = (struct device_item *)(uintptr_t)devbus_exposed_find(x, d->backend, d->port);
+    struct device_item *item =
+        (struct device_item *)(uintptr_t)devbus_exposed_find(x, run->backend, run->port);
     if (item != NULL)
         (void)text_copy(item->attachment, sizeof item->attachment, span_of(name));
 }
 
 /* A service that was cut off may have done its work all the same: the backend knows. */
-static bool is_connected(const struct devbus_usb *self, const struct devbus_device *d, const char *name)
+static bool is_connected(const struct devbus_usb *self, const struct usb_run *run)
 {
-    const struct device_item *item = devbus_exposed_find(&self->bus.listing.exposed, d->backend, d->port);
-    return item != NULL && strcmp(item->attachment, name) == 0;
+    const struct device_item *item = devbus_exposed_find(&self->bus.listing.exposed, run->backend, run->port);
+    return item != NULL && strcmp(item->attachment, run->name) == 0;
+}
+
+/* A guest's service may say what is not so: the backend is looked at. What its backend has not told since we
+ * began stays held until it does. */
+static void believe(struct devbus_usb *self, struct out *out, struct devbus_device *d,
+                    const struct usb_run *run, const struct devbus_backend *b)
+{
+    if (b != NULL) {
+        write_attachment(self, run, run->name);
+        devbus_ask_guest(out, b->vm.instance);
+    } else {
+        d->until = out->now + DEVBUS_HOLD_ATTACH;
+        devbus_ask_guests(out);
+    }
+    (void)devbus_happens(&self->bus.table, out, d, b != NULL ? DEVBUS_THERE : DEVBUS_BOUND);
 }
 
 static int connected(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r,
@@ -202,24 +244,34 @@ static int connected(struct devbus_usb *self, struct out *out, const struct usb_
     struct devbus_device *d = devbus_find(&self->bus.table, run->key);
     if (d == NULL || d->qid != run->request.context.subject.instance)
         return r < 0 ? r : fault_set(why, ERR_QUBES, "%s was taken away meanwhile", run->key);
-    if (r < 0 && !is_connected(self, d, run->name)) {
+    const struct devbus_backend *b = backend_named(self, d->backend);
+    bool is_gone = b != NULL && devbus_exposed_find(&self->bus.listing.exposed, d->backend, d->port) == NULL;
+    if (r == 0 && is_gone)
+        r = fault_set(why, ERR_QUBES, "%s is not there any more", run->key);
+    if (r < 0 && !is_connected(self, run)) {
         (void)devbus_happens(&self->bus.table, out, d, DEVBUS_GIVEN_UP);
         return r;
     }
-    write_attachment(self, d, run->name);
-    (void)devbus_happens(&self->bus.table, out, d, DEVBUS_THERE);
+    if (d->state != DEVBUS_ATTACHED)
+        believe(self, out, d, run, b);
     return 0;
 }
 
+/* Its backend may have been faster. */
 static int let_go(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r)
 {
     struct devbus_device *d = devbus_find(&self->bus.table, run->key);
-    if (d == NULL || d->qid != run->request.context.subject.instance || d->state != DEVBUS_ATTACHED)
-        return 0; /* its backend was faster */
-    if (r < 0)
+    const struct devbus_backend *b = backend_named(self, run->backend);
+    bool has = d != NULL && d->qid == run->request.context.subject.instance && d->state == DEVBUS_ATTACHED;
+    if (r < 0 && (has || (d == NULL && is_connected(self, run))))
         return r;
-    write_attachment(self, d, "");
-    (void)devbus_happens(&self->bus.table, out, d, DEVBUS_NOT_THERE);
+    if (b != NULL)
+        devbus_ask_guest(out, b->vm.instance);
+    if (!has && d != NULL)
+        return 0;
+    write_attachment(self, run, "");
+    if (has)
+        (void)devbus_happens(&self->bus.table, out, d, DEVBUS_NOT_THERE);
     return 0;
 }
 
@@ -237,7 +289,7 @@ bool usb_ran(struct devbus_usb *self, struct out *out, const struct answer *a)
 {
     for (size_t i = 0; i < self->runs; i++) {
         struct usb_run run = self->run[i];
-        if (run.tag != a->tag)
+        if (run.tag == 0 || run.tag != a->tag)
             continue;
         self->run[i] = self->run[--self->runs];
         ended(self, out, &run, a);

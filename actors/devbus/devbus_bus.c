@@ -91,6 +91,8 @@ void devbus_hello(void *bus_, struct out *out, uint64_t epoch, uint64_t last_cor
     devbus_ask_all(bus, out);
     devbus_tell_all(&bus->table, out);
     devbus_ask_look(&bus->ask, out);
+    if (bus->kind->greeted != NULL)
+        bus->kind->greeted(bus, out);
 }
 
 void devbus_say_ended(struct devbus *bus, struct out *out, struct subject vm)

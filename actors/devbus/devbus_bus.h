@@ -51,6 +51,8 @@ struct devbus_kind {
     /* Answers that no listing waits for; rings of its own timers. */
     void (*answered)(struct devbus *bus, struct out *out, const struct answer *a);
     void (*timer)(struct devbus *bus, struct out *out, uint64_t number);
+    /* Behind each hello, when others have been asked to tell again. NULL: nothing more is to be done. */
+    void (*greeted)(struct devbus *bus, struct out *out);
     /* Releases what its own state holds; NULL: nothing. */
     void (*end)(struct devbus *bus);
 };

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/own.h"
 
+#include <utlist.h>
+
 /* A disk that hangs, or a lock that nobody lets go of. */
 #define WRITE_MOST (10 * SECONDS)
 
@@ -47,12 +49,24 @@ static void take_back(struct launcher *l, struct out *out, const struct policy_g
         out_leave(out); /* whoever comes after us finds it */
 }
 
+/* The same call may be made twice at once: again for a bus that has died while it ran. */
+static bool is_still_needed(const struct launcher *l, const struct policy_grant *grant)
+{
+    const struct job *j;
+    DL_FOREACH(l->jobs, j)
+    {
+        if (j->grant != NULL && strcmp(j->grant->port, grant->port) == 0 &&
+            strcmp(j->grant->line, grant->line) == 0)
+            return true;
+    }
+    return false;
+}
+
 void launcher_usb_over(struct launcher *l, struct out *out, struct job *j)
 {
-    if (j->grant != NULL)
-        take_back(l, out, j->grant);
-    free(j->grant);
-    j->grant = NULL;
+    AUTO_MEMORY struct policy_grant *grant = TAKE(j->grant);
+    if (grant != NULL && !is_still_needed(l, grant))
+        take_back(l, out, grant);
 }
 
 /* ---- calls ---- */

@@ -22,6 +22,8 @@ enum { SIM_SINGLES = 8, SIM_VMS_MOST = 2000, SIM_CLIENTS = 6, SIM_HANDS = 2, SIM
 enum { SIM_PCI = 8, SIM_STIFF = 6 };
 /* Disks that each guest, and dom0, may expose in a run with disks: sda and its next. */
 enum { SIM_DISKS = 3 };
+/* USB devices likewise, in a run with those; lines that dom0's policy may have for them. */
+enum { SIM_STICKS = 3, SIM_LINES = 64 };
 /* Process exit for which no constant exists: ended by a signal. */
 enum { SIM_KILLED = -9 };
 
@@ -145,6 +147,7 @@ struct sim_options {
     bool lively;  /* clients mostly begin and end lives */
     bool devices; /* and give them PCI devices, of which there are few */
     bool disks;   /* or disks that VMs and dom0 expose, and take away */
+    bool usb;     /* or USB devices, which are connected by services of the guests */
     bool orphans; /* libvirtd does what a killed process has asked of it, a while later */
 };
 
@@ -167,7 +170,12 @@ struct sim {
     struct sim_hypervisor *hypervisor;
     struct db_disk *disk;
     struct sim_shelf *shelves; /* sim_guest.c: what each guest exposes */
-    bool calm;                 /* no more faults, no more requests */
+    struct sim_call *calls;    /* sim_usb_call.c */
+    size_t call_count, call_room;
+    unsigned connected;                  /* so often a USB device was connected */
+    struct policy_grant line[SIM_LINES]; /* of dom0's policy: sim_policy.c */
+    size_t lines;
+    bool calm; /* no more faults, no more requests */
 
     struct client clients[SIM_CLIENTS];
     char disposable[32]; /* the last that a client was given */
@@ -185,7 +193,7 @@ struct sim {
 /* What came of a run. */
 struct sim_outcome {
     uint64_t hash, events;
-    unsigned kills, requests, acknowledged, lives, equipped, with_disks;
+    unsigned kills, requests, acknowledged, lives, equipped, with_disks, with_usb;
     char broken[400]; /* "": every promise holds */
 };
 
@@ -257,6 +265,13 @@ bool sim_exposes(struct sim *s, const char *backend, const char *port);
 /* sim_program.c: the programs that launcher runs. */
 extern const struct launcher_ops sim_launcher_ops;
 
+/* sim_usb_call.c: the guests' services that connect a USB device and let go of one. False: it is none. */
+bool sim_usb_call(struct proc *p, uint64_t number, const struct program_values *v, struct span input);
+void sim_usb_call_end(struct proc *p, uint64_t number);
+/* sim_policy.c: which lines doors/policy.h changes from now on; and whether that one is there. */
+void sim_policy_show(struct sim *s);
+bool sim_policy_allows(const struct sim *s, const char *frontend, const char *backend, const char *port);
+
 /* sim_router.c */
 void router_start(struct sim *s);
 void router_kill(struct sim *s);
@@ -297,7 +312,7 @@ wisher wish_attach, wish_detach, wish_require, wish_unassign, wish_mode, wish_pl
 
 /* A domain that runs, or NULL. */
 const struct sim_domain *sim_any_running(struct sim *s);
-/* sim_wish_disk.c: about disks. */
+/* sim_wish_disk.c: about disks, or USB devices. */
 wisher wish_disk_attach, wish_disk_detach, wish_disk_assign, wish_disk_unassign, wish_disk_list;
 
 /* sim_sysfs.c: what doors/sysfs.h shows from now on. */
@@ -307,6 +322,11 @@ void sim_sysfs_show(struct sim_hypervisor *hypervisor);
 void sim_check_devices(struct sim *s);
 /* sim_check_disk.c: likewise. */
 void sim_check_disks(struct sim *s);
+
+/* sim_check_usb.c: likewise, besides who says what. */
+void sim_check_usb(struct sim *s);
+/* What a client was told has been done is so. */
+void sim_check_usb_done(struct sim *s, const struct client *c);
 
 /* sim_vm.c */
 const char *vm_words(const struct proc *p, char *words, size_t size);

@@ -321,4 +321,5 @@ void sim_check(struct sim *s)
     check_lives(s, r);
     sim_check_devices(s);
     sim_check_disks(s);
+    sim_check_usb(s);
 }

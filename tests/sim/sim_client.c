@@ -61,6 +61,8 @@ void client_finish(struct sim *s, struct client *c, bool answered)
     s->acknowledged += op->fate == FATE_DONE;
     if (op->fate == FATE_DONE && strncmp(c->request, "admin.vm.CreateDisposable ", 26) == 0)
         (void)text_copy(s->disposable, sizeof s->disposable, (struct span){c->got.at + 2, c->got.len - 2});
+    if (op->fate == FATE_DONE)
+        sim_check_usb_done(s, c);
     if (s->options.verbose)
         fprintf(stderr, "%.6f %s -> %.*s\n", (double)s->now / 1e9, c->request, answered ? 60 : 6,
                 answered ? c->got.at[0] == '2' ? c->got.at + 3 + strlen(c->got.at + 2) + 1 : "ok" : "closed");

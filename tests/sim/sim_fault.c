@@ -90,8 +90,10 @@ static void guests_change_mind(struct sim *s)
 
 static void kill_bus(struct sim *s)
 {
-    struct proc *p =
-        proc_find(s, (struct address){s->options.disks ? KIND_DEVBUS_BLOCK : KIND_DEVBUS_PCI, 0});
+    enum kind kind = s->options.usb     ? KIND_DEVBUS_USB
+                     : s->options.disks ? KIND_DEVBUS_BLOCK
+                                        : KIND_DEVBUS_PCI;
+    struct proc *p = proc_find(s, (struct address){kind, 0});
     if (p != NULL)
         proc_kill(p);
 }
@@ -114,7 +116,7 @@ static void xenstore_lags(struct sim *s)
     (void)sim_at(s, s->now + sim_between(s, 100, 12000) * MILLISECONDS, catches_up);
 }
 
-enum column { PLAIN, DEVICES, DISKS, COLUMNS };
+enum column { PLAIN, DEVICES, EXPOSED, COLUMNS };
 static const struct {
     void (*happen)(struct sim *s);
     unsigned weight[COLUMNS];
@@ -127,7 +129,9 @@ static const struct {
 
 static unsigned weight_of(const struct sim *s, size_t row)
 {
-    return rows[row].weight[s->options.disks ? DISKS : s->options.devices ? DEVICES : PLAIN];
+    return rows[row].weight[s->options.disks || s->options.usb ? EXPOSED
+                            : s->options.devices               ? DEVICES
+                                                               : PLAIN];
 }
 
 static void something(struct sim *s, struct sim_event *e)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * QubesDB as the simulated guests have it, with the disks that each exposes: they come and go. In the place
  * of its daemon, of the supervisor's doors to it, and of guest's worker as far as that speaks to a socket. */
+#include "tests/sim/sim_guest.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,13 +13,6 @@
 #include "actors/guest/guest.h"
 #include "actors/guest/guest_device.h"
 #include "doors/sim_inside.h"
-#include "tests/sim/sim.h"
-
-/* What one life exposes; dom0's is the last one. */
-struct sim_shelf {
-    int domid;
-    unsigned there, serial[SIM_DISKS]; /* a bit for each; what sits there */
-};
 
 enum { DOM0 = SIM_VMS_MOST };
 
@@ -26,11 +21,10 @@ void *sim_shelves_new(void)
     return sim_alloc((SIM_VMS_MOST + 1) * sizeof(struct sim_shelf));
 }
 
-/* NULL: that one does not run, so that nobody serves its database. */
-static struct sim_shelf *shelf_of(struct sim *s, const char *name)
+struct sim_shelf *sim_shelf_of(struct sim *s, const char *name)
 {
     const struct sim_domain *d = sim_active(s->hypervisor, name);
-    if (!s->options.disks)
+    if (!s->options.disks && !s->options.usb)
         return NULL;
     if (strcmp(name, "dom0") == 0)
         return &s->shelves[DOM0];
@@ -44,7 +38,9 @@ static struct sim_shelf *shelf_of(struct sim *s, const char *name)
 
 bool sim_exposes(struct sim *s, const char *backend, const char *port)
 {
-    const struct sim_shelf *shelf = shelf_of(s, backend);
+    const struct sim_shelf *shelf = sim_shelf_of(s, backend);
+    if (s->options.usb)
+        return sim_stick_of(s, backend, port) != NULL;
     unsigned disk = (unsigned)(port[strlen(port) - 1] - 'a');
     return shelf != NULL && disk < SIM_DISKS && (shelf->there & 1u << disk) != 0;
 }
@@ -62,7 +58,7 @@ static void handed(struct sim *s, struct sim_event *e)
     if (p == NULL)
         return;
     enum guest_door door = (enum guest_door)e->number;
-    bool serves = shelf_of(s, core_of(p)->name) != NULL;
+    bool serves = sim_shelf_of(s, core_of(p)->name) != NULL;
     /* Whoever is given it closes it, but the shell keeps the one that hears of changes. */
     int fd = !serves ? -1 : door == GUEST_DOOR_WATCH ? 0 : open("/dev/null", O_RDONLY | O_CLOEXEC);
     p->watches = p->watches || (serves && door == GUEST_DOOR_WATCH);
@@ -74,7 +70,7 @@ static void handed(struct sim *s, struct sim_event *e)
 void sim_door(void *shell, uint32_t what)
 {
     struct proc *p = shell;
-    if (p->who.kind != KIND_GUEST || !p->sim->options.disks || p->cut == 0)
+    if (p->who.kind != KIND_GUEST || !(p->sim->options.disks || p->sim->options.usb) || p->cut == 0)
         return;
     struct sim_event *e = sim_at(p->sim, p->sim->now + sim_between(p->sim, 1, 6) * MILLISECONDS, handed);
     e->who = p->who;
@@ -111,12 +107,15 @@ static void read_disks(const struct sim_shelf *shelf, struct guest_task *t)
 
 void sim_guest_perform(struct proc *p, struct guest_task *t)
 {
-    const struct sim_shelf *shelf = shelf_of(p->sim, core_of(p)->name);
+    const struct sim_shelf *shelf = sim_shelf_of(p->sim, core_of(p)->name);
     close_file(&t->fd);
     t->task.r = shelf == NULL ? fault_set(&t->task.why, ERR_CLOSED, "the daemon has ended") : 0;
-    if (shelf != NULL && t->task.what == GUEST_READS_IT && t->what == GUEST_EXPOSES &&
-        t->class == GUEST_block)
+    if (shelf == NULL || t->task.what != GUEST_READS_IT || t->what != GUEST_EXPOSES)
+        return;
+    if (t->class == GUEST_block)
         read_disks(shelf, t);
+    if (t->class == GUEST_usb)
+        sim_read_sticks(shelf, t);
 }
 
 void sim_guest_drop(struct guest_task *t, bool performed)
@@ -134,8 +133,8 @@ static void hears(struct sim *s, struct sim_event *e)
     if (p == NULL || !p->watches)
         return;
     p->out.now = s->now;
-    if (shelf_of(s, core_of(p)->name) != NULL) {
-        guest_fired(p->core, &p->out, "/qubes-block-devices");
+    if (sim_shelf_of(s, core_of(p)->name) != NULL) {
+        guest_fired(p->core, &p->out, s->options.usb ? "/qubes-usb-devices" : "/qubes-block-devices");
     } else { /* with its domain its daemon has ended */
         p->watches = false;
         guest_watch_ended(p->core, &p->out);
@@ -150,7 +149,7 @@ static void tell(struct sim *s, struct proc *p)
     e->incarnation = p->incarnation;
 }
 
-static const char *any_backend(struct sim *s)
+const char *sim_any_backend(struct sim *s)
 {
     size_t top = s->hypervisor->top, first = sim_random(s, top);
     for (size_t i = 0; i < top && !sim_chance(s, 150); i++) {
@@ -161,12 +160,12 @@ static const char *any_backend(struct sim *s)
     return "dom0";
 }
 
-static void tell_all(struct sim *s, const char *changed)
+void sim_tell_guests(struct sim *s, const char *changed)
 {
     for (size_t i = 0; i < (size_t)s->options.vms * 4 + 16; i++) {
         struct proc *p = s->guests[i];
         if (p != NULL && p->running && p->watches &&
-            (strcmp(core_of(p)->name, changed) == 0 || shelf_of(s, core_of(p)->name) == NULL))
+            (strcmp(core_of(p)->name, changed) == 0 || sim_shelf_of(s, core_of(p)->name) == NULL))
             tell(s, p);
     }
 }
@@ -174,15 +173,15 @@ static void tell_all(struct sim *s, const char *changed)
 /* Mostly there is something. */
 static void changes(struct sim *s, struct sim_event *e)
 {
-    const char *name = any_backend(s);
-    struct sim_shelf *shelf = shelf_of(s, name);
+    const char *name = sim_any_backend(s);
+    struct sim_shelf *shelf = sim_shelf_of(s, name);
     unsigned disk = (unsigned)sim_random(s, SIM_DISKS);
     (void)e;
     if (!s->calm && ((shelf->there & 1u << disk) == 0 || sim_chance(s, 300))) {
         shelf->there ^= 1u << disk;
         shelf->serial[disk] = (unsigned)sim_random(s, 3);
     }
-    tell_all(s, s->calm ? "" : name);
+    sim_tell_guests(s, s->calm ? "" : name);
     (void)sim_at(s, s->now + sim_between(s, 20, s->calm ? 2000 : 500) * MILLISECONDS, changes);
 }
 
@@ -190,4 +189,6 @@ void sim_guests_start(struct sim *s)
 {
     if (s->options.disks)
         (void)sim_at(s, s->now + 1 * SECONDS, changes);
+    if (s->options.usb)
+        sim_sticks_start(s);
 }

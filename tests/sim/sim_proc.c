@@ -15,6 +15,7 @@
 #include "actors/registry/registry.h"
 #include "actors/storage/storage.h"
 #include "actors/vm/vm_actor.h"
+#include "model/device.h"
 #include "proto/messages.h"
 #include "proto/rules.h"
 #include "runtime/control/exits.h"
@@ -319,17 +320,23 @@ static uint32_t random_bits(void *arg)
 
 static void prepare(struct proc *p)
 {
-    if (p->who.kind == KIND_API)
+    unsigned more = p->sim->options.usb ? 1u << DEVICE_usb : 0;
+    if (p->who.kind == KIND_API) {
         api_attach(p->core, &sim_api_ops, p);
+        api_settle(p->core, &(struct api_settings){.device_classes = more});
+    }
     if (p->who.kind == KIND_REGISTRY) {
         struct registry *r = p->core;
         r->world.kernel = kernel;
         r->world.random = random_bits;
+        r->device_classes = more;
     }
-    if (p->who.kind == KIND_LAUNCHER)
+    if (p->who.kind == KIND_LAUNCHER) {
         launcher_attach(p->core, &sim_launcher_ops, p);
+        launcher_settle(p->core, p->sim->options.usb);
+    }
     if (p->who.kind == KIND_GUEST)
-        guest_settle(p->core, 0);
+        guest_settle(p->core, more);
 }
 
 void proc_begin(struct proc *p)

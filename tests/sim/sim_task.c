@@ -107,9 +107,10 @@ void *doors_open(struct proc *p)
         *d = (struct host_doors){.open = open_watch, .arg = p};
         return d;
     }
-    if (p->who.kind == KIND_DEVBUS_PCI) {
+    if (p->who.kind == KIND_DEVBUS_PCI)
         return pci_new(p->sim);
-    }
+    if (p->who.kind == KIND_LAUNCHER)
+        return sim_alloc(sizeof(struct launcher_doors)); /* it is open: sim_policy.c */
     return p->who.kind == KIND_REGISTRY ? store_new(p->sim) : NULL;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * sim_test [--seed N] [--seeds COUNT] [--vms N] [--calm] [--brief] [--lively | --devices | --disks]
- * [--no-orphans] [--verbose]: runs the simulator under seeds and says which promise broke under which.
+ * sim_test [--seed N] [--seeds COUNT] [--vms N] [--calm] [--brief] [--lively | --devices | --disks |
+ * --usb] [--no-orphans] [--verbose]: runs the simulator under seeds and says which promise broke under which.
  * Without --seed: those of seeds.txt first, then COUNT others, 100,000 if nothing is said, most of them
  * brief; or as many as two minutes (of a release build: eight) see. */
 #include "tests/sim/sim.h"
@@ -50,6 +50,7 @@ struct sim_outcome sim_run_once(const struct sim_options *options)
                             sim_hypervisor_lives(s->hypervisor),
                             sim_hypervisor_equipped(s->hypervisor),
                             sim_hypervisor_with_disks(s->hypervisor),
+                            s->connected,
                             ""};
     memcpy(o.broken, s->broken, sizeof o.broken);
     sim_free(s);
@@ -62,15 +63,16 @@ static uint64_t events;
 /* What each kind of run came to. */
 static struct tally {
     const char *name, *option;
-    unsigned seeds, lives, equipped, with_disks;
+    unsigned seeds, lives, equipped, with_disks, with_usb;
 } tally[] = {{.name = "plain", .option = ""},
              {.name = "lively", .option = " --lively"},
              {.name = "PCI devices", .option = " --devices"},
-             {.name = "disks", .option = " --disks"}};
+             {.name = "disks", .option = " --disks"},
+             {.name = "USB devices", .option = " --usb"}};
 
 static struct tally *tally_of(const struct sim_options *o)
 {
-    return &tally[o->disks ? 3 : o->devices ? 2 : o->lively ? 1 : 0];
+    return &tally[o->usb ? 4 : o->disks ? 3 : o->devices ? 2 : o->lively ? 1 : 0];
 }
 
 static void count(struct tally *t, const struct sim_outcome *o)
@@ -79,6 +81,7 @@ static void count(struct tally *t, const struct sim_outcome *o)
     t->lives += o->lives;
     t->equipped += o->equipped;
     t->with_disks += o->with_disks;
+    t->with_usb += o->with_usb;
 }
 
 static void add_up(const struct sim_options *options, const struct sim_outcome *o)
@@ -95,12 +98,11 @@ static void report(bool ok, const char *sentence, const struct sim_options *opti
     tests++;
     failures += !ok;
     add_up(options, o);
-    printf("%sok %u - %s (seed %" PRIu64
-           ", %u VMs%s): %u lives, %u with devices, %u with disks, %u requests, %u done, %u kills, %" PRIu64
-           " events\n",
+    printf("%sok %u - %s (seed %" PRIu64 ", %u VMs%s): %u lives, %u with devices, %u with disks, %u USB "
+           "connections, %u requests, %u done, %u kills, %" PRIu64 " events\n",
            ok ? "" : "not ", tests, sentence, options->seed, options->vms,
-           options->faults ? "" : ", nothing fails", o->lives, o->equipped, o->with_disks, o->requests,
-           o->acknowledged, o->kills, o->events);
+           options->faults ? "" : ", nothing fails", o->lives, o->equipped, o->with_disks, o->with_usb,
+           o->requests, o->acknowledged, o->kills, o->events);
     if (!ok)
         printf("# %s\n# again: sim_test --seed %" PRIu64 " --vms %u%s%s%s --verbose\n", o->broken,
                options->seed, options->vms, options->faults ? "" : " --calm",
@@ -123,7 +125,7 @@ static void run_twice(const struct sim_options *options)
     report(same, "the same seed gives the same run", options, &one);
 }
 
-/* "seed vms [brief] [lively | devices | disks]", one per line: what has once been broken. */
+/* "seed vms [brief] [lively | devices | disks | usb]", one per line: what has once been broken. */
 static void replay_known(const struct sim_options *options)
 {
     FILE *f = fopen(SIM_SEEDS, "re");
@@ -138,6 +140,7 @@ static void replay_known(const struct sim_options *options)
         o.brief = strstr(end, "brief") != NULL;
         o.devices = strstr(end, "devices") != NULL;
         o.disks = strstr(end, "disks") != NULL;
+        o.usb = strstr(end, "usb") != NULL;
         o.lively = strstr(end, "lively") != NULL;
         try_seed(&o);
     }
@@ -172,14 +175,15 @@ static uint64_t wall(void)
 
 static uint64_t wanted, until;
 
-/* Of twelve runs four have PCI devices, four have disks, three just many lives, and one a bit of everything
- * else. */
+/* Of twelve runs three have PCI devices, three disks, three USB devices, two just many lives, and one a bit
+ * of everything else: each with few VMs and with many, of which the seed decides, too (vms_of). */
 static void share_out(struct sim_options *o)
 {
-    unsigned place = (unsigned)(o->seed % RUNS_SHARED);
-    o->devices = place < 4;
-    o->disks = place >= 4 && place < 8;
-    o->lively = place >= 8 && place != 10;
+    char kind = "pduldplpduu."[o->seed % RUNS_SHARED];
+    o->devices = kind == 'p';
+    o->disks = kind == 'd';
+    o->usb = kind == 'u';
+    o->lively = kind == 'l';
 }
 
 static unsigned vms_of(const struct sim_options *o)
@@ -194,7 +198,7 @@ static struct sim_options course_options(const struct sim_course *course, uint64
     each.brief = each.brief || i % LONG_EVERY != 0;
     each.vms = each.vms != 0 ? each.vms : vms_of(&each);
     each.faults = each.faults && each.seed % CALM_EVERY != 0;
-    if (!each.devices && !each.disks && !each.lively)
+    if (!each.devices && !each.disks && !each.usb && !each.lively)
         share_out(&each);
     return each;
 }
@@ -248,6 +252,7 @@ int main(int argc, char **argv)
                             .lively = is_given(argc, argv, "--lively"),
                             .devices = is_given(argc, argv, "--devices"),
                             .disks = is_given(argc, argv, "--disks"),
+                            .usb = is_given(argc, argv, "--usb"),
                             .verbose = is_given(argc, argv, "--verbose")};
     bool one = is_given(argc, argv, "--seed");
     wanted = number(argc, argv, "--seeds", one ? 1 : SEEDS_MOST);
@@ -267,7 +272,9 @@ int main(int argc, char **argv)
            seeds);
     for (size_t i = 0; i < COUNT(tally); i++)
         if (tally[i].seeds > 0)
-            printf("# %s: %u lives in %u seeds, %u of them with PCI devices, %u with disks of others\n",
-                   tally[i].name, tally[i].lives, tally[i].seeds, tally[i].equipped, tally[i].with_disks);
+            printf("# %s: %u lives in %u seeds, %u of them with PCI devices, %u with disks of others; %u USB "
+                   "connections\n",
+                   tally[i].name, tally[i].lives, tally[i].seeds, tally[i].equipped, tally[i].with_disks,
+                   tally[i].with_usb);
     return failures == 0 ? 0 : 1;
 }

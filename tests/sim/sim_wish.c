@@ -107,7 +107,7 @@ static void begin_or_end(struct sim *s, struct sim_wish *w, unsigned vm)
     snprintf(w->header, sizeof w->header, "%s dom0 name vm%u", methods[sim_random(s, COUNT(methods))], vm);
 }
 
-enum column { PLAIN, LIVELY, DEVICES, DISKS, COLUMNS };
+enum column { PLAIN, LIVELY, DEVICES, EXPOSED, COLUMNS };
 static const struct {
     wisher *make;
     unsigned weight[COLUMNS];
@@ -142,10 +142,10 @@ static const struct {
 void wish_make(struct sim *s, struct sim_wish *w)
 {
     unsigned all = 0;
-    enum column column = s->options.disks     ? DISKS
-                         : s->options.devices ? DEVICES
-                         : s->options.lively  ? LIVELY
-                                              : PLAIN;
+    enum column column = s->options.disks || s->options.usb ? EXPOSED
+                         : s->options.devices               ? DEVICES
+                         : s->options.lively                ? LIVELY
+                                                            : PLAIN;
     *w = (struct sim_wish){0};
     for (size_t i = 0; i < COUNT(wishes); i++)
         all += wishes[i].weight[column];

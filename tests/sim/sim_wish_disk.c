@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * What clients ask for about disks: mostly of VMs that run, and of disks that are exposed. */
+ * What clients ask for about disks, or USB devices: mostly of VMs that run, and of what is exposed. */
 #include <stdio.h>
 #include <string.h>
 
 #include "doors/sim_inside.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_guest.h"
+
+static const char *class_of(const struct sim *s)
+{
+    return s->options.usb ? "usb" : "block";
+}
 
 /* A VM that runs, mostly; else any. */
 static void any_name(struct sim *s, char name[32])
@@ -17,39 +22,53 @@ static void any_name(struct sim *s, char name[32])
 }
 
 /* "BACKEND+PORT" of one that is exposed, mostly. */
-static void any_disk(struct sim *s, char disk[48])
+static void any_disk(struct sim *s, char disk[64])
 {
-    char backend[32], port[8];
+    char backend[32], port[16];
     bool there = false;
     for (int tries = 0; tries < 12 && !there; tries++) {
         any_name(s, backend);
         if (sim_chance(s, 200))
             strcpy(backend, "dom0");
-        snprintf(port, sizeof port, "sd%c", (char)('a' + sim_random(s, SIM_DISKS)));
+        if (s->options.usb)
+            snprintf(port, sizeof port, "%s", sim_stick_port((unsigned)sim_random(s, SIM_STICKS)));
+        else
+            snprintf(port, sizeof port, "sd%c", (char)('a' + sim_random(s, SIM_DISKS)));
         there = sim_exposes(s, backend, port);
     }
-    snprintf(disk, 48, "%s+%s", backend, port);
+    snprintf(disk, 64, "%s+%s", backend, port);
 }
 
 /* A disposable of which something is assigned stays. */
 static void ask(struct sim *s, struct sim_wish *w, const char *method)
 {
-    char name[32], disk[48];
+    char name[32], disk[64];
     any_name(s, name);
     any_disk(s, disk);
     if (strcmp(method, "Assign") == 0 && strncmp(disk, "disp", 4) == 0)
-        strcpy(disk, "dom0+sda");
-    snprintf(w->header, sizeof w->header, "admin.vm.device.block.%s+%s dom0 name %s", method, disk, name);
+        strcpy(disk, s->options.usb ? "dom0+1-1" : "dom0+sda");
+    snprintf(w->header, sizeof w->header, "admin.vm.device.%s.%s+%s dom0 name %s", class_of(s), method, disk,
+             name);
 }
 
 void wish_disk_attach(struct sim *s, struct sim_wish *w, unsigned vm)
 {
     (void)vm;
     ask(s, w, "Attach");
+    if (s->options.usb) /* which take no options */
+        return;
     if (sim_chance(s, 200))
         strcpy(w->payload, "_frontend-dev='xvdj'");
     else if (sim_chance(s, 200))
         strcpy(w->payload, "_read-only='yes'");
+}
+
+static void detach_stick(struct sim *s, struct sim_wish *w)
+{
+    char backend[32], port[16], to[32];
+    if (sim_any_connected(s, backend, port, to))
+        snprintf(w->header, sizeof w->header, "admin.vm.device.usb.Detach+%s+%s dom0 name %s", backend, port,
+                 to);
 }
 
 /* What a domain has, mostly; else what it may not have. */
@@ -57,6 +76,10 @@ void wish_disk_detach(struct sim *s, struct sim_wish *w, unsigned vm)
 {
     (void)vm;
     ask(s, w, "Detach");
+    if (s->options.usb) {
+        detach_stick(s, w);
+        return;
+    }
     for (int tries = 0; tries < 8; tries++) {
         const struct sim_domain *d = sim_any_running(s);
         for (size_t i = 0; d != NULL && i < SIM_ATTACHED_MAX; i++) {
@@ -75,6 +98,8 @@ void wish_disk_assign(struct sim *s, struct sim_wish *w, unsigned vm)
     (void)vm;
     ask(s, w, "Assign");
     strcpy(w->payload, sim_chance(s, 750) ? "mode='auto-attach'" : "mode='required'");
+    if (s->options.usb && sim_chance(s, 100))
+        strcpy(w->payload, "mode='ask-to-attach'");
 }
 
 void wish_disk_unassign(struct sim *s, struct sim_wish *w, unsigned vm)
@@ -88,8 +113,8 @@ void wish_disk_list(struct sim *s, struct sim_wish *w, unsigned vm)
     char name[32];
     (void)vm;
     any_name(s, name);
-    snprintf(w->header, sizeof w->header, "admin.vm.device.block.Available dom0 name %s",
+    snprintf(w->header, sizeof w->header, "admin.vm.device.%s.Available dom0 name %s", class_of(s),
              sim_chance(s, 300) ? "dom0" : name);
     if (sim_chance(s, 500))
-        snprintf(w->header, sizeof w->header, "admin.vm.device.block.Attached dom0 name %s", name);
+        snprintf(w->header, sizeof w->header, "admin.vm.device.%s.Attached dom0 name %s", class_of(s), name);
 }

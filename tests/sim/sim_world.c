@@ -163,6 +163,7 @@ struct sim *sim_new(const struct sim_options *options)
     if (s->hypervisor == NULL || s->disk == NULL)
         abort();
     place_devices(s);
+    sim_policy_show(s);
     router_start(s);
     supervisor_start(s);
     clients_start(s);
@@ -199,8 +200,8 @@ void sim_free(struct sim *s)
     route_free(s->route);
     sim_hypervisor_free(s->hypervisor);
     db_disk_free(s->disk);
-    void *const plain[] = {s->heap,    s->vms,     s->guests,         s->ops,
-                           s->commits, s->shelves, s->listener.heard, s->listener.gaps};
+    void *const plain[] = {s->heap,    s->vms,   s->guests,         s->ops,          s->commits,
+                           s->shelves, s->calls, s->listener.heard, s->listener.gaps};
     for (size_t i = 0; i < COUNT(plain); i++)
         free(plain[i]);
     free(s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Device calls: what is listed, what is asked of whom, what is refused and in which order. */
+#include "actors/api/api_inside.h"
 #include "tests/unit/api/api_device_scene.h"
 
 static void assignments_are_listed_by_class_and_sorted(void **state)
@@ -93,6 +94,42 @@ static void only_served_classes_have_methods(void **state)
     conn = scene_call(&s, "admin.vm.device.pci.Set.persistent+dom0+00_19.0 dom0 name work", "True");
     assert_true(scene_refused(&s, conn, "ProtocolError"));
     assert_int_equal(s.asks, 0);
+    scene_close(&s);
+}
+
+static void tell_only(struct scene *s, uint32_t qid)
+{
+    AUTO_TEXT elements = TEXT_WITH_LIMIT(BODY_MAX);
+    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
+    struct attached_only m = {.device_class = "usb"};
+    attached_vm_add(&m.vms, &elements, &(struct attached_vm){.qid = qid});
+    attached_only_encode(&body, &m);
+    scene_hear(s, MESSAGE_attached_only, (struct subject){.kind = KIND_ROUTER}, &body);
+}
+
+static size_t count_attached(const struct scene *s, enum device_class class)
+{
+    struct reader in = api_attached(s->api, 1, class);
+    struct attached_item item;
+    size_t count = 0;
+    while (attached_item_next(&in, &item) == 1)
+        count++;
+    return count;
+}
+
+static void whom_a_bus_does_not_name_has_nothing_of_its_class_any_more(void **state)
+{
+    struct scene s;
+    (void)state;
+    scene_open(&s, 0);
+    scene_fact(&s, 1, 3, FACT_power_state, "Running");
+    tell_attached(&s, WORK, "pci", "00_19.0", "net", "");
+    tell_attached(&s, WORK, "usb", "1-1", "stick", "");
+    tell_only(&s, 1);
+    assert_int_equal(count_attached(&s, DEVICE_usb), 1);
+    tell_only(&s, 2);
+    assert_int_equal(count_attached(&s, DEVICE_usb), 0);
+    assert_int_equal(count_attached(&s, DEVICE_pci), 1);
     scene_close(&s);
 }
 
@@ -300,6 +337,7 @@ int main(void)
         cmocka_unit_test(assignments_are_listed_by_class_and_sorted),
         cmocka_unit_test(what_a_bus_says_is_attached_until_the_vm_halts),
         cmocka_unit_test(only_served_classes_have_methods),
+        cmocka_unit_test(whom_a_bus_does_not_name_has_nothing_of_its_class_any_more),
         cmocka_unit_test(only_dom0s_pci_devices_are_asked_for),
         cmocka_unit_test(attaching_is_refused_in_the_order_of_the_checks),
         cmocka_unit_test(what_passes_the_checks_is_asked_of_the_vms_process),

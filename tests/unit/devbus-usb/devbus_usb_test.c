@@ -308,9 +308,115 @@ static void after_a_crash_a_hold_stands_and_backends_say_the_rest(void **state)
     assert_string_equal(b->events, "");
 }
 
+/* The service of a frontend, or of a backend, may say what is not so. */
+static void when_a_service_has_ended_well_its_backend_is_looked_at(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1 ", false);
+    b->told_again = 0;
+    attach(b);
+    assert_int_equal(b->told_again, BACK);
+    exposes(b, "1-1 ", false);
+    assert_string_equal(b->attached, "7;");
+    assert_int_equal(bench_bus(b)->table.used, 0);
+    attach(b);
+    b->told_again = 0;
+    unplug(b, FRONT, false);
+    (void)service_ends(b, 0, 0, "");
+    assert_int_equal(b->told_again, BACK);
+    exposes(b, "1-1=front ", false);
+    is_named(b, FRONT);
+    assert_string_equal(b->attached, "7 back+1-1;");
+}
+
+static void what_its_backend_has_taken_away_meanwhile_is_not_attached(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1 2-1 ", false);
+    prepare(b, FRONT, false);
+    plug(b, FRONT);
+    exposes(b, "2-1 ", true);
+    (void)service_ends(b, 0, 0, "");
+    assert_int_equal(bench_last(b), -ERR_QUBES);
+    assert_string_equal(bench_last_text(b), "back:1-1 is not there any more");
+    assert_int_equal(bench_bus(b)->table.used, 0);
+}
+
+/* After a crash, or because it has ended: whoever knows is asked, and only that word attaches it. */
+static void without_its_backends_word_a_device_is_only_held(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1 ", false);
+    prepare(b, FRONT, false);
+    for (int again = 0; again < 2; again++) {
+        bench_killed(b);
+        unsigned asked = b->guests_asked;
+        plug(b, FRONT);
+        (void)service_ends(b, 0, 0, "");
+        assert_int_equal(bench_last(b), 0);
+        assert_int_equal(b->guests_asked, asked + 1);
+        assert_string_equal(b->attached, "7;");
+        assert_int_equal(bench_bus(b)->table.device[0].state, DEVBUS_HELD);
+    }
+    exposes(b, "1-1=front ", false);
+    is_named(b, FRONT);
+    assert_string_equal(b->attached, "7 back+1-1;");
+    bench_killed(b);
+    assert_int_equal(bench_bus(b)->table.used, 0); /* and needs no note */
+}
+
+/* Whoever detached it asks again, and its backend has not said yet whether it is still connected. */
+static void a_detachment_that_a_crash_cut_off_waits_for_its_backends_word(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1=front ", false);
+    is_named(b, FRONT);
+    bench_killed(b);
+    unplug(b, FRONT, true);
+    assert_int_equal(bench_last(b), 1);
+    assert_int_equal(b->asks, 0);
+    uint64_t asked = b->request;
+    exposes(b, "1-1=front ", false);
+    struct asked a = service_ends(b, 0, 0, ""); /* whose that name is registry has not said */
+    assert_int_equal(a.subject, BACK);
+    assert_int_equal(bench_result(b, asked), 0);
+    exposes(b, "1-1 ", false);
+    assert_int_equal(bench_bus(b)->table.used, 0);
+    bench_killed(b);
+    unplug(b, FRONT, true);
+    bench_rings(b, USB_TIMER_SETTLED); /* nobody exposes it */
+    assert_int_equal(bench_last(b), 0);
+    bench_killed(b);
+    unplug(b, FRONT, true);
+    exposes(b, "1-1=front ", false);
+    asked = b->request;
+    (void)service_ends(b, 0, 1, "no");
+    assert_int_equal(bench_result(b, asked), -ERR_QUBES);
+    is_named(b, FRONT);
+    assert_string_equal(b->attached, "7;7 back+1-1;");
+}
+
+/* What was attached may have been let go of, or its backend have ended, while there was no bus. */
+static void who_is_not_said_to_have_anything_after_a_crash_has_nothing(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1=front 2-1=other ", false);
+    is_named(b, FRONT);
+    is_named(b, OTHER);
+    bench_killed(b);
+    exposes(b, "1-1 2-1=other ", false);
+    bench_rings(b, USB_TIMER_SETTLED);
+    assert_string_equal(b->sent, ""); /* whose that name is, is being asked */
+    is_named(b, OTHER);
+    bench_rings(b, USB_TIMER_SETTLED);
+    assert_string_equal(b->sent, "only 8;");
+}
+
 static void it_rests_only_when_there_is_nothing_to_know(void **state)
 {
     struct bench *b = *state;
+    bench_rings(b, USB_TIMER_SETTLED);
+    bench_forget(b);
     exposes(b, "1-1 ", false);
     bench_rings(b, DEVBUS_TIMER_REST);
     assert_false(b->retired);
@@ -382,6 +488,11 @@ int main(void)
         TEST(the_backends_word_about_our_own_attachment_is_no_second_event),
         TEST(a_vm_that_ends_has_nothing_and_what_was_on_its_way_is_free),
         TEST(after_a_crash_a_hold_stands_and_backends_say_the_rest),
+        TEST(when_a_service_has_ended_well_its_backend_is_looked_at),
+        TEST(what_its_backend_has_taken_away_meanwhile_is_not_attached),
+        TEST(without_its_backends_word_a_device_is_only_held),
+        TEST(a_detachment_that_a_crash_cut_off_waits_for_its_backends_word),
+        TEST(who_is_not_said_to_have_anything_after_a_crash_has_nothing),
         TEST(it_rests_only_when_there_is_nothing_to_know),
         TEST(who_says_anothers_name_takes_nothing),
         TEST(a_device_that_comes_while_its_backends_name_is_asked_for_is_news),

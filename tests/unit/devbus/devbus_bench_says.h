@@ -45,7 +45,7 @@ struct bench {
     char events[1024];             /* "4 device-added:usb back:1-1:id;" with each argument's value */
     char attached[512];            /* "7 back+1-1;" of each VM that api was told of */
     char shown[512];               /* "back+1-1+id options;" of the last of them */
-    char sent[512];                /* "lose 7 sda;", "came 4 sda;" */
+    char sent[512];                /* "lose 7 sda;", "came 4 sda;", "only 7 8;" */
     struct asked ask[BENCH_MOST];
     size_t asks;
     uint64_t timer[8];
@@ -105,6 +105,21 @@ static inline void bench_take_attached(struct bench *b, const struct envelope *e
     bench_add(b->attached, sizeof b->attached, ";");
 }
 
+static inline void bench_take_only(struct bench *b, const struct envelope *e)
+{
+    struct attached_only m;
+    struct attached_vm vm;
+    char line[16];
+    assert_int_equal(attached_only_decode(&m, e->body), 0);
+    struct reader in = list_reader(&m.vms);
+    bench_add(b->sent, sizeof b->sent, "only");
+    while (attached_vm_next(&in, &vm) == 1) {
+        snprintf(line, sizeof line, " %u", vm.qid);
+        bench_add(b->sent, sizeof b->sent, line);
+    }
+    bench_add(b->sent, sizeof b->sent, ";");
+}
+
 static inline void bench_take_reply(struct bench *b, const struct envelope *e)
 {
     struct bus_prepare_reply prepared;
@@ -139,6 +154,8 @@ static inline int bench_take(void *shell, struct envelope *e)
         bench_take_event(b, e);
     else if (e->type == MESSAGE_attached)
         bench_take_attached(b, e);
+    else if (e->type == MESSAGE_attached_only)
+        bench_take_only(b, e);
     else if (e->type == MESSAGE_guest_tell && e->to_instance == EVERY_INSTANCE)
         b->guests_asked++;
     else if (e->type == MESSAGE_guest_tell)

@@ -250,6 +250,26 @@ static void one_that_is_given_up_leaves_no_line(void **state)
     assert_int_equal(b->tasks, 0);
 }
 
+static void a_line_that_two_calls_need_goes_with_the_last_of_them(void **state)
+{
+    struct bench *b = *state;
+    begins(b);
+    works(b, 0);
+    uint64_t first = b->run_number;
+    begins(b); /* the bus has died, and the next one calls again */
+    works(b, 0);
+    uint64_t second = b->run_number;
+    b->done[0] = '\0';
+    b->run_number = first;
+    ends(b, 0);
+    assert_int_equal(b->tasks, 0);
+    b->run_number = second;
+    ends(b, 1);
+    works(b, 0);
+    assert_string_equal(b->done, REMOVE);
+    assert_int_equal(b->core.count, 0);
+}
+
 static void asked_to_finish_it_takes_its_lines_back_first(void **state)
 {
     struct bench *b = *state;
@@ -273,6 +293,7 @@ int main(void)
         BENCH(where_the_device_model_takes_it_that_one_is_called_and_allowed),
         BENCH(without_its_line_nothing_runs_and_the_reason_is_said),
         BENCH(one_that_is_given_up_leaves_no_line),
+        BENCH(a_line_that_two_calls_need_goes_with_the_last_of_them),
         BENCH(asked_to_finish_it_takes_its_lines_back_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
