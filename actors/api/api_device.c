@@ -15,7 +15,7 @@ int line_list_add(struct line_list *l, struct text *line)
     int r = line->failed;
     if (r == 0)
         r = GROW(l->at, l->count, l->room, 16);
-    if (r < 0) {
+    if (r != 0) {
         text_free(line);
         return r;
     }
