@@ -230,7 +230,7 @@ static void believe(struct devbus_usb *self, struct out *out, struct devbus_devi
 {
     if (b != NULL) {
         write_attachment(self, run, run->name);
-        devbus_ask_guest(out, b->vm.instance);
+        out_timer(out, USB_TIMER_LOOK, out->now + USB_LOOK_AFTER);
     } else {
         d->until = out->now + DEVBUS_HOLD_ATTACH;
         devbus_ask_guests(out);
@@ -261,12 +261,10 @@ static int connected(struct devbus_usb *self, struct out *out, const struct usb_
 static int let_go(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r)
 {
     struct devbus_device *d = devbus_find(&self->bus.table, run->key);
-    const struct devbus_backend *b = backend_named(self, run->backend);
     bool has = d != NULL && d->qid == run->request.context.subject.instance && d->state == DEVBUS_ATTACHED;
     if (r < 0 && (has || (d == NULL && is_connected(self, run))))
         return r;
-    if (b != NULL)
-        devbus_ask_guest(out, b->vm.instance);
+    out_timer(out, USB_TIMER_LOOK, out->now + USB_LOOK_AFTER);
     if (!has && d != NULL)
         return 0;
     write_attachment(self, run, "");
