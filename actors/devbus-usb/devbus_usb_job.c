@@ -140,7 +140,7 @@ static bool has_it(const struct usb_run *run, const struct devbus_device *d, con
 }
 
 /* What went on when we began anew may be undone or not: that is known when its backend has said it. */
-static void part(struct devbus_usb *self, struct out *out, struct usb_run *run)
+static void part(struct devbus_usb *self, struct out *out, struct usb_run *run, bool waited)
 {
     struct fault why;
     const struct devbus_backend *b = backend_named(self, run->backend);
@@ -150,6 +150,11 @@ static void part(struct devbus_usb *self, struct out *out, struct usb_run *run)
     else if (!run->again)
         answer(out, run,
                fault_set(&why, ERR_QUBES, "Device %.60s not connected to VM %s", run->port, run->name), &why);
+    else if (self->settled && b == NULL && waited)
+        answer(out, run,
+               fault_set(&why, ERR_TIMEOUT, "%s does not say whether %.60s is detached; try again",
+                         run->backend, run->port),
+               &why);
     else if (self->settled || item != NULL || self->runs == USB_CALLS_MAX)
         answer(out, run, 0, NULL);
     else
@@ -160,7 +165,7 @@ void usb_unplug(struct devbus *bus, struct out *out, const struct envelope *e, c
 {
     struct usb_run run = run_of(e, false, m->name, m->backend, m->port);
     run.again = m->again != 0;
-    part((struct devbus_usb *)bus, out, &run);
+    part((struct devbus_usb *)bus, out, &run, false);
 }
 
 void usb_part_again(struct devbus_usb *self, struct out *out)
@@ -170,7 +175,7 @@ void usb_part_again(struct devbus_usb *self, struct out *out)
         if (run.tag != 0)
             continue;
         self->run[i - 1] = self->run[--self->runs];
-        part(self, out, &run);
+        part(self, out, &run, true);
     }
 }
 

@@ -386,7 +386,9 @@ static void a_detachment_that_a_crash_cut_off_waits_for_its_backends_word(void *
     assert_int_equal(bench_bus(b)->table.used, 0);
     bench_killed(b);
     unplug(b, FRONT, true);
-    bench_rings(b, USB_TIMER_SETTLED); /* nobody exposes it */
+    bench_rings(b, USB_TIMER_SETTLED); /* it says nothing */
+    assert_int_equal(bench_last(b), -ERR_TIMEOUT);
+    unplug(b, FRONT, true); /* nobody exposes it */
     assert_int_equal(bench_last(b), 0);
     bench_killed(b);
     unplug(b, FRONT, true);
