@@ -15,7 +15,9 @@ enum {
 
 /* So long backends' processes may take to say who has what, when a bus has begun. */
 #define USB_SETTLE (6 * SECONDS)
-enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_SETTLED };
+/* So long a backend may take to write what its service has done: then it is looked at. */
+#define USB_LOOK_AFTER (10 * SECONDS)
+enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_SETTLED, USB_TIMER_LOOK };
 
 /* qubes.USBAttach in a frontend, or qubes.USBDetach in a backend. */
 struct usb_run {

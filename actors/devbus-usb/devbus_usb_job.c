@@ -140,7 +140,7 @@ static bool has_it(const struct usb_run *run, const struct devbus_device *d, con
 }
 
 /* What went on when we began anew may be undone or not: that is known when its backend has said it. */
-static void part(struct devbus_usb *self, struct out *out, struct usb_run *run)
+static void part(struct devbus_usb *self, struct out *out, struct usb_run *run, bool waited)
 {
     struct fault why;
     const struct devbus_backend *b = backend_named(self, run->backend);
@@ -150,6 +150,11 @@ static void part(struct devbus_usb *self, struct out *out, struct usb_run *run)
     else if (!run->again)
         answer(out, run,
                fault_set(&why, ERR_QUBES, "Device %.60s not connected to VM %s", run->port, run->name), &why);
+    else if (self->settled && b == NULL && waited)
+        answer(out, run,
+               fault_set(&why, ERR_TIMEOUT, "%s does not say whether %.60s is detached; try again",
+                         run->backend, run->port),
+               &why);
     else if (self->settled || item != NULL || self->runs == USB_CALLS_MAX)
         answer(out, run, 0, NULL);
     else
@@ -160,7 +165,7 @@ void usb_unplug(struct devbus *bus, struct out *out, const struct envelope *e, c
 {
     struct usb_run run = run_of(e, false, m->name, m->backend, m->port);
     run.again = m->again != 0;
-    part((struct devbus_usb *)bus, out, &run);
+    part((struct devbus_usb *)bus, out, &run, false);
 }
 
 void usb_part_again(struct devbus_usb *self, struct out *out)
@@ -170,7 +175,7 @@ void usb_part_again(struct devbus_usb *self, struct out *out)
         if (run.tag != 0)
             continue;
         self->run[i - 1] = self->run[--self->runs];
-        part(self, out, &run);
+        part(self, out, &run, true);
     }
 }
 
@@ -230,7 +235,7 @@ static void believe(struct devbus_usb *self, struct out *out, struct devbus_devi
 {
     if (b != NULL) {
         write_attachment(self, run, run->name);
-        devbus_ask_guest(out, b->vm.instance);
+        out_timer(out, USB_TIMER_LOOK, out->now + USB_LOOK_AFTER);
     } else {
         d->until = out->now + DEVBUS_HOLD_ATTACH;
         devbus_ask_guests(out);
@@ -261,12 +266,10 @@ static int connected(struct devbus_usb *self, struct out *out, const struct usb_
 static int let_go(struct devbus_usb *self, struct out *out, const struct usb_run *run, int r)
 {
     struct devbus_device *d = devbus_find(&self->bus.table, run->key);
-    const struct devbus_backend *b = backend_named(self, run->backend);
     bool has = d != NULL && d->qid == run->request.context.subject.instance && d->state == DEVBUS_ATTACHED;
     if (r < 0 && (has || (d == NULL && is_connected(self, run))))
         return r;
-    if (b != NULL)
-        devbus_ask_guest(out, b->vm.instance);
+    out_timer(out, USB_TIMER_LOOK, out->now + USB_LOOK_AFTER);
     if (!has && d != NULL)
         return 0;
     write_attachment(self, run, "");

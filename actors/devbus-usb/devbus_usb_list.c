@@ -229,6 +229,8 @@ void usb_rings(struct devbus *bus, struct out *out, uint64_t timer)
     struct devbus_usb *self = (struct devbus_usb *)bus;
     if (timer == USB_TIMER_SETTLED)
         settles(self, out);
+    if (timer == USB_TIMER_LOOK)
+        devbus_ask_guests(out);
     for (size_t i = self->names; i > 0 && timer == USB_TIMER_NAMES; i--) {
         struct usb_name *n = &self->name[i - 1];
         if (n->again_at == 0 || n->again_at > out->now)

@@ -31,13 +31,9 @@ void devbus_say(struct out *out, uint64_t *seq, struct subject vm, const char *n
     devbus_say_all(out, seq, vm, name, &said, key != NULL ? 1 : 0);
 }
 
-void devbus_ask_guest(struct out *out, uint32_t qid)
-{
-    struct context context = {.deadline = 0};
-    (void)EVENT(out, guest_tell, ((struct address){KIND_GUEST, qid}), &context, NO_MESSAGE(guest_tell));
-}
-
 void devbus_ask_guests(struct out *out)
 {
-    devbus_ask_guest(out, EVERY_INSTANCE);
+    struct context context = {.deadline = 0};
+    (void)EVENT(out, guest_tell, ((struct address){KIND_GUEST, EVERY_INSTANCE}), &context,
+                NO_MESSAGE(guest_tell));
 }

@@ -12,8 +12,6 @@ struct devbus_said {
 
 /* Each guest's process that lives is asked to tell what its VM exposes, be it nothing. */
 void devbus_ask_guests(struct out *out);
-/* That VM's only. */
-void devbus_ask_guest(struct out *out, uint32_t qid);
 
 /* One Admin event about that VM, with one argument; a NULL key: without. `seq` counts what was said, on from
  * the number that hello brings. */

@@ -313,17 +313,19 @@ static void when_a_service_has_ended_well_its_backend_is_looked_at(void **state)
 {
     struct bench *b = *state;
     exposes(b, "1-1 ", false);
-    b->told_again = 0;
     attach(b);
-    assert_int_equal(b->told_again, BACK);
+    assert_int_equal(b->timer[USB_TIMER_LOOK], b->out.now + USB_LOOK_AFTER);
+    unsigned asked = b->guests_asked;
+    bench_rings(b, USB_TIMER_LOOK);
+    assert_int_equal(b->guests_asked, asked + 1);
     exposes(b, "1-1 ", false);
     assert_string_equal(b->attached, "7;");
     assert_int_equal(bench_bus(b)->table.used, 0);
     attach(b);
-    b->told_again = 0;
+    b->timer[USB_TIMER_LOOK] = 0;
     unplug(b, FRONT, false);
     (void)service_ends(b, 0, 0, "");
-    assert_int_equal(b->told_again, BACK);
+    assert_int_equal(b->timer[USB_TIMER_LOOK], b->out.now + USB_LOOK_AFTER);
     exposes(b, "1-1=front ", false);
     is_named(b, FRONT);
     assert_string_equal(b->attached, "7 back+1-1;");
@@ -384,7 +386,9 @@ static void a_detachment_that_a_crash_cut_off_waits_for_its_backends_word(void *
     assert_int_equal(bench_bus(b)->table.used, 0);
     bench_killed(b);
     unplug(b, FRONT, true);
-    bench_rings(b, USB_TIMER_SETTLED); /* nobody exposes it */
+    bench_rings(b, USB_TIMER_SETTLED); /* it says nothing */
+    assert_int_equal(bench_last(b), -ERR_TIMEOUT);
+    unplug(b, FRONT, true); /* nobody exposes it */
     assert_int_equal(bench_last(b), 0);
     bench_killed(b);
     unplug(b, FRONT, true);
