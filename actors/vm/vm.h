@@ -124,7 +124,8 @@ struct vm_boot {
     enum vm_errand errand;
     unsigned step;
     struct vm_request job;
-    uint64_t asked; /* tag of the answer; 0: it came, or the guest is asked when the VM is awake */
+    uint64_t asked;    /* tag of the answer; 0: it came, or the guest is asked when the VM is awake */
+    uint64_t patience; /* when who asked for it hears that the VM sleeps */
     int r;
     struct fault why;
     struct text body;

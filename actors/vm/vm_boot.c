@@ -19,11 +19,27 @@ bool vm_sleeps(const struct vm *vm)
     return vm->seen.state == VIRT_PAUSED || vm->seen.state == VIRT_PMSUSPENDED;
 }
 
-/* Nobody knows how long it sleeps: who asked for its start is told again and again to wait on. */
+/* Nobody knows how long it sleeps. Who asked for its start waits as long as for a guest, and then hears why:
+ * the start goes on without him. */
 static void ring(struct vm *vm, struct out *out)
 {
-    vm_progress(vm, out, &vm->boot.job, 2 * SLEEPER_SECONDS);
-    out_timer(out, TIMER_BOOT, out->now + SLEEPER_SECONDS * SECONDS);
+    struct vm_boot *b = &vm->boot;
+    struct fault why;
+    if (out->now < b->patience) {
+        vm_progress(vm, out, &b->job, 2 * SLEEPER_SECONDS);
+        out_timer(out, TIMER_BOOT, out->now + SLEEPER_SECONDS * SECONDS);
+        return;
+    }
+    int r = fault_set(&why, ERR_QUBES,
+                      "%s was paused before it has started: that goes on when it is unpaused", vm->view.name);
+    vm_answer(vm, out, &b->job, r, &why);
+}
+
+static void wait_for_waking(struct vm *vm, struct out *out)
+{
+    uint64_t seconds = vm->view.qrexec_timeout;
+    vm->boot.patience = out->now + (seconds > SLEEPER_SECONDS ? seconds : SLEEPER_SECONDS) * SECONDS;
+    ring(vm, out);
 }
 
 void vm_boot_wait(struct vm *vm, struct out *out)
@@ -39,7 +55,7 @@ void vm_boot_wait(struct vm *vm, struct out *out)
     vm->asked = 0;
     vm->job = (struct vm_request){0};
     if (b->asked == 0)
-        ring(vm, out);
+        wait_for_waking(vm, out);
 }
 
 static void is_over(struct vm *vm, struct out *out)

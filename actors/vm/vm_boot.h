@@ -20,7 +20,7 @@ void vm_boot_fails(struct vm *vm, struct out *out, int r, const struct fault *wh
 void vm_boot_lost(struct vm *vm, struct out *out);
 /* Nothing is left to be undone: whoever asked for the start hears why. */
 void vm_boot_drop(struct vm *vm, struct out *out, int r, const struct fault *why);
-/* Who asked for a start of a VM that sleeps waits on. */
+/* Who asked for a start of a VM that sleeps waits on, or hears why that is in vain. */
 void vm_boot_timer(struct vm *vm, struct out *out);
 
 /* ---- vm_start.c ---- */

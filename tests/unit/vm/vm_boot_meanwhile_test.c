@@ -41,7 +41,7 @@ static void the_time_that_it_sleeps_does_not_count(void **state)
         bench_run(&b);
         assert_int_equal(bench_answer(&b, start), 1);
         unsigned told = b.progresses;
-        for (int i = 0; i < 10; i++)
+        for (int i = 0; i < 2; i++)
             bench_timer_fires(&b, TIMER_BOOT);
         assert_int_equal(b.progresses > told, !awake); /* who waits hears that it is to wait on */
         if (!awake)
@@ -55,6 +55,26 @@ static void the_time_that_it_sleeps_does_not_count(void **state)
         bench_is_definite(&b);
         bench_end(&b);
     }
+}
+
+static void who_waits_for_one_that_sleeps_on_hears_it_and_the_start_goes_on_without_him(void **state)
+{
+    struct bench b;
+    (void)state;
+    uint64_t start = booting(&b);
+    pauses(&b);
+    b.daemon[PROGRAM_QREXEC_DAEMON].status = 3;
+    agent_comes(&b);
+    b.daemon[PROGRAM_QREXEC_DAEMON].status = 0;
+    for (int i = 0; i < 10; i++)
+        bench_timer_fires(&b, TIMER_BOOT);
+    assert_int_equal(bench_answer(&b, start), -ERR_QUBES);
+    assert_int_equal(bench_count(&b, "domain-start-failed"), 0);
+    unpauses(&b);
+    assert_int_equal(bench_count(&b, "domain-start"), 1);
+    assert_string_equal(b.power_state, "Running");
+    bench_is_definite(&b);
+    bench_end(&b);
 }
 
 static void one_that_sleeps_when_its_agent_is_late_starts_when_it_wakes(void **state)
@@ -311,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_paused_and_unpaused_and_boots_on),
         cmocka_unit_test(the_time_that_it_sleeps_does_not_count),
+        cmocka_unit_test(who_waits_for_one_that_sleeps_on_hears_it_and_the_start_goes_on_without_him),
         cmocka_unit_test(one_that_sleeps_when_its_agent_is_late_starts_when_it_wakes),
         cmocka_unit_test(a_kill_does_not_wait_for_its_waking),
         cmocka_unit_test(a_device_comes_and_goes_while_it_boots),
