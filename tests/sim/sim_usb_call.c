@@ -195,3 +195,14 @@ void sim_usb_call_end(struct proc *p, uint64_t number)
         sim_at(s, s->now + sim_between(s, 1, 20) * MILLISECONDS, ends)->number = i;
     }
 }
+
+bool sim_usb_rival_lied(const struct sim *s, const char *backend, const char *port, const char *frontend)
+{
+    for (size_t i = 0; i < s->call_count; i++) {
+        const struct sim_call *c = &s->calls[i];
+        if (c->attaches && c->ended && !c->done && c->status == 0 && strcmp(c->port, port) == 0 &&
+            strcmp(c->frontend, frontend) == 0 && strcmp(c->backend, backend) != 0)
+            return true;
+    }
+    return false;
+}
