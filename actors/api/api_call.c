@@ -190,7 +190,12 @@ int api_operate_like(struct api *self, struct out *out, const struct asked *q, s
     like->to = (struct address){KIND_REGISTRY, 0};
     like->type = MESSAGE_operate;
     like->context = api_context(self, q, out->now + OPERATE_WITHIN);
-    struct operate m = {.operation = (uint32_t)operation, .target = target, .key = key, .value = value};
+    const struct vm *vm = target <= QID_MAX ? model_vm(self->model, target) : NULL;
+    struct operate m = {.operation = (uint32_t)operation,
+                        .target = target,
+                        .generation = vm != NULL ? vm_generation(vm) : 0,
+                        .key = key,
+                        .value = value};
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_MAX);
     (void)text_copy(m.method, sizeof m.method, span_of(q->method->name));
     operate_encode(&body, &m);

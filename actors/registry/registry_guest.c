@@ -23,7 +23,10 @@ static void operate(struct registry *r, struct out *out, const struct envelope *
 {
     struct envelope own = *e;
     struct request request = request_of(e);
-    struct operate m = {.operation = (uint32_t)operation, .target = e->subject_instance, .value = value};
+    struct operate m = {.operation = (uint32_t)operation,
+                        .target = e->subject_instance,
+                        .generation = e->subject_generation,
+                        .value = value};
     struct fault why;
     if (speaker(r, e) == NULL) {
         fault_set(&why, ERR_VM_NOT_FOUND, "No such domain: it is being removed");

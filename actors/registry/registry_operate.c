@@ -115,7 +115,7 @@ static struct pending_operation *add(struct registry *r)
     return o;
 }
 
-/* Its number may be another one's when this has its turn. */
+/* What registry asks of itself: the number may be another one's when this has its turn. */
 static void meant(const struct registry *r, struct pending_operation *o, uint32_t target)
 {
     const struct vm *vm = r->loaded && target <= QID_MAX ? model_vm(r->model, target) : NULL;
@@ -134,7 +134,8 @@ void operate_begin(struct registry *r, struct out *out, const struct envelope *e
     o->request = request;
     o->op = request.context.op;
     o->operation = m->operation;
-    meant(r, o, m->target);
+    o->target = m->target;
+    o->generation = m->generation;
     memcpy(o->method, m->method, sizeof o->method);
     text_append(&o->key, m->key);
     text_append(&o->value, m->value);

@@ -105,8 +105,14 @@ static inline void bench_operate_as(struct bench *b, uint64_t number, enum opera
                                     uint32_t target, const char *key, const char *value)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    struct operate m = {
-        .operation = operation, .target = target, .key = span_of(key), .value = span_of(value)};
+    const struct vm *vm = b->core->loaded && target <= QID_MAX ? model_vm(b->core->model, target) : NULL;
+    struct operate m = {.operation = operation,
+                        .target = target,
+                        .generation = b->generation != 0 ? b->generation
+                                      : vm != NULL       ? vm_generation(vm)
+                                                         : 0,
+                        .key = span_of(key),
+                        .value = span_of(value)};
     strcpy(m.method, "admin.test");
     operate_encode(&body, &m);
     bench_hear(b,

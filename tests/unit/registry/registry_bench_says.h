@@ -45,6 +45,7 @@ struct bench {
     struct task *task[BENCH_TASKS];
     unsigned tasks;
     bool hold_tasks, hold_vms, ready, left;
+    uint32_t generation;           /* of the VM that is meant; 0: the one that has the number */
     uint64_t removes;              /* tag of the question to the VM that is to be removed; 0: none */
     uint64_t storing[BENCH_TASKS]; /* tags of what storage is asked and has not answered */
     unsigned storings;

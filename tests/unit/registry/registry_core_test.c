@@ -60,6 +60,29 @@ static void a_repeated_creation_is_no_error(void **state)
     bench_down(&b);
 }
 
+/* An api that has not heard yet that it was removed, and its number given to another. */
+static void what_is_asked_of_a_vm_that_was_removed_is_not_done_to_the_next_of_its_number(void **state)
+{
+    static const enum operation operations[] = {OPERATION_vm_remove, OPERATION_property_set};
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    b.generation = vm_generation(model_vm(b.core->model, 1));
+    bench_operate(&b, OPERATION_vm_remove, 1, "", "");
+    bench_create(&b, "other");
+    assert_non_null(model_vm(b.core->model, 1));
+    assert_true(vm_generation(model_vm(b.core->model, 1)) != b.generation);
+    for (size_t i = 0; i < COUNT(operations); i++) {
+        bool sets = operations[i] == OPERATION_property_set;
+        bench_operate(&b, operations[i], 1, sets ? "label" : "", sets ? "blue" : "");
+        assert_int_equal(bench_answer(&b, b.last_operation), -ERR_VM_NOT_FOUND);
+        assert_string_equal(vm_name(model_vm(b.core->model, 1)), "other");
+        assert_true(span_is(bench_label(&b, 1), "red"));
+    }
+    bench_down(&b);
+}
+
 static void a_refused_change_publishes_what_was_announced_and_changes_nothing(void **state)
 {
     struct bench b;
@@ -164,6 +187,7 @@ int main(void)
         cmocka_unit_test(a_change_is_told_before_it_is_answered),
         cmocka_unit_test(a_repeated_operation_gets_its_first_version_and_changes_nothing),
         cmocka_unit_test(a_repeated_creation_is_no_error),
+        cmocka_unit_test(what_is_asked_of_a_vm_that_was_removed_is_not_done_to_the_next_of_its_number),
         cmocka_unit_test(a_refused_change_publishes_what_was_announced_and_changes_nothing),
         cmocka_unit_test(a_commit_that_fails_is_an_error_and_the_next_works),
         cmocka_unit_test(a_removal_that_fails_gives_the_vm_back),
