@@ -150,15 +150,21 @@ static void what_is_confirmed_of_a_life_that_has_ended_meanwhile_is_nobodys(void
     assert_string_equal(b->attached, "");
 }
 
-static void a_new_incarnation_learns_from_vms_what_they_have(void **state)
+/* Its VM says so. */
+static uint64_t has_card(struct bench *b)
 {
-    struct bench *b = *state;
     AUTO_TEXT packed = TEXT_WITH_LIMIT(1024);
     struct bus_address address = {.sbdf = CARD};
     struct wire_list list = {0};
     set_driver(b, "pciback");
     bus_address_add(&list, &packed, &address);
-    uint64_t said = HEAR(b, bus_has, WORK, .over = 0, .devices = list);
+    return HEAR(b, bus_has, WORK, .over = 0, .devices = list);
+}
+
+static void a_new_incarnation_learns_from_vms_what_they_have(void **state)
+{
+    struct bench *b = *state;
+    uint64_t said = has_card(b);
     assert_null(reply_to(b, said)); /* it has no name for that device yet, and api has not heard of it */
     bench_run(b);
     assert_int_equal(reply_to(b, said)->r, 0);
@@ -171,13 +177,8 @@ static void a_new_incarnation_learns_from_vms_what_they_have(void **state)
 static void what_has_no_name_yet_is_told_when_libvirt_lists_again(void **state)
 {
     struct bench *b = *state;
-    AUTO_TEXT packed = TEXT_WITH_LIMIT(1024);
-    struct bus_address address = {.sbdf = CARD};
-    struct wire_list list = {0};
-    set_driver(b, "pciback");
-    bus_address_add(&list, &packed, &address);
     b->lists_fail = 3;
-    HEAR(b, bus_has, WORK, .over = 0, .devices = list);
+    has_card(b);
     bench_run(b);
     for (int i = 0; i < 3; i++) {
         assert_string_equal(b->attached, "");

@@ -57,14 +57,21 @@ static void the_time_that_it_sleeps_does_not_count(void **state)
     }
 }
 
+/* It is paused while its agent is waited for, and that has come too late. */
+static uint64_t sleeping(struct bench *b)
+{
+    uint64_t start = booting(b);
+    pauses(b);
+    b->daemon[PROGRAM_QREXEC_DAEMON].status = 3;
+    agent_comes(b);
+    return start;
+}
+
 static void who_waits_for_one_that_sleeps_on_hears_it_and_the_start_goes_on_without_him(void **state)
 {
     struct bench b;
     (void)state;
-    uint64_t start = booting(&b);
-    pauses(&b);
-    b.daemon[PROGRAM_QREXEC_DAEMON].status = 3;
-    agent_comes(&b);
+    uint64_t start = sleeping(&b);
     b.daemon[PROGRAM_QREXEC_DAEMON].status = 0;
     for (int i = 0; i < 10; i++)
         bench_timer_fires(&b, TIMER_BOOT);
@@ -81,10 +88,7 @@ static void one_that_sleeps_when_its_agent_is_late_starts_when_it_wakes(void **s
 {
     struct bench b;
     (void)state;
-    uint64_t start = booting(&b);
-    pauses(&b);
-    b.daemon[PROGRAM_QREXEC_DAEMON].status = 3;
-    agent_comes(&b);
+    uint64_t start = sleeping(&b);
     b.daemon[PROGRAM_QREXEC_DAEMON].status = 0;
     assert_int_equal(bench_answer(&b, start), 1);
     unpauses(&b);
@@ -99,10 +103,7 @@ static void a_kill_does_not_wait_for_its_waking(void **state)
 {
     struct bench b;
     (void)state;
-    uint64_t start = booting(&b);
-    pauses(&b);
-    b.daemon[PROGRAM_QREXEC_DAEMON].status = 3;
-    agent_comes(&b);
+    uint64_t start = sleeping(&b);
     uint64_t kill = BENCH_HEAR(&b, vm_kill, 0);
     bench_run(&b);
     assert_int_equal(bench_answer(&b, kill), 0);
