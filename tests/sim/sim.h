@@ -268,8 +268,8 @@ extern const struct launcher_ops sim_launcher_ops;
 /* sim_usb_call.c: the guests' services that connect a USB device and let go of one. False: it is none. */
 bool sim_usb_call(struct proc *p, uint64_t number, const struct program_values *v, struct span input);
 void sim_usb_call_end(struct proc *p, uint64_t number);
-/* Whether another backend's device at such a port was said to be connected to it, and was not. */
-bool sim_usb_rival_lied(const struct sim *s, const char *backend, const char *port, const char *frontend);
+/* Whether a service was to connect another backend's device at such a port to it. */
+bool sim_usb_has_rival(const struct sim *s, const char *backend, const char *port, const char *frontend);
 /* sim_policy.c: which lines doors/policy.h changes from now on; and whether that one is there. */
 void sim_policy_show(struct sim *s);
 bool sim_policy_allows(const struct sim *s, const char *frontend, const char *backend, const char *port);

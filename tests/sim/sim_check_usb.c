@@ -136,8 +136,8 @@ void sim_check_usb_done(struct sim *s, const struct client *c)
     const struct sim_stick *stick = sim_stick_of(s, backend, port);
     const struct sim_domain *d = sim_active(s->hypervisor, from);
     bool has = stick != NULL && d != NULL && strcmp(stick->to, from) == 0 && stick->domid == d->domid;
-    if (has && stick->since < c->asked_at && stick->lied < c->asked_at && !stick->has_rival &&
-        !sim_usb_rival_lied(s, backend, port, from))
+    if (has && stick->since < c->asked_at && stick->lied < c->asked_at &&
+        !sim_usb_has_rival(s, backend, port, from))
         sim_broken(s, "%s:%s was said to be detached from %s, and still is connected to it", backend, port,
                    from);
 }

@@ -16,7 +16,6 @@ struct sim_stick {
     int domid;      /* of that life */
     uint64_t since; /* it was connected */
     uint64_t lied;  /* a service that had not let it go has said that it had */
-    bool has_rival; /* its VM has, or had, another backend's at such a port */
 };
 
 /* What one life exposes; dom0's is the last one. */
@@ -38,8 +37,6 @@ const char *sim_stick_port(unsigned stick);
 struct sim_stick *sim_stick_of(struct sim *s, const char *backend, const char *port);
 void sim_read_sticks(const struct sim_shelf *shelf, struct guest_task *t);
 void sim_sticks_start(struct sim *s);
-/* Whoever detaches names a port, and may mean any backend's (devices 7.2). */
-void sim_mark_rivals(struct sim *s, const char *port, const char *to);
 /* One that is connected, if there is any: its backend's name, its port, and whose it is. */
 bool sim_any_connected(struct sim *s, char backend[32], char port[16], char to[32]);
 

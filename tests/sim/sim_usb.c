@@ -150,16 +150,3 @@ bool sim_any_connected(struct sim *s, char backend[32], char port[16], char to[3
             return true;
     return false;
 }
-
-void sim_mark_rivals(struct sim *s, const char *port, const char *to)
-{
-    struct sim_stick *last = NULL;
-    for (size_t i = 0; i < (SIM_VMS_MOST + 1) * (size_t)SIM_STICKS; i++) {
-        struct sim_stick *stick = &s->shelves[i / SIM_STICKS].stick[i % SIM_STICKS];
-        if (strcmp(ports[i % SIM_STICKS], port) != 0 || strcmp(stick->to, to) != 0)
-            continue;
-        if (last != NULL)
-            last->has_rival = stick->has_rival = true;
-        last = stick;
-    }
-}

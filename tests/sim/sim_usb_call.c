@@ -57,8 +57,6 @@ static bool attach(struct sim *s, const struct sim_call *c)
     memcpy(stick->to, c->frontend, sizeof stick->to);
     stick->domid = c->domid;
     stick->since = s->now;
-    stick->has_rival = false;
-    sim_mark_rivals(s, c->port, stick->to);
     s->connected++;
     return true;
 }
@@ -196,12 +194,12 @@ void sim_usb_call_end(struct proc *p, uint64_t number)
     }
 }
 
-bool sim_usb_rival_lied(const struct sim *s, const char *backend, const char *port, const char *frontend)
+bool sim_usb_has_rival(const struct sim *s, const char *backend, const char *port, const char *frontend)
 {
     for (size_t i = 0; i < s->call_count; i++) {
         const struct sim_call *c = &s->calls[i];
-        if (c->attaches && c->ended && !c->done && c->status == 0 && strcmp(c->port, port) == 0 &&
-            strcmp(c->frontend, frontend) == 0 && strcmp(c->backend, backend) != 0)
+        if (c->attaches && strcmp(c->port, port) == 0 && strcmp(c->frontend, frontend) == 0 &&
+            strcmp(c->backend, backend) != 0)
             return true;
     }
     return false;
