@@ -7,8 +7,9 @@
 #include "actors/vm/vm_net.h"
 #include "base/log.h"
 
-/* How long after our own resume an older look may still say `paused`, and the other way round. */
-enum { STALE_SECONDS = 5 };
+/* How long after our own resume an older look may still say `paused`, and the other way round: where many VMs
+ * start at once host is that late. Such a word is not believed, but looked at. */
+enum { STALE_SECONDS = 60 };
 enum { PAUSE_SHRINKS = 1, PAUSE_SUSPENDS };
 
 /* How often what is dying is looked at. */
