@@ -118,7 +118,7 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
         vm->look_wanted = true; /* it may be an old look: ours decides */
         return;
     }
-    if (m->event == VIRT_EVENT_RESUMED)
+    if (m->event == VIRT_EVENT_RESUMED && m->state != VIRT_PAUSED) /* else host's look was older */
         vm->resumed_until = 0;
     if (m->state == VIRT_PAUSED && is_stale(vm, out) && vm->errand == ERRAND_PAUSE) {
         vm->paused_heard = true; /* told when the suspend is done: nobody may say it again */

@@ -176,10 +176,11 @@ static void a_pause_by_others_soon_after_our_resume_is_told_at_once(void **state
     bench_end(&b);
 }
 
-/* However late: many start at once. */
+/* However late: many start at once. And host may hear of the resume while it still looks. */
 static void a_pause_of_the_start_itself_is_not_told(void **state)
 {
     static const uint64_t late[] = {0, 1 * SECONDS, 40 * SECONDS};
+    static const uint32_t event[] = {VIRT_EVENT_SUSPENDED, VIRT_EVENT_RESUMED, VIRT_EVENT_RESUMED};
     (void)state;
     for (size_t i = 0; i < COUNT(late); i++) {
         struct bench b;
@@ -187,7 +188,7 @@ static void a_pause_of_the_start_itself_is_not_told(void **state)
         unsigned from = b.events;
         b.out.now += late[i];
         BENCH_HEAR(&b, observed, .active = 1, .domid = (uint32_t)b.world.domid, .state = VIRT_PAUSED,
-                   .event = VIRT_EVENT_SUSPENDED);
+                   .event = event[i]);
         bench_observe(&b, VIRT_EVENT_RESUMED);
         bench_run(&b);
         assert_int_equal(b.events, from);
