@@ -71,9 +71,25 @@ void launcher_usb_over(struct launcher *l, struct out *out, struct job *j)
 
 /* ---- calls ---- */
 
+/* Its services are no guest's: qrexec-client calls none in dom0. */
+static void refuse_dom0(struct out *out, const struct envelope *e, const char *port)
+{
+    struct request request = request_of(e);
+    struct fault why;
+    int r = fault_set(
+        &why, ERR_QUBES,
+        "dom0 itself exposes %s: let go of it there, as root: echo %s | /etc/qubes-rpc/qubes.USBDetach", port,
+        port);
+    reply_error(out, &request, r, &why);
+}
+
 void launcher_usb_call(struct launcher *l, struct out *out, const struct envelope *e,
                        const struct usb_call *m)
 {
+    if (e->subject_instance == 0) {
+        refuse_dom0(out, e, m->port);
+        return;
+    }
     struct job *j =
         launcher_bus_call(l, out, e, m->seconds, m->attach == 1 ? "qubes.USBAttach" : "qubes.USBDetach");
     if (j == NULL)

@@ -132,7 +132,7 @@ static int close_bench(void **state)
     return 0;
 }
 
-static void hear(struct bench *b, uint8_t class, bool attach)
+static void hear_of(struct bench *b, uint8_t class, bool attach, uint32_t qid)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(512);
     struct usb_call m = {.attach = attach, .backend = "back", .port = "1-1", .seconds = 40};
@@ -141,10 +141,15 @@ static void hear(struct bench *b, uint8_t class, bool attach)
                          .correlation = 1,
                          .source_kind = KIND_DEVBUS_USB,
                          .subject_kind = KIND_VM,
-                         .subject_instance = 7};
+                         .subject_instance = qid};
     usb_call_encode(&body, &m);
     e.body = text_span(&body);
     launcher_actor.hear(&b->core, &b->out, &e);
+}
+
+static void hear(struct bench *b, uint8_t class, bool attach)
+{
+    hear_of(b, class, attach, 7);
 }
 
 static void registry_says(struct bench *b, bool stubdom)
@@ -200,6 +205,16 @@ static void a_backend_lets_go_without_a_line(void **state)
     assert_string_equal(b->name, "work"); /* it is the guest that exposes it */
     ends(b, 0);
     assert_int_equal(b->tasks, 0);
+}
+
+static void what_dom0_exposes_is_let_go_of_there_and_the_error_says_how(void **state)
+{
+    struct bench *b = *state;
+    hear_of(b, CLASS_REQUEST, false, 0);
+    assert_int_equal(b->errors, 1);
+    assert_int_equal(b->error.code, ERR_QUBES);
+    assert_non_null(strstr(b->error.text, "echo 1-1 | /etc/qubes-rpc/qubes.USBDetach"));
+    assert_int_equal(b->core.count, 0);
 }
 
 static void where_the_device_model_takes_it_that_one_is_called_and_allowed(void **state)
@@ -290,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BENCH(the_line_is_there_before_the_service_runs_and_goes_when_it_has_ended),
         BENCH(a_backend_lets_go_without_a_line),
+        BENCH(what_dom0_exposes_is_let_go_of_there_and_the_error_says_how),
         BENCH(where_the_device_model_takes_it_that_one_is_called_and_allowed),
         BENCH(without_its_line_nothing_runs_and_the_reason_is_said),
         BENCH(one_that_is_given_up_leaves_no_line),
