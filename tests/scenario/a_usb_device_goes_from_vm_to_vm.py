@@ -177,17 +177,23 @@ def is_taken_by_a_device_model(house, tap, programs):
 
 def follows_assignments(house, tap, ear, ports):
     house.must(f'{METHOD}Assign+back+2-1', FRONT, "mode='auto-attach'")
+    since = len(ear.records)
     ports.says('2-1', desc='0951:1666 Kingston Stick 1A', interfaces='080650')
     tap.check('a device that comes goes to the VM that has it assigned',
-              wait(lambda: 'back+2-1' in attached(house, FRONT)), attached(house, FRONT))
+              wait(lambda: 'back+2-1' in attached(house, FRONT))
+              and wait(lambda: 'device-attach:usb' in told(ear, since, FRONT)), attached(house, FRONT))
     since = len(ear.records)
     house.must('admin.vm.Kill', FRONT)
     tap.check('with its frontend the attachment ends', hears(ear, since, FRONT, 'device-detach:usb')
               and attached(house, FRONT) == '', told(ear, since, FRONT))
+    since = len(ear.records)
     house.must('admin.vm.Start', FRONT)
-    tap.check('and comes again by itself', wait(lambda: 'back+2-1' in attached(house, FRONT)))
+    tap.check('and comes again by itself', wait(lambda: 'back+2-1' in attached(house, FRONT))
+              and wait(lambda: 'device-attach:usb' in told(ear, since, FRONT)))
     for after in (0, 0.02, 0.1):
+        since = len(ear.records)
         house.must('admin.vm.Kill', FRONT)
+        wait(lambda s=since: 'device-detach:usb' in told(ear, s, FRONT))
         since = len(ear.records)
         house.must('admin.vm.Start', FRONT)
         time.sleep(after)
