@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actors/vm/vm_net.h"
+#include "model/model.h"
 
 enum { NETVM_SECONDS = 120 };
 
@@ -148,16 +149,23 @@ static void ask_netvm(struct vm *vm, struct out *out)
         NO_MESSAGE(vm_start));
 }
 
+static void has_no_home(struct vm *vm, struct out *out)
+{
+    enum vm_class class;
+    struct fault why;
+    const char *folder =
+        class_parse(span_of(vm->view.class), &class) == 0 ? class_folder(class) : vm->view.class;
+    int r =
+        fault_set(&why, ERR_VM, "VM directory does not exist: /var/lib/qubes/%s/%s", folder, vm->view.name);
+    vm_start_fails(vm, out, r, &why, false);
+}
+
 /* What could not start is found before anything is done for it, and before anybody hears that it was. */
 static void verify(struct vm *vm, struct out *out)
 {
-    struct fault why;
     vm->step = START_VERIFY;
     if (vm->view.homeless) {
-        int r =
-            fault_set(&why, ERR_VM, "VM directory does not exist: /var/lib/qubes/%s/%s",
-                      strcmp(vm->view.class, "TemplateVM") == 0 ? "vm-templates" : "appvms", vm->view.name);
-        vm_start_fails(vm, out, r, &why, false);
+        has_no_home(vm, out);
         return;
     }
     if (vm_storage_next(vm, out, "verify"))
