@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The mailbox of a bus on demand under the fuzzer: messages of its rows, answers and rings in any order;
+ * The mailbox of a bus under the fuzzer: messages of its rows, answers and rings in any order;
  * every request is answered once, at the latest when all that is open has ended, and no two rows of the table
  * are one device's. */
 #ifndef TESTS_FUZZ_DEVBUS_MAILBOX_H
@@ -27,6 +27,17 @@ static inline void devbus_all_differ(const struct devbus_table *t)
             assert(strcmp(t->device[i].key, t->device[j].key) != 0);
 }
 
+/* The worker, where the bus has one: its oldest or youngest task ends well or badly, or is overdue. */
+static inline void devbus_work(struct mailbox *m, uint8_t how, struct span body)
+{
+    static const int ends[] = {0, 0, -ERR_HYPERVISOR, -ERR_CLOSED, -ERR_TIMEOUT};
+    unsigned end = (how & 7u) % (COUNT(ends) + 1);
+    if (end == COUNT(ends))
+        mailbox_overdue(m);
+    else
+        mailbox_end_nth(m, how < 128 ? 0 : m->tasks - 1, ends[end], body.len > 0 ? (uint8_t)body.at[0] : 0);
+}
+
 /* One piece of the bytes: what happens, how long its body is, the body. */
 static inline void devbus_play(struct mailbox *m, const uint8_t *data, struct span body)
 {
@@ -35,24 +46,32 @@ static inline void devbus_play(struct mailbox *m, const uint8_t *data, struct sp
         mailbox_hear(m, devbus_first_row() + (data[0] & 15), body);
     } else if ((data[0] & 31) < 24) {
         mailbox_answer(m, body);
+    } else if ((data[0] & 32) != 0 && m->tasks > 0) {
+        devbus_work(m, data[0], body);
     } else {
         m->actor->timer(m->core, &m->out, 1 + (data[0] & 3));
         m->out.now += 30 * SECONDS;
     }
-    devbus_all_differ(&((struct devbus *)m->core)->table);
     assert(m->answers <= m->requests);
+}
+
+static inline void devbus_play_all(struct mailbox *m, const struct devbus_table *t, const uint8_t *data,
+                                   size_t size)
+{
+    while (size >= 2) {
+        size_t len = data[1] < size - 2 ? data[1] : size - 2;
+        devbus_play(m, data, (struct span){(const char *)data + 2, len});
+        devbus_all_differ(t);
+        data += 2 + len;
+        size -= 2 + len;
+    }
 }
 
 static inline int devbus_fuzz(const struct actor *actor, const uint8_t *data, size_t size)
 {
     struct mailbox m;
     mailbox_open(&m, actor);
-    while (size >= 2) {
-        size_t len = data[1] < size - 2 ? data[1] : size - 2;
-        devbus_play(&m, data, (struct span){(const char *)data + 2, len});
-        data += 2 + len;
-        size -= 2 + len;
-    }
+    devbus_play_all(&m, &((struct devbus *)m.core)->table, data, size);
     while (m.asked > 0)
         mailbox_answer(&m, (struct span){NULL, 0});
     m.out.now += 10 * SECONDS;

@@ -18,6 +18,7 @@ struct mailbox {
     unsigned requests, answers;
     struct task *task[256]; /* in the worker's hands, in their order */
     unsigned tasks;
+    bool is_late[256];      /* the core was told that this one is overdue */
     struct subject subject; /* whom messages are about, where their row wants somebody */
     uint64_t tags[64];      /* questions that are open */
     unsigned asked;
@@ -113,16 +114,26 @@ static inline void mailbox_answer(struct mailbox *m, struct span body)
     m->actor->answered(m->core, &m->out, &a);
 }
 
-/* The oldest task ends with this result. */
-static inline void mailbox_end_task(struct mailbox *m, int r, uint8_t how)
+/* The deadline of the youngest task has passed; it stays in the worker's hands. */
+static inline void mailbox_overdue(struct mailbox *m)
 {
-    if (m->tasks == 0)
+    if (m->tasks == 0 || m->is_late[m->tasks - 1])
         return;
-    struct task *task = m->task[0];
+    m->is_late[m->tasks - 1] = true;
+    struct done d = {.what = m->task[m->tasks - 1]->what, .overdue = true};
+    m->actor->done(m->core, &m->out, &d);
+}
+
+static inline void mailbox_end_nth(struct mailbox *m, unsigned n, int r, uint8_t how)
+{
+    struct task *task = m->task[n];
+    struct done d = {.task = task, .what = task->what, .cleared = m->is_late[n]};
     m->tasks--;
-    for (unsigned i = 0; i < m->tasks; i++)
+    for (unsigned i = n; i < m->tasks; i++) {
         m->task[i] = m->task[i + 1];
-    struct done d = {.task = task, .what = task->what};
+        m->is_late[i] = m->is_late[i + 1];
+    }
+    m->is_late[m->tasks] = false;
     task->r = r;
     if (m->complete != NULL)
         m->complete(task, how);
@@ -130,6 +141,13 @@ static inline void mailbox_end_task(struct mailbox *m, int r, uint8_t how)
         fault_set(&task->why, (enum err) - r, "the fuzzer wants it");
     m->actor->done(m->core, &m->out, &d);
     free(task);
+}
+
+/* The oldest task ends with this result. */
+static inline void mailbox_end_task(struct mailbox *m, int r, uint8_t how)
+{
+    if (m->tasks > 0)
+        mailbox_end_nth(m, 0, r, how);
 }
 
 /* A message of this mailbox's rows. */
