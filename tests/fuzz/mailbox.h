@@ -89,15 +89,6 @@ static inline void mailbox_open(struct mailbox *m, const struct actor *actor)
         actor->hello(m->core, &m->out, 1, 0);
 }
 
-static inline void mailbox_close(struct mailbox *m)
-{
-    if (m->actor->end != NULL)
-        m->actor->end(m->core);
-    free(m->core);
-    for (unsigned i = 0; i < m->tasks; i++)
-        free(m->task[i]);
-}
-
 /* The oldest question is answered with this body, or with an error where there is none. */
 static inline void mailbox_answer(struct mailbox *m, struct span body)
 {
@@ -148,6 +139,18 @@ static inline void mailbox_end_task(struct mailbox *m, int r, uint8_t how)
 {
     if (m->tasks > 0)
         mailbox_end_nth(m, 0, r, how);
+}
+
+/* What the worker still has in hand comes back first: it may hold more than its own memory. */
+static inline void mailbox_close(struct mailbox *m)
+{
+    for (unsigned i = 0; i < COUNT(m->task) && m->tasks > 0; i++)
+        mailbox_end_task(m, -ERR_CANCELLED, 0);
+    if (m->actor->end != NULL)
+        m->actor->end(m->core);
+    free(m->core);
+    for (unsigned i = 0; i < m->tasks; i++)
+        free(m->task[i]);
 }
 
 /* A message of this mailbox's rows. */
