@@ -10,26 +10,28 @@
 #include "doors/xenstore.h"
 #include "runtime/post.h"
 
-enum { HOST_DOMAINS_MAX = 20000, HOST_EVENTS_MAX = 4096, HOST_QUBES_DIR = 256, HOST_ASKERS_MAX = 8 };
+enum { HOST_DOMAINS_MAX = 20000, HOST_QUBES_DIR = 256, HOST_ASKERS_MAX = 8 };
 enum { HOST_QUESTIONS_MAX = 1024, HOST_LINES_MAX = 32, HOST_LINE_PIECE = 4096, HOST_ANSWERS_MAX = 9216 };
 /* `event` of observed: a plain look, nothing was heard. */
 enum { HOST_NO_EVENT = 255 };
+
+/* Heard of a VM. It is told with how the VM is now: so the last of several stands for all. */
+struct host_event {
+    bool heard;
+    enum virt_event what;
+    int detail;
+};
 
 /* A VM of the roster, and what was last seen of it. */
 struct host_vm {
     char uuid[VIRT_UUID_MAX + 1];
     uint32_t qid, generation;
-    bool active, seen_now;
+    bool active, seen_now, is_news;
     int domid;
     enum virt_state state;
+    struct host_event due;  /* heard before the present look began: told with what that finds */
+    struct host_event late; /* heard since: that look may be older, so the next one tells it */
     UT_hash_handle hh;
-};
-
-/* Heard, and not told yet: it waits for the look that follows. */
-struct host_event {
-    char uuid[VIRT_UUID_MAX + 1];
-    enum virt_event what;
-    int detail;
 };
 
 /* What a domain says of its memory in xenstore; nobody but Stats believes it. */
@@ -94,8 +96,6 @@ struct host {
     struct hostwatch_figures figures;
     struct hostwatch_domain *domains; /* the last look */
     size_t domain_count;
-    struct host_event *events;
-    size_t event_count;
     char qubes_dir[HOST_QUBES_DIR];
     bool has_roster, roster_asked, connected, looking, look_wanted, told;
     bool lost; /* the connection that the present task uses: what the task brings is of no use */
@@ -120,6 +120,8 @@ void host_lost(struct host *h, struct out *out);
 
 /* host_tell.c */
 struct host_vm *host_find(struct host *h, const char *uuid);
+/* What was heard until now is of the past that the look which begins will find. */
+void host_look_begins(struct host *h);
 void host_take_domains(struct host *h, struct out *out, struct host_task *t);
 /* Everything that is known, to everybody: after a new router, or for who has just started. */
 void host_tell_all(struct host *h, struct out *out);

@@ -33,6 +33,7 @@ static void look(struct host *h, struct out *out)
     h->look_wanted = false;
     h->looking = true;
     h->lost = false;
+    host_look_begins(h);
     give(out, HOST_LIST, out->now + LOOK_MOST);
 }
 
@@ -52,6 +53,7 @@ static void connect_now(struct host *h, struct out *out)
         return;
     h->looking = true;
     h->lost = false;
+    host_look_begins(h);
     give(out, HOST_CONNECT, out->now + CONNECT_MOST);
 }
 
@@ -59,9 +61,6 @@ static int begin(void *self, struct out *out, const struct life *life)
 {
     struct host *h = self;
     (void)life;
-    h->events = calloc(HOST_EVENTS_MAX, sizeof *h->events);
-    if (h->events == NULL)
-        return -ERR_NOMEM;
     connect_now(h, out);
     return 0;
 }
@@ -76,7 +75,6 @@ static void end(void *self)
         free(vm);
     }
     host_entries_free(h);
-    free(h->events);
     free(h->domains);
 }
 
@@ -230,14 +228,11 @@ static void timer(void *self, struct out *out, uint64_t number)
 
 void host_heard(struct host *h, struct out *out, const struct hostwatch_event *event)
 {
+    struct host_vm *vm = host_find(h, event->uuid);
     if (event->what == VIRT_EVENT_DEFINED || event->what == VIRT_EVENT_UNDEFINED)
         return;
-    if (h->event_count < HOST_EVENTS_MAX && host_find(h, event->uuid) != NULL) {
-        struct host_event *e = &h->events[h->event_count++];
-        memcpy(e->uuid, event->uuid, sizeof e->uuid);
-        e->what = event->what;
-        e->detail = event->detail;
-    }
+    if (vm != NULL)
+        vm->late = (struct host_event){true, event->what, event->detail};
     look(h, out);
 }
 

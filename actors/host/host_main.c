@@ -17,10 +17,12 @@
 #include "doors/virt_thread.h"
 #include "runtime/program.h"
 
+enum { EVENTS_MAX = 4096 };
+
 /* What the door's thread has heard; full, it drops what comes: the look that follows tells all. */
 static struct ear {
     pthread_mutex_t lock;
-    struct hostwatch_event events[HOST_EVENTS_MAX];
+    struct hostwatch_event events[EVENTS_MAX];
     size_t count;
     bool closed;
     int fd;
@@ -55,7 +57,7 @@ static void heard(void *user, const struct hostwatch_event *event)
 {
     (void)user;
     pthread_mutex_lock(&ear.lock);
-    if (ear.count < HOST_EVENTS_MAX)
+    if (ear.count < EVENTS_MAX)
         ear.events[ear.count++] = *event;
     pthread_mutex_unlock(&ear.lock);
     (void)eventfd_write(ear.fd, 1);
@@ -73,7 +75,7 @@ static void closed(void *user)
 /* On the core's thread. */
 static void take(void *arg, struct shell *shell, int fd, uint32_t events)
 {
-    static struct hostwatch_event taken[HOST_EVENTS_MAX];
+    static struct hostwatch_event taken[EVENTS_MAX];
     struct host *h = arg;
     eventfd_t ignored;
     (void)events;

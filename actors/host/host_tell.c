@@ -117,33 +117,41 @@ void host_tell_all(struct host *h, struct out *out)
     h->told = true;
 }
 
-/* What this look says about one VM that it found; true if that is news. */
-static bool take_active(struct host_vm *vm, const struct hostwatch_domain *d)
+/* What this look says about one VM that it found. */
+static void take_active(struct host_vm *vm, const struct hostwatch_domain *d)
 {
-    bool news = !vm->active || vm->domid != d->domid || vm->state != d->state;
+    vm->is_news = !vm->active || vm->domid != d->domid || vm->state != d->state;
     vm->active = true;
     vm->seen_now = true;
     vm->domid = d->domid;
     vm->state = d->state;
-    return news;
 }
 
-static bool has_event(const struct host *h, const struct host_vm *vm)
+void host_look_begins(struct host *h)
 {
-    for (size_t i = 0; i < h->event_count; i++)
-        if (strcmp(h->events[i].uuid, vm->uuid) == 0)
-            return true;
-    return false;
-}
-
-static void say_events(struct host *h, struct out *out)
-{
-    for (size_t i = 0; i < h->event_count; i++) {
-        const struct host_vm *vm = host_find(h, h->events[i].uuid);
-        if (vm != NULL)
-            say_observed(out, vm, (uint32_t)h->events[i].what, (uint32_t)(h->events[i].detail & 0xff));
+    struct host_vm *vm, *next;
+    HASH_ITER(hh, h->vms, vm, next)
+    {
+        if (vm->late.heard)
+            vm->due = vm->late;
+        vm->late.heard = false;
     }
-    h->event_count = 0;
+}
+
+static void take_gone(struct host_vm *vm)
+{
+    vm->is_news = true;
+    vm->active = false;
+    vm->state = VIRT_SHUTOFF;
+}
+
+/* What is news is told at once, though the next look may have to tell of an event besides. */
+static void say_look(struct out *out, const struct host_vm *vm)
+{
+    if (vm->due.heard)
+        say_observed(out, vm, (uint32_t)vm->due.what, (uint32_t)(vm->due.detail & 0xff));
+    else if (vm->is_news)
+        say_observed(out, vm, HOST_NO_EVENT, 0);
 }
 
 void host_take_domains(struct host *h, struct out *out, struct host_task *t)
@@ -154,21 +162,15 @@ void host_take_domains(struct host *h, struct out *out, struct host_task *t)
     h->domain_count = t->count;
     for (size_t i = 0; i < h->domain_count; i++) {
         vm = host_find(h, h->domains[i].uuid);
-        if (vm != NULL && take_active(vm, &h->domains[i]) && h->told && !has_event(h, vm))
-            say_observed(out, vm, HOST_NO_EVENT, 0);
+        if (vm != NULL)
+            take_active(vm, &h->domains[i]);
     }
     HASH_ITER(hh, h->vms, vm, next)
     {
-        bool ended = vm->active && !vm->seen_now;
-        vm->active = vm->seen_now;
-        vm->seen_now = false;
-        if (ended)
-            vm->state = VIRT_SHUTOFF;
-        if (ended && h->told && !has_event(h, vm))
-            say_observed(out, vm, HOST_NO_EVENT, 0);
+        if (vm->active && !vm->seen_now)
+            take_gone(vm);
+        if (h->told)
+            say_look(out, vm);
+        vm->due.heard = vm->seen_now = vm->is_news = false;
     }
-    if (h->told)
-        say_events(h, out);
-    else
-        h->event_count = 0;
 }

@@ -17,38 +17,6 @@ static void what_runs_is_told_to_registry_and_to_each_vm(void **state)
     bench_down(&b);
 }
 
-static void each_event_leads_to_a_fresh_look(void **state)
-{
-    struct bench b;
-    (void)state;
-    bench_settle(&b);
-    unsigned from = b.told;
-    bench_event(&b, UUID_A, VIRT_EVENT_SUSPENDED);
-    assert_int_equal(b.told, from); /* what it said may be old: nothing before the look */
-    b.domains[0].state = VIRT_PAUSED;
-    bench_perform(&b);
-    assert_int_equal(b.told, from + 1);
-    assert_string_equal(b.said[from], "vm/7.3 active=1 domid=4 state=3 event=3");
-    bench_down(&b);
-}
-
-static void an_event_during_a_look_leads_to_another(void **state)
-{
-    struct bench b;
-    (void)state;
-    bench_settle(&b);
-    bench_event(&b, UUID_A, VIRT_EVENT_SUSPENDED);
-    struct task *running = TAKE(b.task);
-    bench_event(&b, UUID_A, VIRT_EVENT_RESUMED);
-    assert_null(b.task);
-    b.task = running;
-    bench_perform(&b);
-    assert_non_null(b.task);
-    bench_perform(&b);
-    assert_null(b.task);
-    bench_down(&b);
-}
-
 static void a_domain_that_is_gone_is_told_once(void **state)
 {
     struct bench b;
@@ -226,36 +194,10 @@ static void a_vm_that_was_removed_is_told_nothing(void **state)
     bench_down(&b);
 }
 
-static void definitions_are_no_news(void **state)
-{
-    struct bench b;
-    (void)state;
-    bench_settle(&b);
-    bench_event(&b, UUID_A, VIRT_EVENT_DEFINED);
-    bench_event(&b, UUID_A, VIRT_EVENT_UNDEFINED);
-    assert_null(b.task);
-    assert_int_equal(((struct host *)b.core)->event_count, 0);
-    bench_down(&b);
-}
-
-static void events_beyond_the_room_for_them_are_made_up_by_the_look(void **state)
-{
-    struct bench b;
-    (void)state;
-    bench_settle(&b);
-    for (unsigned i = 0; i < HOST_EVENTS_MAX + 8; i++)
-        bench_event(&b, UUID_A, VIRT_EVENT_RESUMED);
-    assert_int_equal(((struct host *)b.core)->event_count, HOST_EVENTS_MAX);
-    assert_non_null(b.task);
-    bench_down(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_runs_is_told_to_registry_and_to_each_vm),
-        cmocka_unit_test(each_event_leads_to_a_fresh_look),
-        cmocka_unit_test(an_event_during_a_look_leads_to_another),
         cmocka_unit_test(a_domain_that_is_gone_is_told_once),
         cmocka_unit_test(strangers_are_nobodys_business),
         cmocka_unit_test(without_libvirt_it_is_ready_and_tries_less_and_less_often),
@@ -266,8 +208,6 @@ int main(void)
         cmocka_unit_test(a_new_router_hears_everything_again),
         cmocka_unit_test(a_roster_that_does_not_come_is_asked_for_again),
         cmocka_unit_test(a_vm_that_was_removed_is_told_nothing),
-        cmocka_unit_test(definitions_are_no_news),
-        cmocka_unit_test(events_beyond_the_room_for_them_are_made_up_by_the_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
