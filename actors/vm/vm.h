@@ -145,7 +145,6 @@ struct vm {
     bool has_looked;         /* and there was one */
     uint64_t resumed_until;  /* our own resume: an older `paused` may still arrive until then */
     uint64_t paused_until;   /* our own suspend: an older `running` may still arrive until then */
-    bool paused_heard;       /* while our own suspend is under way: it may be of that, or older */
     uint64_t start_time;     /* seconds since the epoch; 0: not known */
 
     struct vm_view view; /* its lists lie in view_bytes */

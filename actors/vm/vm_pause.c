@@ -118,12 +118,13 @@ static void hears_living(struct vm *vm, struct out *out, const struct observed *
         vm->look_wanted = true; /* it may be an old look: ours decides */
         return;
     }
-    if (m->event == VIRT_EVENT_RESUMED && m->state != VIRT_PAUSED) /* else host's look was older */
+    /* Host has looked behind a resume. If it is paused all the same, that may be older than ours. */
+    if (m->event == VIRT_EVENT_RESUMED && m->state != VIRT_PAUSED)
         vm->resumed_until = 0;
-    if (m->state == VIRT_PAUSED && is_stale(vm, out) && vm->errand == ERRAND_PAUSE) {
-        vm->paused_heard = true; /* told when the suspend is done: nobody may say it again */
+    /* What is under way ends with a look that may be older than this word, which nobody may say again. */
+    vm->look_wanted = vm->look_wanted || vm->errand != ERRAND_NONE;
+    if (vm->errand == ERRAND_LOOK)
         return;
-    }
     if (m->state == VIRT_PAUSED && is_stale(vm, out)) {
         vm->look_wanted = true; /* an old look, or somebody has paused it again: ours decides */
         return;
@@ -152,7 +153,6 @@ void vm_hears(struct vm *vm, struct out *out, const struct observed *m)
 
 static void suspend(struct vm *vm, struct out *out)
 {
-    vm->paused_heard = false;
     vm_task_step(vm, out, VM_SUSPEND_TASK, PAUSE_SUSPENDS, vm_errand_end);
 }
 
@@ -209,8 +209,6 @@ void vm_pause_step(struct vm *vm, struct out *out, const struct vm_result *resul
     takes_done(vm, out, result, VIRT_PAUSED);
     if (result->r == 0)
         paused_by_us(vm, out);
-    if (result->r == 0 && vm->paused_heard)
-        say_paused(vm, out);
     vm->look_wanted = vm->look_wanted || result->r < 0;
     vm_errand_end(vm, out, result->r, &result->why);
 }

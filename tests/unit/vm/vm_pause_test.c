@@ -69,6 +69,7 @@ static void what_was_done_is_known_though_the_look_behind_it_fails(void **state)
     bench_run(&b);
     assert_int_equal(bench_answer(&b, pause), 0);
     assert_string_equal(b.power_state, "Paused");
+    assert_int_equal(bench_count(&b, "domain-paused"), 1);
     b.world.fail_call = b.world.calls + 4; /* that connection is made anew first */
     uint64_t unpause = BENCH_HEAR(&b, vm_unpause, 0);
     bench_run(&b);
@@ -196,6 +197,61 @@ static void a_pause_of_the_start_itself_is_not_told(void **state)
     }
 }
 
+/* The call is made; that it was is heard later. */
+static void perform_and_wait(struct bench *b)
+{
+    b->hold_tasks = true;
+    vm_actor.perform(&b->doors, b->task);
+}
+
+static void return_now(struct bench *b)
+{
+    struct task *task = TAKE(b->task);
+    struct done d = {.task = task, .what = task->what};
+    b->hold_tasks = false;
+    vm_actor.done(b->core, &b->out, &d);
+    free(task);
+    bench_run(b);
+}
+
+/* Somebody pauses it while the look behind our call is on its way to us: host has nothing new to tell then.
+ */
+static void a_word_of_the_host_is_younger_than_a_look_that_was_under_way(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    BENCH_HEAR(&b, vm_pause, 0);
+    bench_run(&b);
+    uint64_t unpause = BENCH_HEAR(&b, vm_unpause, 0);
+    perform_and_wait(&b);
+    b.world.paused = true;
+    bench_observe(&b, VIRT_EVENT_SUSPENDED);
+    unsigned from = b.events;
+    return_now(&b);
+    assert_int_equal(bench_answer(&b, unpause), 0);
+    assert_string_equal(b.power_state, "Paused");
+    BENCH_HEARD(&b, from, "domain-unpaused", "domain-paused");
+    bench_end(&b);
+}
+
+static void a_word_of_the_host_during_a_look_counts_more_than_the_look(void **state)
+{
+    struct bench b;
+    (void)state;
+    living(&b);
+    bench_observe(&b, VIRT_EVENT_RESUMED);
+    unsigned from = b.events;
+    BENCH_HEAR(&b, vm_current, 0);
+    perform_and_wait(&b);
+    b.world.paused = true;
+    bench_observe(&b, VIRT_EVENT_SUSPENDED);
+    return_now(&b);
+    assert_string_equal(b.power_state, "Paused");
+    BENCH_HEARD(&b, from, "domain-paused");
+    bench_end(&b);
+}
+
 static void what_others_pause_and_resume_is_told(void **state)
 {
     struct bench b;
@@ -258,6 +314,8 @@ int main(void)
         cmocka_unit_test(a_resume_by_others_soon_after_our_pause_is_told),
         cmocka_unit_test(a_pause_by_others_soon_after_our_resume_is_told_at_once),
         cmocka_unit_test(a_pause_of_the_start_itself_is_not_told),
+        cmocka_unit_test(a_word_of_the_host_is_younger_than_a_look_that_was_under_way),
+        cmocka_unit_test(a_word_of_the_host_during_a_look_counts_more_than_the_look),
         cmocka_unit_test(what_others_pause_and_resume_is_told),
         cmocka_unit_test(a_pause_that_fails_changes_nothing),
         cmocka_unit_test(the_figures_come_from_the_hypervisor_or_from_the_last_look),
