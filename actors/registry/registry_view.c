@@ -188,6 +188,18 @@ static void add_size_refusal(struct vm_view *view)
     view->vetoed = VETO_BEGUN;
 }
 
+/* Its daemons would be told another one, or none. */
+static void add_user_refusal(struct registry *r, uint32_t qid, struct vm_view *view)
+{
+    struct daemons_reply d;
+    if (view->refusal[0] != '\0' || view_user(r, qid, d.user, sizeof d.user) == 0)
+        return;
+    snprintf(view->refusal, sizeof view->refusal,
+             "The default user has a name of more than %zu characters; shorten it", sizeof d.user - 1);
+    strcpy(view->refusal_class, "QubesException");
+    view->vetoed = VETO_BEGUN;
+}
+
 static void add_kernel(struct registry *r, uint32_t qid, struct vm_view *view)
 {
     AUTO_TEXT line = TEXT_WITH_LIMIT(sizeof view->kernelopts - 1);
@@ -244,6 +256,7 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     add_volumes(r, qid, view, memory);
     add_refusal(r, vm, view);
     add_size_refusal(view);
+    add_user_refusal(r, qid, view);
     add_kernel(r, qid, view);
     if (view->virt_mode[0] == '\0')
         strcpy(view->virt_mode, "pvh");
@@ -252,17 +265,20 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     return 0;
 }
 
-/* vm-model 4.7: a boot mode can bring a user of its own, even an empty one. */
-void view_user(struct registry *r, uint32_t qid, char *to, size_t size)
+/* vm-model 4.11: a boot mode can bring a user of its own, even an empty one. */
+int view_user(struct registry *r, uint32_t qid, char *to, size_t size)
 {
     char mode[256], name[320];
+    struct property_value user;
     struct span value;
-    copy_text(r, qid, PROPERTY_default_user, to, size);
+    property_get(&r->known, qid, PROPERTY_default_user, &user);
     copy_text(r, qid, PROPERTY_bootmode, mode, sizeof mode);
     snprintf(name, sizeof name, "boot-mode.default-user.%s", mode);
-    if (mode[0] != '\0' && strcmp(mode, "default") != 0 &&
-        ask_feature(&r->known, qid, CHAIN_TEMPLATE, span_of(name), &value) == 1)
-        (void)text_copy(to, size, value);
+    if (mode[0] == '\0' || strcmp(mode, "default") == 0 ||
+        ask_feature(&r->known, qid, CHAIN_TEMPLATE, span_of(name), &value) != 1)
+        value = user.text;
+    to[0] = '\0';
+    return text_copy(to, size, value);
 }
 
 void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d)
@@ -271,7 +287,7 @@ void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d)
     char mode[16];
     (void)text_copy(d->name, sizeof d->name, span_of(vm_name(vm)));
     (void)text_copy(d->uuid, sizeof d->uuid, span_of(vm_uuid(vm) != NULL ? vm_uuid(vm) : ""));
-    view_user(r, qid, d->user, sizeof d->user);
+    (void)view_user(r, qid, d->user, sizeof d->user); /* who has a longer one was not started */
     d->debug = property_true(&r->known, qid, PROPERTY_debug);
     d->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
     copy_text(r, qid, PROPERTY_virt_mode, mode, sizeof mode);

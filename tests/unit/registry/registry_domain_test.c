@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "actors/registry/registry_view.h"
 #include "base/own.h"
 #include "proto/record_values.h"
 #include "tests/unit/registry/registry_bench.h"
@@ -140,6 +141,28 @@ static void an_agent_is_waited_for_as_its_daemon_waits(void **state)
     bench_down(&b);
 }
 
+static void the_longest_account_is_told_whole_and_a_longer_one_refuses_the_start(void **state)
+{
+    struct bench b;
+    struct daemons_reply d = {0};
+    char user[66];
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    memset(user, 'u', sizeof user);
+    user[63] = '\0';
+    set(&b, 1, "default_user", user);
+    assert_string_equal(claim(&b, 1, 1).refusal, "");
+    view_daemons(b.core, 1, &d);
+    assert_string_equal(d.user, user);
+    user[63] = 'u';
+    user[64] = '\0';
+    set(&b, 1, "default_user", user);
+    struct vm_view view = claim(&b, 1, 1);
+    assert_non_null(strstr(view.refusal, "user"));
+    bench_down(&b);
+}
+
 /* A number that cannot be kept is not another one: that VM would start as nobody has asked. */
 static void what_no_host_has_refuses_the_start(void **state)
 {
@@ -196,6 +219,7 @@ int main(void)
         cmocka_unit_test(a_feature_that_does_not_fit_refuses_the_start),
         cmocka_unit_test(no_time_is_a_time_to_wait_for_a_shutdown),
         cmocka_unit_test(an_agent_is_waited_for_as_its_daemon_waits),
+        cmocka_unit_test(the_longest_account_is_told_whole_and_a_longer_one_refuses_the_start),
         cmocka_unit_test(what_no_host_has_refuses_the_start),
         cmocka_unit_test(who_lives_by_its_windows_or_sound_is_named_while_it_lives),
     };
