@@ -174,18 +174,24 @@ static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view 
     }
 }
 
+void view_too_much(struct vm_view *view, const char *property, const char *class)
+{
+    if (view->refusal[0] != '\0')
+        return;
+    snprintf(view->refusal, sizeof view->refusal, "%s is more than any host has; set it lower", property);
+    (void)text_copy(view->refusal_class, sizeof view->refusal_class, span_of(class));
+    view->vetoed = VETO_BEGUN;
+}
+
 /* A hypervisor that is asked for that much can hang over it. */
 static void add_size_refusal(struct vm_view *view)
 {
-    const char *much = view->memory == INT32_MAX   ? "memory"
-                       : view->maxmem == INT32_MAX ? "maxmem"
-                       : view->vcpus > VCPUS_MOST  ? "vcpus"
-                                                   : NULL;
-    if (much == NULL || view->refusal[0] != '\0')
-        return;
-    snprintf(view->refusal, sizeof view->refusal, "%s is more than any host has; set it lower", much);
-    strcpy(view->refusal_class, much[0] == 'v' ? "QubesException" : "QubesMemoryError");
-    view->vetoed = VETO_BEGUN;
+    if (view->memory == INT32_MAX)
+        view_too_much(view, "memory", "QubesMemoryError");
+    if (view->maxmem == INT32_MAX)
+        view_too_much(view, "maxmem", "QubesMemoryError");
+    if (view->vcpus > VCPUS_MOST)
+        view_too_much(view, "vcpus", "QubesException");
 }
 
 /* Its daemons would be told another one, or none. */

@@ -172,6 +172,7 @@ static void what_no_host_has_refuses_the_start(void **state)
         {"memory", "10000000000000000000000", "QubesMemoryError"},
         {"memory", "2147483648", "QubesMemoryError"},
         {"maxmem", "4294967296", "QubesMemoryError"},
+        {"stubdom_mem", "9999999999999", "QubesMemoryError"},
         {"vcpus", "8193", "QubesException"},
         {"vcpus", "99999999999999999999", "QubesException"},
     };
@@ -179,6 +180,7 @@ static void what_no_host_has_refuses_the_start(void **state)
     (void)state;
     bench_up(&b);
     bench_create(&b, "work");
+    set(&b, 1, "virt_mode", "hvm");
     for (size_t i = 0; i < COUNT(much); i++) {
         set(&b, 1, much[i].property, much[i].value);
         struct vm_view view = claim(&b, 1, 1);
