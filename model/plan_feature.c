@@ -27,12 +27,13 @@ static bool all_digits(struct span s)
     return true;
 }
 
+/* strtod takes hexadecimal digits and the payload of a NaN besides. */
 static bool is_number(struct span s)
 {
     char text[64], *end;
     if (s.len == 0)
         return true;
-    if (text_copy(text, sizeof text, span_trim(s)) < 0 || text[0] == '\0')
+    if (text_copy(text, sizeof text, span_trim(s)) < 0 || text[0] == '\0' || strpbrk(text, "xX(") != NULL)
         return false;
     strtod(text, &end);
     return *end == '\0';

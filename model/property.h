@@ -72,6 +72,8 @@ struct span property_stored(const struct known *k, uint32_t qid, enum property p
 /* Shorthands for the code that decides. */
 bool property_true(const struct known *k, uint32_t qid, enum property p);
 const struct vm *property_vm(const struct known *k, uint32_t qid, enum property p); /* NULL: none */
+/* A number property as a number, cut to 0..2^63-1; `none` when it is unset or none. */
+int64_t property_number(const struct known *k, uint32_t qid, enum property p, int64_t none);
 
 /* The check of admin-api-methods 2.1: what a client sent, before permission is asked. */
 int property_sanitise(enum property p, struct span raw, struct fault *why);

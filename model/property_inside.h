@@ -29,8 +29,6 @@ void say_property(struct asking *a, uint32_t qid, enum property p);
 /* A feature's value when present and not empty: true. */
 bool say_feature(struct asking *a, enum feature_chain chain, const char *name);
 
-/* A number property as a number, cut to 0..2^63-1; `none` when it is unset or none. */
-int64_t property_number(const struct known *k, uint32_t qid, enum property p, int64_t none);
 bool property_text_is(const struct known *k, uint32_t qid, enum property p, const char *text);
 
 typedef void default_rule(struct asking *a);

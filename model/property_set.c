@@ -210,14 +210,16 @@ static int set_kernelopts(struct setting *s)
     return set_str(s);
 }
 
+/* A name or an index; behind "label-" an index only. */
 static int set_label(struct setting *s)
 {
     struct label label;
     struct span name = s->raw;
+    uint64_t index = 0;
     if (span_starts(name, "label-"))
         name = (struct span){name.at + 6, name.len - 6};
-    if (ask_label(&s->d->k, s->raw, &label, s->d->why) < 0 &&
-        ask_label(&s->d->k, name, &label, s->d->why) < 0)
+    bool indexed = name.len == s->raw.len || text_number(name, 0, UINT32_MAX, &index) == 0;
+    if (!indexed || ask_label(&s->d->k, name, &label, s->d->why) < 0)
         return fault_set(s->d->why, ERR_LABEL_NOT_FOUND, "there is no label %.*s",
                          s->raw.len > 100 ? 100 : (int)s->raw.len, s->raw.at);
     *s->out = plan_keep(s->d->p, span_of(label.name));

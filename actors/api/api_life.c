@@ -40,15 +40,13 @@ static int ask_vm_process(struct api *self, struct out *out, const struct asked 
     return ask_its_process(self, out, q, type, deadline, body, lived);
 }
 
-/* Seconds that a property of the VM grants, as nanoseconds. */
+/* Seconds that a property of the VM grants, as nanoseconds; a minute where it grants none. */
 static uint64_t patience(const struct api *self, const struct asked *q, enum property p)
 {
-    struct property_value value;
-    uint64_t seconds;
-    property_get(&self->known, vm_qid(q->dest), p, &value);
-    if (text_number(value.text, 0, 1 << 20, &seconds) < 0)
+    int64_t seconds = property_number(&self->known, vm_qid(q->dest), p, 60);
+    if (seconds <= 0)
         seconds = 60;
-    return seconds * SECONDS;
+    return (seconds < INT32_MAX ? (uint64_t)seconds : INT32_MAX) * SECONDS;
 }
 
 static const char *observed_state(const struct api *self, const struct asked *q)

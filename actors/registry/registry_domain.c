@@ -76,12 +76,12 @@ static void add_hvm(struct registry *r, uint32_t qid, struct vm_view *view, stru
 {
     struct view_hvm hvm = {.uefi = is_true(r, qid, "uefi", false),
                            .linux_stubdom = is_true(r, qid, "linux-stubdom", true)};
-    char number[16] = "";
-    uint64_t stubdom_mem = 0;
+    int64_t stubdom_mem = property_number(&r->known, qid, PROPERTY_stubdom_mem, 0);
     hvm.stubdom_qrexec = is_true(r, qid, "stubdom-qrexec", false);
     hvm.full_stubdom = hvm.stubdom_qrexec || is_true(r, qid, "audio-model", false);
-    property(r, qid, PROPERTY_stubdom_mem, number, sizeof number);
-    if (text_number(span_of(number), 0, INT32_MAX, &stubdom_mem) == 0)
+    if (stubdom_mem >= INT32_MAX)
+        view_too_much(view, "stubdom_mem", "QubesMemoryError");
+    else
         hvm.stubdom_mem = (uint32_t)stubdom_mem;
     (void)feature(r, view, qid, "qemu-extra-args", hvm.arguments, sizeof hvm.arguments);
     (void)feature(r, view, qid, "timezone", hvm.timezone, sizeof hvm.timezone);

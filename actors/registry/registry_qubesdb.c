@@ -38,13 +38,13 @@ static int gather(void *arg, const char *path, struct span value)
 static int own_entries(struct registry *r, uint32_t qid, const struct qubesdb_sink *to)
 {
     unsigned char seed[QUBESDB_SEED];
-    char user[64];
+    struct daemons_reply d;
     for (size_t i = 0; i < sizeof seed; i += sizeof(uint32_t)) {
         uint32_t bits = r->world.random != NULL ? r->world.random(r->world.arg) : 0;
         memcpy(seed + i, &bits, sizeof bits);
     }
-    view_user(r, qid, user, sizeof user);
-    struct qubesdb_moment moment = {.seed = seed, .default_user = user, .timezone = r->timezone};
+    (void)view_user(r, qid, d.user, sizeof d.user);
+    struct qubesdb_moment moment = {.seed = seed, .default_user = d.user, .timezone = r->timezone};
     int e = qubesdb_own(&r->known, qid, &moment, to);
     return e < 0 ? e : qubesdb_provider(&r->known, qid, to);
 }

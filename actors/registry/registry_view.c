@@ -12,7 +12,7 @@
 #include "model/pool.h"
 #include "proto/record_values.h"
 
-enum { CLIENTS_BYTES = 1 << 20 };
+enum { CLIENTS_BYTES = 1 << 20, VCPUS_MOST = 8192 /* of a domain of Xen's */ };
 
 void view_memory_free(struct view_memory *memory)
 {
@@ -31,12 +31,18 @@ static void copy_text(struct registry *r, uint32_t qid, enum property p, char *t
         to[0] = '\0';
 }
 
-static uint32_t number(struct registry *r, uint32_t qid, enum property p, uint32_t otherwise)
+/* What is more than a view can say is the most that it can. */
+static uint32_t number(struct registry *r, uint32_t qid, enum property p, uint32_t least, uint32_t otherwise)
 {
-    struct property_value value;
-    uint64_t n;
-    property_get(&r->known, qid, p, &value);
-    return value.is_set && text_number(value.text, 0, INT32_MAX, &n) == 0 ? (uint32_t)n : otherwise;
+    int64_t n = property_number(&r->known, qid, p, otherwise);
+    return n < least ? least : n > INT32_MAX ? INT32_MAX : (uint32_t)n;
+}
+
+/* Of what is no time qrexec-daemon makes its own minute. */
+static uint32_t agent_seconds(struct registry *r, uint32_t qid)
+{
+    uint32_t seconds = number(r, qid, PROPERTY_qrexec_timeout, 0, 60);
+    return seconds > 0 ? seconds : 60;
 }
 
 static void add_peer(struct registry *r, struct wire_list *list, struct text *elements, const struct vm *vm)
@@ -168,6 +174,38 @@ static void add_refusal(struct registry *r, const struct vm *vm, struct vm_view 
     }
 }
 
+void view_too_much(struct vm_view *view, const char *property, const char *class)
+{
+    if (view->refusal[0] != '\0')
+        return;
+    snprintf(view->refusal, sizeof view->refusal, "%s is more than any host has; set it lower", property);
+    (void)text_copy(view->refusal_class, sizeof view->refusal_class, span_of(class));
+    view->vetoed = VETO_BEGUN;
+}
+
+/* A hypervisor that is asked for that much can hang over it. */
+static void add_size_refusal(struct vm_view *view)
+{
+    if (view->memory == INT32_MAX)
+        view_too_much(view, "memory", "QubesMemoryError");
+    if (view->maxmem == INT32_MAX)
+        view_too_much(view, "maxmem", "QubesMemoryError");
+    if (view->vcpus > VCPUS_MOST)
+        view_too_much(view, "vcpus", "QubesException");
+}
+
+/* Its daemons would be told another one, or none. */
+static void add_user_refusal(struct registry *r, uint32_t qid, struct vm_view *view)
+{
+    struct daemons_reply d;
+    if (view->refusal[0] != '\0' || view_user(r, qid, d.user, sizeof d.user) == 0)
+        return;
+    snprintf(view->refusal, sizeof view->refusal,
+             "The default user has a name of more than %zu characters; shorten it", sizeof d.user - 1);
+    strcpy(view->refusal_class, "QubesException");
+    view->vetoed = VETO_BEGUN;
+}
+
 static void add_kernel(struct registry *r, uint32_t qid, struct vm_view *view)
 {
     AUTO_TEXT line = TEXT_WITH_LIMIT(sizeof view->kernelopts - 1);
@@ -209,20 +247,22 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     copy_text(r, qid, PROPERTY_ip, view->ip, sizeof view->ip);
     copy_text(r, qid, PROPERTY_ip6, view->ip6, sizeof view->ip6);
     copy_text(r, qid, PROPERTY_mac, view->mac, sizeof view->mac);
-    view->memory = number(r, qid, PROPERTY_memory, 400);
-    view->maxmem = number(r, qid, PROPERTY_maxmem, 0);
-    view->vcpus = number(r, qid, PROPERTY_vcpus, 1);
-    view->shutdown_timeout = number(r, qid, PROPERTY_shutdown_timeout, 60);
+    view->memory = number(r, qid, PROPERTY_memory, 1, 400);
+    view->maxmem = number(r, qid, PROPERTY_maxmem, 0, 0);
+    view->vcpus = number(r, qid, PROPERTY_vcpus, 1, 1);
+    view->shutdown_timeout = number(r, qid, PROPERTY_shutdown_timeout, 0, 60);
     view->debug = property_true(&r->known, qid, PROPERTY_debug);
     view->provides_network = property_true(&r->known, qid, PROPERTY_provides_network);
     view->calls_scarce = r->calls_scarce;
     view->netvm_put_off = netvm_put_off(&r->known, qid);
     view->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
-    view->qrexec_timeout = number(r, qid, PROPERTY_qrexec_timeout, 60);
+    view->qrexec_timeout = agent_seconds(r, qid);
     add_preload(r, vm, view);
     add_relations(r, qid, view, memory);
     add_volumes(r, qid, view, memory);
     add_refusal(r, vm, view);
+    add_size_refusal(view);
+    add_user_refusal(r, qid, view);
     add_kernel(r, qid, view);
     if (view->virt_mode[0] == '\0')
         strcpy(view->virt_mode, "pvh");
@@ -231,17 +271,20 @@ int view_make(struct registry *r, uint32_t qid, struct vm_view *view, struct vie
     return 0;
 }
 
-/* vm-model 4.7: a boot mode can bring a user of its own, even an empty one. */
-void view_user(struct registry *r, uint32_t qid, char *to, size_t size)
+/* vm-model 4.11: a boot mode can bring a user of its own, even an empty one. */
+int view_user(struct registry *r, uint32_t qid, char *to, size_t size)
 {
     char mode[256], name[320];
+    struct property_value user;
     struct span value;
-    copy_text(r, qid, PROPERTY_default_user, to, size);
+    property_get(&r->known, qid, PROPERTY_default_user, &user);
     copy_text(r, qid, PROPERTY_bootmode, mode, sizeof mode);
     snprintf(name, sizeof name, "boot-mode.default-user.%s", mode);
-    if (mode[0] != '\0' && strcmp(mode, "default") != 0 &&
-        ask_feature(&r->known, qid, CHAIN_TEMPLATE, span_of(name), &value) == 1)
-        (void)text_copy(to, size, value);
+    if (mode[0] == '\0' || strcmp(mode, "default") == 0 ||
+        ask_feature(&r->known, qid, CHAIN_TEMPLATE, span_of(name), &value) != 1)
+        value = user.text;
+    to[0] = '\0';
+    return text_copy(to, size, value);
 }
 
 void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d)
@@ -250,13 +293,13 @@ void view_daemons(struct registry *r, uint32_t qid, struct daemons_reply *d)
     char mode[16];
     (void)text_copy(d->name, sizeof d->name, span_of(vm_name(vm)));
     (void)text_copy(d->uuid, sizeof d->uuid, span_of(vm_uuid(vm) != NULL ? vm_uuid(vm) : ""));
-    view_user(r, qid, d->user, sizeof d->user);
+    (void)view_user(r, qid, d->user, sizeof d->user); /* who has a longer one was not started */
     d->debug = property_true(&r->known, qid, PROPERTY_debug);
     d->qrexec = ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "qrexec");
     copy_text(r, qid, PROPERTY_virt_mode, mode, sizeof mode);
     d->stubdom_qrexec =
         strcmp(mode, "hvm") == 0 && ask_feature_true(&r->known, qid, CHAIN_TEMPLATE, "stubdom-qrexec");
-    d->qrexec_timeout = number(r, qid, PROPERTY_qrexec_timeout, 60);
+    d->qrexec_timeout = agent_seconds(r, qid);
 }
 
 /* Whether a change of `qid` can show in the view of `other`. */

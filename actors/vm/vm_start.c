@@ -12,16 +12,6 @@
 
 enum { NETVM_SECONDS = 120 };
 
-static bool is_client(const struct vm *vm, uint32_t qid)
-{
-    struct reader in = list_reader(&vm->view.clients);
-    struct view_peer client;
-    while (view_peer_next(&in, &client) == 1)
-        if (client.qid == qid)
-            return true;
-    return false;
-}
-
 void vm_start_gives_up(struct vm *vm, int r, const struct fault *why)
 {
     vm->failure = (struct fault){.code = (enum err) - r};
@@ -327,23 +317,16 @@ static bool judges(unsigned step)
     return step == START_DEVICES || step == START_ENTRIES || step == START_SHOW || step == START_TELL;
 }
 
-static void first(struct vm *vm, struct out *out)
-{
-    const struct address asker = vm->job.request.source;
-    if (asker.kind == KIND_VM && !is_client(vm, asker.instance))
-        vm_errand_end(vm, out, -ERR_REFUSED, NULL);
-    else if (vm->life != VM_HALTED)
-        vm_errand_end(vm, out, 0, NULL);
-    else
-        vm_start_claim(vm, out);
-}
-
 void vm_start_step(struct vm *vm, struct out *out, const struct vm_result *result)
 {
     struct fault why;
     int r = 0;
     if (result == NULL) {
-        first(vm, out);
+        vm_start_begin(vm, out);
+        return;
+    }
+    if (vm->step == START_KNOW) {
+        vm_start_asker_known(vm, out, result);
         return;
     }
     vm->created = vm->created || (vm->step == START_CREATE && result->r == 0);

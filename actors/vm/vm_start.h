@@ -8,7 +8,8 @@
 enum vm_start_step {
 #define START_STEP(name, text, meaning) START_##name,
 #include "actors/vm/vm_start_step.def"
-    START_STEPS
+    START_STEPS,
+    START_KNOW = START_STEPS /* before the first: whether who asks may */
 };
 
 #define WITH_GUID .key = {"start_guid"}, .value = {"True"}
@@ -40,6 +41,10 @@ void vm_start_agents(struct vm *vm, struct out *out);
 vm_start_go_on vm_start_stubdom_serves, vm_start_qrexec_serves;
 
 /* ---- vm_start_claim.c ---- */
+/* Whoever has asked: refused, answered, or vm_start_claim, after a look at registry where that is needed. */
+void vm_start_begin(struct vm *vm, struct out *out);
+/* Also of a result that is no success. */
+vm_start_go_on vm_start_asker_known;
 void vm_start_claim(struct vm *vm, struct out *out);
 vm_start_go_on vm_start_claimed;
 

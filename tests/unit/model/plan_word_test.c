@@ -35,6 +35,8 @@ static void a_feature_that_is_refused_is_not_kept(void **state)
         {"work", "deferred-netvm-original", "1", ERR_PERMISSION},
         {"work", "preload-dispvm-max", "1", ERR_VALUE},
         {"work", "preload-dispvm-delay", "x", ERR_VALUE},
+        {"work", "preload-dispvm-delay", "0x10", ERR_VALUE},
+        {"work", "preload-dispvm-delay", "nan(1)", ERR_VALUE},
         {"dom0", "preload-dispvm-threshold", "x", ERR_VALUE},
         {"work", "service.", "1", ERR_VALUE},
         {"work", "service...", "1", ERR_VALUE},

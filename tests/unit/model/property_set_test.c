@@ -93,6 +93,8 @@ static const struct {
     {"work", "label", "", ERR_LABEL_NOT_FOUND},
     {"work", "label", "pink", ERR_LABEL_NOT_FOUND},
     {"work", "label", "label-x", ERR_LABEL_NOT_FOUND},
+    {"work", "label", "label-red", ERR_LABEL_NOT_FOUND},
+    {"work", "label", "label-99", ERR_LABEL_NOT_FOUND},
     {"work", "label", "99", ERR_LABEL_NOT_FOUND},
     {"work", "default_user", "a b", ERR_PROPERTY_VALUE},
     {"work", "default_user", "u\n", ERR_PROPERTY_VALUE},

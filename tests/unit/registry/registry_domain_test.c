@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include "actors/registry/registry_view.h"
+#include "base/own.h"
+#include "proto/record_values.h"
 #include "tests/unit/registry/registry_bench.h"
 
 static void set(struct bench *b, uint32_t qid, const char *property, const char *value)
@@ -102,6 +105,96 @@ static void a_feature_that_does_not_fit_refuses_the_start(void **state)
     bench_down(&b);
 }
 
+static void set_all(struct bench *b, const char *property, const char *value)
+{
+    uint64_t op = bench_operate(b, OPERATION_property_set, QID_GLOBAL, property, value);
+    assert_int_equal(bench_answer(b, op), 0);
+}
+
+static void no_time_is_a_time_to_wait_for_a_shutdown(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    set_all(&b, "default_shutdown_timeout", "0");
+    assert_int_equal(claim(&b, 1, 1).shutdown_timeout, 0);
+    set_all(&b, "default_shutdown_timeout", "-1");
+    assert_int_equal(claim(&b, 1, 1).shutdown_timeout, 0);
+    set_all(&b, "default_shutdown_timeout", "10000000000000000000000");
+    assert_int_equal(claim(&b, 1, 1).shutdown_timeout, INT32_MAX);
+    bench_down(&b);
+}
+
+static void an_agent_is_waited_for_as_its_daemon_waits(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    set_all(&b, "default_qrexec_timeout", "0");
+    assert_int_equal(claim(&b, 1, 1).qrexec_timeout, 60);
+    set_all(&b, "default_qrexec_timeout", "-1");
+    assert_int_equal(claim(&b, 1, 1).qrexec_timeout, 60);
+    set_all(&b, "default_qrexec_timeout", "3000000000");
+    assert_int_equal(claim(&b, 1, 1).qrexec_timeout, INT32_MAX);
+    bench_down(&b);
+}
+
+static void the_longest_account_is_told_whole_and_a_longer_one_refuses_the_start(void **state)
+{
+    struct bench b;
+    struct daemons_reply d = {0};
+    char user[66];
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    memset(user, 'u', sizeof user);
+    user[63] = '\0';
+    set(&b, 1, "default_user", user);
+    assert_string_equal(claim(&b, 1, 1).refusal, "");
+    view_daemons(b.core, 1, &d);
+    assert_string_equal(d.user, user);
+    user[63] = 'u';
+    user[64] = '\0';
+    set(&b, 1, "default_user", user);
+    struct vm_view view = claim(&b, 1, 1);
+    assert_non_null(strstr(view.refusal, "user"));
+    bench_down(&b);
+}
+
+/* A number that cannot be kept is not another one: that VM would start as nobody has asked. */
+static void what_no_host_has_refuses_the_start(void **state)
+{
+    static const struct {
+        const char *property, *value, *class;
+    } much[] = {
+        {"memory", "10000000000000000000000", "QubesMemoryError"},
+        {"memory", "2147483648", "QubesMemoryError"},
+        {"maxmem", "4294967296", "QubesMemoryError"},
+        {"stubdom_mem", "9999999999999", "QubesMemoryError"},
+        {"vcpus", "8193", "QubesException"},
+        {"vcpus", "99999999999999999999", "QubesException"},
+    };
+    struct bench b;
+    (void)state;
+    bench_up(&b);
+    bench_create(&b, "work");
+    set(&b, 1, "virt_mode", "hvm");
+    for (size_t i = 0; i < COUNT(much); i++) {
+        set(&b, 1, much[i].property, much[i].value);
+        struct vm_view view = claim(&b, 1, 1);
+        assert_non_null(strstr(view.refusal, much[i].property));
+        assert_string_equal(view.refusal_class, much[i].class);
+        assert_int_equal(view.vetoed, VETO_BEGUN);
+        uint64_t op = bench_operate(&b, OPERATION_property_reset, 1, much[i].property, "");
+        assert_int_equal(bench_answer(&b, op), 0);
+    }
+    set(&b, 1, "vcpus", "8192");
+    assert_string_equal(claim(&b, 1, 1).refusal, "");
+    bench_down(&b);
+}
+
 static void who_lives_by_its_windows_or_sound_is_named_while_it_lives(void **state)
 {
     struct bench b;
@@ -126,6 +219,10 @@ int main(void)
         cmocka_unit_test(only_an_hvm_has_a_device_model),
         cmocka_unit_test(features_say_what_it_is_made_of),
         cmocka_unit_test(a_feature_that_does_not_fit_refuses_the_start),
+        cmocka_unit_test(no_time_is_a_time_to_wait_for_a_shutdown),
+        cmocka_unit_test(an_agent_is_waited_for_as_its_daemon_waits),
+        cmocka_unit_test(the_longest_account_is_told_whole_and_a_longer_one_refuses_the_start),
+        cmocka_unit_test(what_no_host_has_refuses_the_start),
         cmocka_unit_test(who_lives_by_its_windows_or_sound_is_named_while_it_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

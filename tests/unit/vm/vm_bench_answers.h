@@ -49,7 +49,8 @@ static void view_of(const struct bench *b, struct vm_view *v, struct text *netvm
     }
     if (b->has_netvm)
         view_peer_add(&v->netvm, netvm, &net), strcpy(v->ip, "10.137.0.7");
-    view_peer_add(&v->clients, clients, &client);
+    if (!b->has_no_client)
+        view_peer_add(&v->clients, clients, &client);
 }
 
 /* Registry tells that its netvm is this one. */

@@ -49,7 +49,7 @@ struct bench {
     char note[VM_NOTE_MAX + 1];
     uint64_t last_correlation;
     bool ready, retired, claimed, deaf;
-    bool has_netvm, is_living_client, qrexec, has_volumes, homeless;
+    bool has_netvm, is_living_client, has_no_client, qrexec, has_volumes, homeless;
     char asked_of_storage[512];  /* "verify root, start root, ..." and when the claim was released */
     const char *storage_refuses; /* this verb */
     char console[256];

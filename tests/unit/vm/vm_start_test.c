@@ -187,6 +187,41 @@ static void only_a_client_may_ask_its_netvm_to_start(void **state)
     }
 }
 
+/* A process that rests is told nothing, and its VM has become somebody's netvm. */
+static void a_client_of_a_moment_ago_may_ask_too(void **state)
+{
+    struct bench b;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(16);
+    (void)state;
+    bench_setup(&b);
+    b.has_no_client = true;
+    bench_run(&b);
+    b.has_no_client = false;
+    write_array(&body, 0);
+    uint64_t start = bench_hear_from(&b, (struct address){KIND_VM, CLIENT_QID}, MESSAGE_vm_start, &body);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), 0);
+    assert_true(b.world.active);
+    bench_end(&b);
+}
+
+static void who_may_not_ask_leaves_nothing_behind(void **state)
+{
+    struct bench b;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(16);
+    (void)state;
+    bench_setup(&b);
+    bench_run(&b);
+    write_array(&body, 0);
+    uint64_t start = bench_hear_from(&b, (struct address){KIND_VM, CLIENT_QID + 1}, MESSAGE_vm_start, &body);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), -ERR_REFUSED);
+    assert_int_equal(b.core->note.step, STEP_NONE);
+    assert_int_equal(b.events, 0);
+    assert_int_equal(b.core->life, VM_HALTED);
+    bench_end(&b);
+}
+
 static void a_halted_vm_retires_and_a_living_one_does_not(void **state)
 {
     struct bench b;
@@ -270,6 +305,8 @@ int main(void)
         cmocka_unit_test(a_failing_call_undoes_the_start_or_does_not_hurt),
         cmocka_unit_test(a_failing_question_undoes_the_start),
         cmocka_unit_test(only_a_client_may_ask_its_netvm_to_start),
+        cmocka_unit_test(a_client_of_a_moment_ago_may_ask_too),
+        cmocka_unit_test(who_may_not_ask_leaves_nothing_behind),
         cmocka_unit_test(a_halted_vm_retires_and_a_living_one_does_not),
         cmocka_unit_test(a_process_whose_vm_was_removed_ends_and_touches_nothing),
     };
