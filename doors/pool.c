@@ -74,7 +74,7 @@ static int common_parameters(struct pool *p, struct span lines, struct fault *wh
     uint64_t n = 1;
     p->revisions_to_keep = 1;
     if (volume_attribute(lines, "revisions_to_keep", &value)) {
-        if (!span_is(value, "-1") && text_number(value, 0, INT32_MAX, &n) < 0)
+        if (!span_is(value, "-1") && text_number(value, 0, INT64_MAX, &n) < 0)
             return fault_set(why, ERR_VALUE, "the pool's revisions_to_keep is neither -1 nor a number");
         p->revisions_to_keep = span_is(value, "-1") ? -1 : (int64_t)n;
     }

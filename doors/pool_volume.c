@@ -64,7 +64,7 @@ static int read_numbers(struct span lines, struct volume *v, struct fault *why)
         return 0;
     if (span_is(value, "-1"))
         v->revisions_to_keep = -1;
-    else if (text_number(value, 0, INT32_MAX, &n) == 0)
+    else if (text_number(value, 0, INT64_MAX, &n) == 0)
         v->revisions_to_keep = (int64_t)n;
     else
         return fault_set(why, ERR_VALUE, "a volume's revisions_to_keep is neither -1 nor a number");
