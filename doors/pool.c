@@ -207,7 +207,8 @@ static int with_mapping(struct pool *p, enum pool_verb verb, const struct pool_h
 static bool may_be_mapped(const struct pool *p, enum pool_verb verb, const struct volume *v)
 {
     bool concerned = verb == POOL_start || verb == POOL_stop || verb == POOL_remove || verb == POOL_look;
-    return concerned && volume_kind(v) == VOLUME_VOLATILE && v->rw && p->driver != &pool_callback;
+    bool fits = volume_kind(v) == VOLUME_VOLATILE && (v->rw || v->ephemeral == EPHEMERAL_YES);
+    return concerned && fits && p->driver != &pool_callback;
 }
 
 int pool_do(struct pool *p, enum pool_verb verb, const struct pool_errand *e, struct pool_outcome *ret,

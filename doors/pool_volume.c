@@ -89,10 +89,11 @@ static int check(const struct volume *v, struct fault *why)
         return fault_set(why, ERR_STORAGE, "volume %s is a snapshot and names no source", v->vid);
     if (!v->snap_on_start && v->source[0] != '\0')
         return fault_set(why, ERR_STORAGE, "volume %s has a source and is no snapshot", v->vid);
-    if (v->ephemeral == EPHEMERAL_YES && (v->snap_on_start || v->save_on_stop || !v->rw))
-        return fault_set(
-            why, ERR_VALUE,
-            "volume %s cannot be ephemeral: only a writable one that is neither snapshot nor saved", v->vid);
+    /* A read-only one is not made ephemeral; but one that is may be made read-only. */
+    if (v->ephemeral == EPHEMERAL_YES && (v->snap_on_start || v->save_on_stop))
+        return fault_set(why, ERR_VALUE,
+                         "volume %s cannot be ephemeral: only one that is neither snapshot nor saved",
+                         v->vid);
     return 0;
 }
 

@@ -44,6 +44,11 @@ def pools(tap, house):
     place = info(house, 'a', 'volatile')
     tap.check('an encrypted volume lies where it lies', place['ephemeral'] == 'True' and
               place['path'] == f'{house.dir}/r/appvms/a/volatile-dirty.img', place)
+    for change, word in (('ephemeral', 'True'), ('rw', 'False')):
+        house.must(f'admin.vm.volume.Set.{change}+volatile', 'a', word)
+    place = info(house, 'a', 'volatile')
+    tap.check('and one made read-only afterwards is what it was', (place['ephemeral'], place['rw']) == ('True', 'False'), place)
+    house.must('admin.vm.volume.Set.rw+volatile', 'a', 'True')
     house.must('admin.pool.Set.ephemeral_volatile+linux-kernel', 'dom0', 'True')
     tap.check('kernels are never encrypted', 'ephemeral' not in house.must('admin.pool.Info+linux-kernel'))
 
