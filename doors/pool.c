@@ -74,7 +74,7 @@ static int common_parameters(struct pool *p, struct span lines, struct fault *wh
     uint64_t n = 1;
     p->revisions_to_keep = 1;
     if (volume_attribute(lines, "revisions_to_keep", &value)) {
-        if (!span_is(value, "-1") && text_number(value, 0, INT32_MAX, &n) < 0)
+        if (!span_is(value, "-1") && text_number(value, 0, INT64_MAX, &n) < 0)
             return fault_set(why, ERR_VALUE, "the pool's revisions_to_keep is neither -1 nor a number");
         p->revisions_to_keep = span_is(value, "-1") ? -1 : (int64_t)n;
     }
@@ -207,7 +207,8 @@ static int with_mapping(struct pool *p, enum pool_verb verb, const struct pool_h
 static bool may_be_mapped(const struct pool *p, enum pool_verb verb, const struct volume *v)
 {
     bool concerned = verb == POOL_start || verb == POOL_stop || verb == POOL_remove || verb == POOL_look;
-    return concerned && volume_kind(v) == VOLUME_VOLATILE && v->rw && p->driver != &pool_callback;
+    bool fits = volume_kind(v) == VOLUME_VOLATILE && (v->rw || v->ephemeral == EPHEMERAL_YES);
+    return concerned && fits && p->driver != &pool_callback;
 }
 
 int pool_do(struct pool *p, enum pool_verb verb, const struct pool_errand *e, struct pool_outcome *ret,

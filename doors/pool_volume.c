@@ -64,7 +64,7 @@ static int read_numbers(struct span lines, struct volume *v, struct fault *why)
         return 0;
     if (span_is(value, "-1"))
         v->revisions_to_keep = -1;
-    else if (text_number(value, 0, INT32_MAX, &n) == 0)
+    else if (text_number(value, 0, INT64_MAX, &n) == 0)
         v->revisions_to_keep = (int64_t)n;
     else
         return fault_set(why, ERR_VALUE, "a volume's revisions_to_keep is neither -1 nor a number");
@@ -89,10 +89,11 @@ static int check(const struct volume *v, struct fault *why)
         return fault_set(why, ERR_STORAGE, "volume %s is a snapshot and names no source", v->vid);
     if (!v->snap_on_start && v->source[0] != '\0')
         return fault_set(why, ERR_STORAGE, "volume %s has a source and is no snapshot", v->vid);
-    if (v->ephemeral == EPHEMERAL_YES && (v->snap_on_start || v->save_on_stop || !v->rw))
-        return fault_set(
-            why, ERR_VALUE,
-            "volume %s cannot be ephemeral: only a writable one that is neither snapshot nor saved", v->vid);
+    /* A read-only one is not made ephemeral; but one that is may be made read-only. */
+    if (v->ephemeral == EPHEMERAL_YES && (v->snap_on_start || v->save_on_stop))
+        return fault_set(why, ERR_VALUE,
+                         "volume %s cannot be ephemeral: only one that is neither snapshot nor saved",
+                         v->vid);
     return 0;
 }
 

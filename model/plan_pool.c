@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Plans of pools, and of volumes that belong to no VM; see plan_storage.h. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "model/ask.h"
 #include "model/model_inside.h"
+#include "model/names.h"
 #include "model/plan_storage_inside.h"
 
 enum { DIRECTORY_MOST = 230 };
@@ -12,6 +14,13 @@ static void say(struct doing *d, const char *event, struct span name)
 {
     struct plan_pair pair = {"pool", name};
     plan_event(d->p, QID_GLOBAL, event, SPAN_LITERAL(""), 1, &pair);
+}
+
+/* Not said, or said in the one way that is kept. */
+static bool is_truth(struct span lines, const char *key)
+{
+    struct span word = storage_attribute(lines, key);
+    return word.at == NULL || span_is(word, "True") || span_is(word, "False");
 }
 
 static int check_new(struct doing *d, struct span name, struct span lines)
@@ -26,10 +35,12 @@ static int check_new(struct doing *d, struct span name, struct span lines)
                          name.at, (int)other.len, other.at);
     int64_t keep = 0;
     struct span number = storage_attribute(lines, "revisions_to_keep");
-    if (number.len > 0 && (storage_revisions(number, &keep, d->why) < 0 || keep < -1))
+    if (number.len > 0 && (number_parse(number, true, &keep, d->why) < 0 || keep < -1))
         return fault_set(d->why, ERR_VALUE, "revisions_to_keep is -1, 0 or more");
     if (keep > 1 && span_is(storage_attribute(lines, "driver"), "file"))
         return fault_set(d->why, ERR_NOT_IMPLEMENTED, "the file driver keeps one revision at most");
+    if (!is_truth(lines, "ephemeral_volatile"))
+        return fault_set(d->why, ERR_VALUE, "ephemeral_volatile is True, 1, on, False, 0 or off");
     if (pool_directory(lines, &reads).len > DIRECTORY_MOST)
         return fault_set(d->why, ERR_QUBES, "the path of the pool's directory is longer than %d bytes",
                          DIRECTORY_MOST);
@@ -103,7 +114,7 @@ int plan_pool_keep(const struct known *k, struct span name, struct span number, 
     int64_t keep = 0;
     int r = find_pool(&d, name, &lines);
     if (r >= 0)
-        r = storage_revisions(number, &keep, why);
+        r = number_parse(number, true, &keep, why);
     if (r >= 0 && keep < -1)
         r = fault_set(why, ERR_PROTOCOL, "revisions_to_keep is -1, 0 or more");
     struct span driver = storage_attribute(lines, "driver");
@@ -112,7 +123,7 @@ int plan_pool_keep(const struct known *k, struct span name, struct span number, 
     else if (r >= 0 && span_is(driver, "file") && keep > 1)
         r = fault_set(why, ERR_NOT_IMPLEMENTED, "the file driver keeps one revision at most");
     if (r >= 0)
-        r = put(&d, name, lines, "revisions_to_keep", number);
+        r = put(&d, name, lines, "revisions_to_keep", plan_format(p, "%" PRId64, keep));
     return doing_end(&d, r);
 }
 

@@ -8,9 +8,8 @@
 
 #include "model/ask.h"
 #include "model/model_inside.h"
+#include "model/names.h"
 #include "model/plan_storage_inside.h"
-
-enum { SIZE_DIGITS = 19 };
 
 struct span storage_attribute(struct span lines, const char *key)
 {
@@ -26,37 +25,16 @@ bool storage_is(struct span lines, const char *key)
 
 int storage_number(struct span s, uint64_t *number, struct fault *why)
 {
-    if (s.len > SIZE_DIGITS || (s.len > 1 && s.at[0] == '0') || text_number(s, 0, INT64_MAX, number) < 0)
-        return fault_set(why, ERR_PROTOCOL, "a number is written in decimal digits, without zeros in front");
-    return 0;
-}
-
-/* -1, 0, 1 ...: how many revisions; less than -1 is for the caller to judge. */
-int storage_revisions(struct span s, int64_t *number, struct fault *why)
-{
-    bool minus = s.len > 0 && s.at[0] == '-';
-    uint64_t n;
-    int r = storage_number(minus ? (struct span){s.at + 1, s.len - 1} : s, &n, why);
+    int64_t n = 0;
+    int r = number_parse(s, false, &n, why);
     if (r >= 0)
-        *number = minus ? -(int64_t)n : (int64_t)n;
+        *number = (uint64_t)n;
     return r;
 }
 
 int storage_bool(struct span s, bool *value, struct fault *why)
 {
-    static const char *const yes[] = {"1", "yes", "true", "on"}, *const no[] = {"0", "no", "false", "off"};
-    char word[8];
-    if (text_copy(word, sizeof word, s) < 0)
-        word[0] = '\0';
-    for (char *c = word; *c != '\0'; c++)
-        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
-    for (size_t i = 0; i < 4; i++) {
-        if (strcmp(word, yes[i]) == 0 || strcmp(word, no[i]) == 0) {
-            *value = strcmp(word, yes[i]) == 0;
-            return 0;
-        }
-    }
-    return fault_set(why, ERR_PROTOCOL, "say True or False");
+    return bool_parse(s, value, why) < 0 ? fault_set(why, ERR_PROTOCOL, "say True or False") : 0;
 }
 
 /* `lines` with one attribute of another value; at its place, or at the end. */
@@ -333,7 +311,7 @@ int plan_volume_keep(const struct known *k, uint32_t qid, struct span volume, st
     struct doing d = doing_begin(k, 0, p, why);
     struct volume_known v;
     int64_t keep = 0;
-    int r = storage_revisions(number, &keep, why);
+    int r = number_parse(number, true, &keep, why);
     if (r >= 0 && keep < -1)
         r = fault_set(why, ERR_VALUE, "revisions_to_keep is -1, 0 or more");
     if (r >= 0)
@@ -348,7 +326,7 @@ int plan_volume_keep(const struct known *k, uint32_t qid, struct span volume, st
     else if (was != (keep == -1))
         r = check_disposables(&d, qid);
     if (r >= 0)
-        storage_put(&d, qid, volume, "revisions_to_keep", number);
+        storage_put(&d, qid, volume, "revisions_to_keep", plan_format(p, "%" PRId64, keep));
     return doing_end(&d, r);
 }
 

@@ -10,7 +10,6 @@ struct span storage_attribute(struct span lines, const char *key);
 bool storage_is(struct span lines, const char *key); /* "True" */
 /* As admin-api-methods 6 writes numbers and truth values; -ERR_PROTOCOL. */
 int storage_number(struct span s, uint64_t *number, struct fault *why);
-int storage_revisions(struct span s, int64_t *number, struct fault *why);
 int storage_bool(struct span s, bool *value, struct fault *why);
 struct span storage_with(struct doing *d, struct span lines, const char *key, struct span value);
 /* The volume of this name, kept for the life of the plan; -ERR_PERMISSION. */

@@ -20,7 +20,7 @@ struct volume {
     struct span name, pool, vid, ephemeral, source;
     enum kind kind;
     bool rw;
-    uint64_t size, revisions;
+    uint64_t size;
 };
 
 static const struct layout {
@@ -79,8 +79,20 @@ static uint64_t number_in(struct span lines, const char *key, uint64_t otherwise
     return text_number(attribute(lines, key), 0, UINT64_MAX, &n) == 0 ? n : otherwise;
 }
 
+/* As the pool has it for all that is made in it; but what a file pool throws away, and kernels, keep nothing.
+ */
+static struct span revisions_of(struct doing *d, const struct volume *v)
+{
+    struct span lines = pool_lines(d, v->pool), driver = attribute(lines, "driver");
+    struct span number = attribute(lines, "revisions_to_keep");
+    if (v->kind != SAVED && (number.len == 0 || span_is(driver, "file") || span_is(driver, "linux-kernel")))
+        return SPAN_LITERAL("0");
+    return number.len > 0 ? number : SPAN_LITERAL("1");
+}
+
 static void put(struct doing *d, const struct vm *vm, struct volume *v)
 {
+    struct span revisions = revisions_of(d, v);
     char ephemeral[64] = "", size[48] = "", source[600] = "";
     if (v->ephemeral.len > 0)
         snprintf(ephemeral, sizeof ephemeral, "\nephemeral=%.*s", (int)v->ephemeral.len, v->ephemeral.at);
@@ -89,13 +101,12 @@ static void put(struct doing *d, const struct vm *vm, struct volume *v)
     if (v->source.len > 0)
         snprintf(source, sizeof source, "\nsource=%.*s", (int)v->source.len, v->source.at);
     v->vid = make_vid(d, vm, v->pool, v->name);
-    v->revisions = v->kind == SAVED ? number_in(pool_lines(d, v->pool), "revisions_to_keep", 1) : 0;
     plan_change(d->p, CHANGE_VOLUME, vm->qid, v->name,
                 plan_format(d->p,
-                            "pool=%.*s\nvid=%.*s\nrevisions_to_keep=%" PRIu64
+                            "pool=%.*s\nvid=%.*s\nrevisions_to_keep=%.*s"
                             "\nrw=%s\nsave_on_stop=%s\nsnap_on_start=%s%s%s%s",
-                            (int)v->pool.len, v->pool.at, (int)v->vid.len, v->vid.at, v->revisions,
-                            v->rw ? "True" : "False", v->kind == SAVED ? "True" : "False",
+                            (int)v->pool.len, v->pool.at, (int)v->vid.len, v->vid.at, (int)revisions.len,
+                            revisions.at, v->rw ? "True" : "False", v->kind == SAVED ? "True" : "False",
                             v->kind == SNAPSHOT ? "True" : "False", ephemeral, size, source));
 }
 

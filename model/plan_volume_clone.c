@@ -77,7 +77,7 @@ int plan_volume_clone(const struct known *k, uint32_t qid, struct span volume, s
     if (r < 0)
         return doing_end(&d, r);
     storage_sized(&d, qid, volume, size);
-    struct plan_pair pair[2] = {{"name", volume}, {"source", name}};
+    struct plan_pair pair[2] = {{"name", volume}, {"source", storage_attribute(from.lines, "vid")}};
     plan_event(p, qid, "domain-import-volume", SPAN_LITERAL(""), 2, pair);
     r = span_is(volume, "root") ? do_root_imported(&d, qid) : 0;
     return doing_end(&d, r);

@@ -6,6 +6,7 @@
 
 #include "actors/api/api_pool.h"
 #include "base/own.h"
+#include "model/names.h"
 
 enum { PARAMETERS_MOST = 8, NAME_MOST = 64, PATH_MOST = 512 };
 
@@ -48,7 +49,7 @@ static int read_wish(struct span payload, struct pool_wish *w, struct fault *why
 {
     int r = 0;
     for (size_t i = 0; i < payload.len; i++)
-        if ((unsigned char)payload.at[i] >= 0x80)
+        if ((unsigned char)payload.at[i] >= 0x80 || payload.at[i] == '\0')
             return fault_set(why, ERR_PROTOCOL, "a pool is described in ASCII");
     while (payload.len > 0 && r >= 0) {
         struct span line = span_split(payload, '\n', &payload);
@@ -71,20 +72,10 @@ static const struct span *given(const struct pool_wish *w, struct span key)
     return NULL;
 }
 
-static bool is_no(struct span word)
-{
-    static const char *const no[] = {"no", "No", "false", "False", "0", "off", ""};
-    for (size_t i = 0; i < COUNT(no); i++)
-        if (span_is(word, no[i]))
-            return true;
-    return false;
-}
-
-/* "True" or "False" for the words that say so; NULL for others, which its driver refuses. */
+/* "True" or "False" for the words that say so; NULL for others, which the plan refuses. */
 static const char *truth_of(struct span word)
 {
-    static const char *const yes[] = {"True", "true", "1", "on"}, *const no[] = {"False", "false", "0", "off",
-                                                                                 ""};
+    static const char *const yes[] = {"True", "1", "on"}, *const no[] = {"False", "0", "off", ""};
     for (size_t i = 0; i < COUNT(yes); i++)
         if (span_is(word, yes[i]))
             return "True";
@@ -92,6 +83,15 @@ static const char *truth_of(struct span word)
         if (span_is(word, no[i]))
             return "False";
     return NULL;
+}
+
+/* The same for the switch of a pool's setup, which is said as properties are; others its driver refuses. */
+static struct span checked(struct span word)
+{
+    bool yes = false;
+    if (word.len > 0 && bool_parse(word, &yes, NULL) < 0)
+        return word;
+    return span_of(yes ? "True" : "False");
 }
 
 /* Without "//", "/./", "/../" and a slash at its end. */
@@ -172,7 +172,8 @@ static int make_lines(const struct pool_options *d, const struct pool_wish *w, s
         if (span_is(one, "setup_check") && value == NULL)
             continue;
         if (span_is(one, "setup_check")) {
-            text_format(lines, "\nsetup_check=%s", is_no(*value) ? "False" : "True");
+            text_add(lines, "\nsetup_check=");
+            text_append(lines, checked(*value));
             continue;
         }
         text_byte(lines, '\n');

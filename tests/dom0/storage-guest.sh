@@ -56,7 +56,9 @@ on_files() {
     for ground in "file-reflink on btrfs" "file-reflink on xfs" "file-reflink on ext4" "callback over file-reflink" file; do
         program 300 pool_drivers_test "$ground"
     done
-    program 300 pool_reflink_test
+    for name in pool_reflink_test pool_reflink_contents_test pool_reflink_pool_test; do
+        program 300 "$name"
+    done
     program 1000 pool_replay_test 6
 }
 # A whole bulkhead, whose pool's process runs LVM in its jail; as in a dom0 udevd makes the nodes, and LVM has its own settings.

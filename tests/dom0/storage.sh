@@ -18,7 +18,8 @@ unable() {
 }
 command -v qemu-system-x86_64 >/dev/null && command -v cpio >/dev/null || unable "no QEMU or no cpio"
 [ "$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)" -ge 3500 ] || unable "less than 3500 MiB of memory free"
-for name in drivers reflink replay replay_lvm; do
+programs="drivers reflink reflink_contents reflink_pool replay replay_lvm"
+for name in $programs; do
     [ -x "$build/tests/unit/unit_doors_pool_${name}_test" ] || unable "no test programs in $build"
 done
 if ! image=$(timeout 400 "$here/build-image.sh" 2>&1); then
@@ -32,7 +33,7 @@ trap 'exit 1' INT TERM HUP
 
 # The programs, on a disk that is a tar archive; without debug information, which is most of them.
 mkdir -p "$run/disk/storage" "$run/initrd"
-for name in drivers reflink replay replay_lvm; do
+for name in $programs; do
     cp "$build/tests/unit/unit_doors_pool_${name}_test" "$run/disk/storage/"
 done
 cp "$here/storage-guest.sh" "$run/disk/storage/"

@@ -32,6 +32,11 @@ def pools(tap, house):
     told = house.must('admin.pool.Info+r').splitlines()
     tap.check('options are kept in one way of writing them', f'dir_path={house.dir}/r' in told and
               'ephemeral_volatile=True' in told and 'revisions_to_keep=3' in told, told)
+    bad = {word: house.call('admin.pool.Add+file-reflink', 'dom0', f'name=bad\ndir_path={house.dir}/bad\n{word}')
+           for word in ('setup_check=maybe', 'setup_check=NO\nephemeral_volatile=true', 'setup_check=NO\0')}
+    tap.check('a word that says nothing is refused', [one.error for one in bad.values()] ==
+              ['QubesValueError', 'QubesValueError', 'ProtocolError'] and
+              'bad' not in house.must('admin.pool.List').split(), bad)
     house.must('admin.vm.CreateInPool.StandaloneVM', 'dom0', 'name=a label=red pool=r')
     listed = house.must('admin.pool.volume.List+r').split()
     tap.check('a pool lists its volumes, those without a file, too',
@@ -39,6 +44,11 @@ def pools(tap, house):
     place = info(house, 'a', 'volatile')
     tap.check('an encrypted volume lies where it lies', place['ephemeral'] == 'True' and
               place['path'] == f'{house.dir}/r/appvms/a/volatile-dirty.img', place)
+    for change, word in (('ephemeral', 'True'), ('rw', 'False')):
+        house.must(f'admin.vm.volume.Set.{change}+volatile', 'a', word)
+    place = info(house, 'a', 'volatile')
+    tap.check('and one made read-only afterwards is what it was', (place['ephemeral'], place['rw']) == ('True', 'False'), place)
+    house.must('admin.vm.volume.Set.rw+volatile', 'a', 'True')
     house.must('admin.pool.Set.ephemeral_volatile+linux-kernel', 'dom0', 'True')
     tap.check('kernels are never encrypted', 'ephemeral' not in house.must('admin.pool.Info+linux-kernel'))
 

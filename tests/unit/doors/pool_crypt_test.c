@@ -122,6 +122,20 @@ static void it_is_started_under_a_key_and_closed_at_stop(void **state)
     pool_free(p);
 }
 
+static void one_made_read_only_stays_under_a_key(void **state)
+{
+    struct volume v =
+        volume_of("volatile", "vid=appvms/my_own-vm/volatile\nrw=False\nephemeral=True\nsize=32768");
+    struct pool_errand e = {.volume = &v};
+    (void)state;
+    struct pool *p = pool_with("");
+    assert_int_equal(pool_do(p, POOL_start, &e, NULL, &why), 0);
+    assert_string_equal(asked, OPEN);
+    assert_int_equal(pool_do(p, POOL_stop, &e, NULL, &why), 0);
+    assert_string_equal(asked, OPEN CLOSE);
+    pool_free(p);
+}
+
 static void without_its_key_it_is_not_started(void **state)
 {
     struct volume v = volume_of("volatile", "vid=appvms/a/volatile\nrw=True\nephemeral=True\nsize=32768");
@@ -163,6 +177,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(it_is_started_under_a_key_and_closed_at_stop),
+        TEST(one_made_read_only_stays_under_a_key),
         TEST(without_its_key_it_is_not_started),
         TEST(only_what_is_thrown_away_is_encrypted),
         TEST(mappings_of_logical_volumes_are_named_after_them),

@@ -23,6 +23,10 @@ static void a_volume_is_read_as_the_model_writes_it(void **state)
     assert_int_equal(v.size, UINT64_C(10737418240));
     assert_true(v.rw && v.snap_on_start && !v.save_on_stop);
     assert_int_equal(v.ephemeral, EPHEMERAL_UNSET);
+    v = volume_of("root", "vid=appvms/work/root\nrevisions_to_keep=9223372036854775807");
+    assert_int_equal(v.revisions_to_keep, INT64_MAX); /* as many as can be asked for */
+    v = volume_of("volatile", "vid=appvms/work/volatile\nrw=False\nephemeral=True");
+    assert_true(volume_ephemeral(&v, false)); /* made read-only when it was ephemeral */
 }
 
 static void what_makes_no_sense_is_refused_and_nothing_written(void **state)
@@ -34,8 +38,9 @@ static void what_makes_no_sense_is_refused_and_nothing_written(void **state)
         "vid=a/b/c\nsize=-1",
         "vid=a/b/c\nsize=9223372036854775808",
         "vid=a/b/c\nrevisions_to_keep=-2",
+        "vid=a/b/c\nrevisions_to_keep=9223372036854775808",
         "vid=a/b/c\nephemeral=True\nrw=True\nsave_on_stop=True",
-        "vid=a/b/c\nephemeral=True\nrw=False",
+        "vid=a/b/c\nephemeral=True\nrw=True\nsnap_on_start=True\nsource=a/b/d",
     };
     struct volume v = {.size = 77};
     (void)state;
