@@ -203,7 +203,10 @@ static int begin_listing(struct api *self, const struct asked *q, enum device_cl
                          struct fault *why)
 {
     int r = api_device_class(self, q, class, why);
-    return r < 0 ? r : read_filter(q, f, why);
+    *f = (struct filter){.given = false};
+    if (r < 0 || !vm_is_local(q->dest)) /* who has no devices has none, whatever is asked for */
+        return r;
+    return read_filter(q, f, why);
 }
 
 static bool passes(struct filter *f, const struct device *d)
