@@ -156,6 +156,23 @@ static void only_dom0s_pci_devices_are_asked_for(void **state)
     scene_close(&s);
 }
 
+/* Such a one may be attached by its name, and is still none that is listed. */
+static void a_block_device_that_listings_leave_out_is_not_listed_by_its_name_either(void **state)
+{
+    struct scene s;
+    struct bus_list m;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t conn = scene_call(&s, "admin.vm.device.block.Available+00_19.0 dom0 name dom0", "");
+    assert_int_equal(bus_list_decode(&m, s.ask[0].e.body), 0);
+    assert_string_equal(m.port, "");
+    answer_devices(&s, 0, "b******");
+    const struct text *got = &s.got[conn % SCENE_CONNS];
+    assert_non_null(strstr(got->at + 2, "00_19.0:net "));
+    assert_null(strstr(got->at + 2, "00_1c.0"));
+    scene_close(&s);
+}
+
 /* One Attach to work: the class of what comes back. */
 static void attach(struct scene *s, const char *argument, const char *payload, const char *interfaces,
                    const char *class)
@@ -340,6 +357,7 @@ int main(void)
         cmocka_unit_test(only_served_classes_have_methods),
         cmocka_unit_test(whom_a_bus_does_not_name_has_nothing_of_its_class_any_more),
         cmocka_unit_test(only_dom0s_pci_devices_are_asked_for),
+        cmocka_unit_test(a_block_device_that_listings_leave_out_is_not_listed_by_its_name_either),
         cmocka_unit_test(attaching_is_refused_in_the_order_of_the_checks),
         cmocka_unit_test(what_passes_the_checks_is_asked_of_the_vms_process),
         cmocka_unit_test(a_plan_is_the_bus_s_checks_behind_our_own),
