@@ -142,6 +142,30 @@ int device_check(const struct device *d, struct fault *why)
     return 0;
 }
 
+static bool fits(struct span s, const char *form)
+{
+    size_t i = 0;
+    for (; i < s.len && form[i] != '\0'; i++) {
+        bool is_hex = (s.at[i] >= '0' && s.at[i] <= '9') || (s.at[i] >= 'a' && s.at[i] <= 'f');
+        bool is_joint = s.at[i] == '_' || s.at[i] == ':';
+        if (form[i] == 'h' ? !is_hex : form[i] == '_' ? !is_joint : s.at[i] != form[i])
+            return false;
+    }
+    return i == s.len && form[i] == '\0';
+}
+
+bool device_port_is_pci(struct span port)
+{
+    struct span behind, first = span_split(port, '-', &behind);
+    bool is_path = behind.at != NULL, is_one = fits(first, "hh_hh.h") || fits(first, "hhhh_hh_hh.h");
+    while (is_one && is_path) {
+        struct span part = span_split(behind, '-', &behind);
+        is_path = behind.at != NULL;
+        is_one = fits(part, "hh_hh.h");
+    }
+    return is_one;
+}
+
 /* Seven underscores, from the left, each time. Same length: in place. */
 static void expand_unknown(char *at, size_t len)
 {

@@ -62,6 +62,10 @@ void device_argument_write(struct text *to, const struct device *d);
 /* -ERR_PROTOCOL when the port or id could not be stored and listed. Every parser calls it. */
 int device_check(const struct device *d, struct fault *why);
 
+/* Whether a port has the form of a PCI device's: an address [SSSS_]BB_DD.F, ':' or '_' between its numbers,
+ * or a path, which is that with a -BB_DD.F for each bridge behind it (devbus-pci 1.1). Small letters only. */
+bool device_port_is_pci(struct span port);
+
 /* BACKEND:PORT:ID, as events and messages have it; and BACKEND:PORT. */
 void device_text(struct text *to, const struct device *d);
 void device_port_text(struct text *to, const struct device *d);

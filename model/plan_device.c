@@ -154,12 +154,24 @@ static int read_payload(struct doing *d, struct span payload, struct assignment 
     return 0;
 }
 
+/* One that is named by port and id is looked up first, and no bus looks up what cannot be a port of its. */
+static int check_port(struct doing *d, const struct device *device)
+{
+    if (device->class != DEVICE_pci || device_is_any(device->port) || device_is_any(device->id) ||
+        device_port_is_pci(device->port))
+        return 0;
+    return fault_set(d->why, ERR_PROTOCOL,
+                     "a PCI device's port is written BB_DD.F, with a -BB_DD.F for each bridge");
+}
+
 static int assign(struct doing *d, uint32_t qid, struct span key, struct span payload)
 {
     struct assignment a = {.mode = DEVICE_MODE_MANUAL}, other;
     int r = device_target(d, qid);
     if (r == 0)
         r = device_key_operand(d, key, &a.device);
+    if (r == 0)
+        r = check_port(d, &a.device);
     if (r == 0)
         r = read_payload(d, payload, &a);
     if (r < 0)
@@ -219,9 +231,9 @@ static int set_mode(struct doing *d, uint32_t qid, struct span key, struct span 
     struct device device = {0};
     struct assignment a;
     enum device_mode mode;
-    int r = device_target(d, qid);
+    int r = read_mode(d, word, &mode);
     if (r == 0)
-        r = read_mode(d, word, &mode);
+        r = device_target(d, qid);
     if (r == 0)
         r = device_key_operand(d, key, &device);
     if (r < 0)

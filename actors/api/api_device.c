@@ -147,6 +147,8 @@ static int list_available(struct api *self, struct out *out, const struct asked 
     int r = 0;
     (void)out, (void)why;
     while (r == 0 && device_item_next(&in, &d) == 1) {
+        if (q->request.argument.len > 0 && !span_is(q->request.argument, d.port))
+            continue;
         if (model_named(self->model, span_of(d.attachment)) == NULL)
             d.attachment[0] = '\0'; /* a backend's word about nobody */
         struct text line = TEXT_WITH_LIMIT(BODY_PART_MAX);
@@ -179,8 +181,9 @@ int api_do_device_available(struct api *self, struct out *out, const struct aske
         return r;
     if (self->old_devices)
         return api_old_available(self, out, q, reply, why);
-    return api_with_devices(self, out, q, class, vm_qid(q->dest), q->request.argument, list_available, reply,
-                            why);
+    /* One block device may be had by a name that listings leave out. */
+    struct span port = class == DEVICE_block ? SPAN_LITERAL("") : q->request.argument;
+    return api_with_devices(self, out, q, class, vm_qid(q->dest), port, list_available, reply, why);
 }
 
 /* The listings' filter. Nothing in it is a wildcard. */
@@ -203,7 +206,10 @@ static int begin_listing(struct api *self, const struct asked *q, enum device_cl
                          struct fault *why)
 {
     int r = api_device_class(self, q, class, why);
-    return r < 0 ? r : read_filter(q, f, why);
+    *f = (struct filter){.given = false};
+    if (r < 0 || !vm_is_local(q->dest)) /* who has no devices has none, whatever is asked for */
+        return r;
+    return read_filter(q, f, why);
 }
 
 static bool passes(struct filter *f, const struct device *d)

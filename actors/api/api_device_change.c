@@ -60,6 +60,7 @@ int api_wish_read(struct api *self, const struct asked *q, struct wish *w, struc
     if (w->room == NULL)
         return fault_set(why, ERR_NOMEM, "no memory for a request");
     r = device_argument_read(self->model, w->class, q->request.argument, w->room, &w->device, why);
+    w->is_exact = r == 0 && !device_is_any(w->device.port) && !device_is_any(w->device.id);
     if (r == 0)
         r = device_payload_parse(&w->device, q->request.payload, w->room + len, &w->said, why);
     if (r == 0)
@@ -118,12 +119,18 @@ static int check_free(const struct api *self, const struct asked *q, const struc
     return 0;
 }
 
+int api_dom0_gets_none(const struct api *self, enum device_class class, struct fault *why)
+{
+    int r = device_attach_check(&self->known, class, 0, why);
+    return r < 0 ? r : fault_set(why, ERR_QUBES, "dom0 is given no devices");
+}
+
+/* What the device's class refuses beyond that, the VM's process does: it says first that it was asked. */
 static int decide(const struct api *self, const struct asked *q, const struct wish *w,
                   const struct wire_list *devices, struct device_item *found, struct fault *why)
 {
     unsigned count = api_wish_find(w, devices, found);
-    bool concrete = !device_is_any(w->device.port) && !device_is_any(w->device.id);
-    int r = check_denied(self, q, w, concrete && count == 1 ? found : NULL, why);
+    int r = check_denied(self, q, w, w->is_exact && count == 1 ? found : NULL, why);
     if (r == 0 && world_is_halted(&self->world, vm_qid(q->dest)) && vm_qid(q->dest) != 0)
         r = fault_set(why, ERR_VM_NOT_RUNNING, "'%s' does not run; assign the device instead of attaching it",
                       vm_name(q->dest));
@@ -133,8 +140,8 @@ static int decide(const struct api *self, const struct asked *q, const struct wi
                                  : "more than one device is meant; name its port and id");
     if (r == 0)
         r = check_free(self, q, w, found, why);
-    if (r == 0)
-        r = device_attach_check(&self->known, w->class, vm_qid(q->dest), why);
+    if (r == 0 && vm_qid(q->dest) == 0)
+        r = api_dom0_gets_none(self, w->class, why);
     return r;
 }
 

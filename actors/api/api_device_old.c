@@ -248,10 +248,8 @@ static int attach_check(const struct api *self, const struct asked *q, const str
                            fault_set(why, ERR_QUBES, "Invalid %s device: %.*s",
                                      is_pci ? "PCI" : device_class_name(class),
                                      name.len > 100 ? 100 : (int)name.len, name.at != NULL ? name.at : ""));
-    if (!halted && vm_qid(q->dest) == 0) {
-        int r = device_attach_check(&self->known, class, 0, why);
-        return r < 0 ? r : fault_set(why, ERR_QUBES, "dom0 is given no devices");
-    }
+    if (!halted && vm_qid(q->dest) == 0)
+        return api_dom0_gets_none(self, class, why);
     return !halted;
 }
 

@@ -240,6 +240,7 @@ int line_list_end(struct line_list *l, int r, struct text *reply);
  * freed. */
 struct wish {
     enum device_class class;
+    bool is_exact; /* the argument itself names port and id */
     struct device device;
     struct device_payload said;
     char *room;
@@ -248,6 +249,8 @@ int api_wish_read(struct api *self, const struct asked *q, struct wish *w, struc
 /* The devices that are meant: how many; the last of them to *found. */
 unsigned api_wish_find(const struct wish *w, const struct wire_list *devices, struct device_item *found);
 bool api_wish_option(const struct wish *w, const char *name);
+/* Why dom0, which has no process of its own as a VM, gets no device: -ERR_QUBES. */
+int api_dom0_gets_none(const struct api *self, enum device_class class, struct fault *why);
 /* Asks the VM's process. `name`: the device as events show it, `options`: lines of an assignment; `like` may
  * be NULL, or say what is done after it. */
 int api_ask_attach(struct api *self, struct out *out, const struct asked *q, const struct device *device,

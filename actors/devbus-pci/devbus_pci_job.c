@@ -100,12 +100,13 @@ static void answer_plan(struct devbus_pci *self, struct out *out, const struct p
     pci_job_drop(self);
 }
 
-/* A device that somebody has is refused in the words that clients know; the rest by the check's name. */
+/* A device that somebody has is refused in the form that clients know, quotes included; the rest by the
+ * check's name. */
 static int refuse(const struct pci_job *job, const struct pci_check *check, struct fault *why)
 {
     if (strcmp(check->name, "holder") == 0)
-        return fault_set(why, ERR_DEVICE_ATTACHED, "pci device dom0:%.60s is attached already: %s", job->port,
-                         check->text);
+        return fault_set(why, ERR_DEVICE_ATTACHED, "'pci device dom0:%.60s is attached already: %s'",
+                         job->port, check->text);
     return fault_set(why, ERR_QUBES, "pci device dom0:%.60s, check %s: %s", job->port, check->name,
                      check->text);
 }
@@ -122,7 +123,7 @@ static int take(struct devbus_pci *self, struct out *out, const struct pci_task 
         return fault_set(why, ERR_BUSY, "VMs have too many PCI devices");
     bool had = d->state == DEVBUS_ATTACHED && d->qid == asker(job);
     if (had && !job->again && job->purpose == BUS_TO_ATTACH)
-        return fault_set(why, ERR_DEVICE_ATTACHED, "pci device dom0:%.60s:%.100s already attached to %s",
+        return fault_set(why, ERR_DEVICE_ATTACHED, "'pci device dom0:%.60s:%.100s already attached to %s'",
                          job->port, t->device.device_id, job->name);
     bool nobodys = d->state == DEVBUS_FREE || d->state == DEVBUS_RETURNING;
     bool own = nobodys || d->qid == asker(job);

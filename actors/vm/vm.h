@@ -323,7 +323,8 @@ void vm_device_queue(struct vm *vm, enum vm_errand errand, struct vm_plug *plug)
 /* ---- vm_stop.c ---- */
 /* The domain is gone. With `pair` subscribers hear it; then all is cleaned up. */
 void vm_gone(struct vm *vm, struct out *out, bool pair);
-/* The buses and the launcher hear that nothing is left of its life; once more does no harm. */
+/* The launcher hears that nothing is left of its life, and so does the bus of PCI devices, which tells
+ * nobody; once more does no harm. */
 void vm_life_over(struct vm *vm, struct out *out);
 /* Answers all who wait for the end of this life. */
 void vm_waiters_answer(struct vm *vm, struct out *out, int r, const struct fault *why);

@@ -93,8 +93,10 @@ struct vm_devices {
 };
 
 /* ---- vm_device_tell.c ---- */
-/* The life is over: no bus holds anything for it. */
+/* The life is over: nothing of it is known any more, and the bus of PCI devices holds nothing for it. */
 void vm_device_over(struct vm *vm, struct out *out);
+/* And subscribers have heard that: the buses that tell who has lost what do so behind it (devices 14.4). */
+void vm_device_gone(struct vm *vm, struct out *out);
 /* The same to a bus that asks: the word of the end may have been lost with a router. */
 void vm_device_has_none(struct vm *vm, struct out *out, struct address bus);
 struct bus_has;

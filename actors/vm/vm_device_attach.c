@@ -82,16 +82,36 @@ static void ask_plug(struct vm *vm, struct out *out)
 /* The options as they hold, instead of those that were asked for. 0 or -ERR_NOMEM. */
 static int take_lines(struct vm_plug *p, struct span lines)
 {
-    AUTO_TEXT shown = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    options_text(&shown, lines);
-    char *copy = shown.failed < 0 ? NULL : strndup(lines.at != NULL ? lines.at : "", lines.len);
+    char *copy = strndup(lines.at != NULL ? lines.at : "", lines.len);
     if (copy == NULL)
         return -ERR_NOMEM;
     free(p->lines);
     p->lines = copy;
+    return 0;
+}
+
+static bool has_option(struct span lines, const char *wanted)
+{
+    struct span name, value;
+    while (assignment_option(&lines, &name, &value))
+        if (span_is(name, wanted))
+            return true;
+    return false;
+}
+
+/* Told are the options as they were given, then what was chosen where they said nothing. 0 or -ERR_NOMEM. */
+static int take_options(struct vm_plug *p, const char *target)
+{
+    AUTO_TEXT lines = TEXT_WITH_LIMIT(BODY_PART_MAX), shown = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    text_add(&lines, p->lines);
+    if (target[0] != '\0' && !has_option(text_span(&lines), "frontend-dev"))
+        assignment_option_write(&lines, SPAN_LITERAL("frontend-dev"), span_of(target));
+    options_text(&shown, text_span(&lines));
+    if (lines.failed < 0 || shown.failed < 0)
+        return -ERR_NOMEM;
     free(p->options);
-    p->options = shown.at != NULL ? TAKE(shown.at) : strdup("");
-    return p->options != NULL ? 0 : -ERR_NOMEM;
+    p->options = TAKE(shown.at);
+    return 0;
 }
 
 static void prepared(struct vm *vm, struct out *out, const struct vm_result *result)
@@ -168,6 +188,7 @@ static void plugged(struct vm *vm, struct out *out, const struct vm_result *resu
     AUTO_TEXT lines = TEXT_WITH_LIMIT(512);
     struct vm_plug *p = vm->job.plug;
     if (p->is_block && result->task != NULL) {
+        (void)take_options(p, result->task->block.target);
         vm_block_lines(&result->task->block, &lines);
         (void)take_lines(p, text_span(&lines));
         vm_live_drop(vm, p->backend, p->port);

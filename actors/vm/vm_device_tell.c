@@ -32,19 +32,23 @@ void vm_device_has_none(struct vm *vm, struct out *out, struct address bus)
 
 void vm_device_over(struct vm *vm, struct out *out)
 {
-    struct context context = vm_context(vm, out, 0);
     vm->devices.boots = 0;
     vm->devices.tell_wanted = vm->devices.tell_owed = false;
     out_timer(out, TIMER_TELL, 0);
     vm_device_has_none(vm, out, vm_device_bus(DEVICE_pci));
-    (void)EVENT(out, bus_over, vm_device_bus(DEVICE_block), &context, NO_MESSAGE(bus_over));
-    (void)EVENT(out, bus_over, vm_device_bus(DEVICE_usb), &context, NO_MESSAGE(bus_over));
-    (void)EVENT(out, bus_over, vm_device_bus(DEVICE_mic), &context, NO_MESSAGE(bus_over));
     vm->devices.block_told = vm->devices.block_wanted = false;
     vm_wishes_none(vm);
     vm->devices.blocks = 0;
     vm->devices.recall_owed = false;
     vm_live_none(vm);
+}
+
+void vm_device_gone(struct vm *vm, struct out *out)
+{
+    static const enum device_class tells[] = {DEVICE_block, DEVICE_usb, DEVICE_mic};
+    struct context context = vm_context(vm, out, 0);
+    for (size_t i = 0; i < COUNT(tells); i++)
+        (void)EVENT(out, bus_over, vm_device_bus(tells[i]), &context, NO_MESSAGE(bus_over));
 }
 
 /* ---- what there is to tell ---- */

@@ -206,6 +206,7 @@ static void stopped_and_lives(struct vm *vm, struct out *out)
     if (said < 2)
         (void)vm_say_shutdown(vm, out);
     vm_device_over(vm, out);
+    vm_device_gone(vm, out);
     vm_adopt(vm, out);
 }
 

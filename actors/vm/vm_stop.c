@@ -144,6 +144,7 @@ static void clean_close(struct vm *vm, struct out *out)
         return;
     }
     vm->owes_shutdown = false;
+    vm_device_gone(vm, out);
     vm->step = CLEAN_CLOSE;
     ASK(out, guest_close, ((struct address){KIND_GUEST, vm->qid}), &context, vm_ask_tag(vm),
         NO_MESSAGE(guest_close));

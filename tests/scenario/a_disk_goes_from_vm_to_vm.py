@@ -69,7 +69,13 @@ def is_attached(house, tap, ear):
         answer = house.call(f'{METHOD}Attach+back+sr0', OTHER, payload)
         tap.check(f'{payload} is refused', answer.error == 'QubesValueError' and text in answer.text, answer)
     tap.check('and nothing came of it', attached(house, OTHER) == '')
+    since = len(ear.records)
     answer = house.call(f'{METHOD}Attach+back+sr0', OTHER, "_devtype='cdrom'")
+    tap.check('options are told as they were given, then what was chosen',
+              hears(ear, since, OTHER, 'device-pre-attach:block', 'device-attach:block')
+              and told(ear, since, OTHER)[1].arguments['options'].startswith(
+                  "{'devtype': 'cdrom', 'read-only': 'yes', 'frontend-dev': 'xvd"),
+              [r.arguments for r in told(ear, since, OTHER)])
     line = attached(house, OTHER)
     tap.check('a disc is read-only by itself', answer.ok and "_read-only='yes'" in line
               and "_devtype='cdrom'" in line, answer, line)
@@ -84,7 +90,8 @@ def dom0_exposes_disks(house, tap, ear):
         daemon.put('/qubes-block-devices/mapper_root/desc', 'hidden')
         lines = house.must(f'{METHOD}Available').splitlines()
         tap.check("dom0's disks are read from its own database", [line.split()[0] for line in lines] == ['loop0::0']
-                  and "manufacturer='hosted by dom0'" in lines[0], lines)
+                  and "manufacturer='hosted by dom0'" in lines[0]
+                  and house.must(f'{METHOD}Available+mapper_root') == '', lines)
         since = len(ear.records)
         time.sleep(0.5)  # from then on its process hears of changes
         daemon.expose('loop1', desc='other')
@@ -153,10 +160,20 @@ def vanishes(house, tap, ear, daemon):
               told(ear, since, BACK), told(ear, since, OTHER))
 
 
+def loses_it_behind_its_end(house, tap, ear, vm):
+    """The VM has one disk."""
+    since = len(ear.records)
+    house.must('admin.vm.Kill', vm)
+    gone = hears(ear, since, vm, 'device-detach:block')
+    names = [r.name for r in ear.records[since:] if r.subject == vm]
+    tap.check('a VM that ends is told to have lost its disk behind its end',
+              gone and names[-2:] == ['domain-shutdown', 'device-detach:block'], names)
+
+
 def comes_whoever_dies(house, tap, ear):
     """The VM's process is killed at some moment right behind the start."""
     for after in (0, 0.01, 0.03, 0.1):
-        house.must('admin.vm.Kill', FRONT)
+        loses_it_behind_its_end(house, tap, ear, FRONT)
         since = len(ear.records)
         house.must('admin.vm.Start', FRONT)
         time.sleep(after)

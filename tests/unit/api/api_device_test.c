@@ -33,6 +33,8 @@ static void assignments_are_listed_by_class_and_sorted(void **state)
     assert_true(scene_refused(&s, conn, "DeviceNotFound"));
     conn = scene_call(&s, "admin.vm.device.pci.Assigned dom0 name away", "");
     assert_true(scene_got(&s, conn, "0|"));
+    conn = scene_call(&s, "admin.vm.device.pci.Attached+dom0 dom0 name away", "");
+    assert_true(scene_got(&s, conn, "0|"));
     assert_int_equal(s.asks, 0);
     scene_close(&s);
 }
@@ -154,6 +156,23 @@ static void only_dom0s_pci_devices_are_asked_for(void **state)
     scene_close(&s);
 }
 
+/* Such a one may be attached by its name, and is still none that is listed. */
+static void a_block_device_that_listings_leave_out_is_not_listed_by_its_name_either(void **state)
+{
+    struct scene s;
+    struct bus_list m;
+    (void)state;
+    scene_open(&s, 0);
+    uint64_t conn = scene_call(&s, "admin.vm.device.block.Available+00_19.0 dom0 name dom0", "");
+    assert_int_equal(bus_list_decode(&m, s.ask[0].e.body), 0);
+    assert_string_equal(m.port, "");
+    answer_devices(&s, 0, "b******");
+    const struct text *got = &s.got[conn % SCENE_CONNS];
+    assert_non_null(strstr(got->at + 2, "00_19.0:net "));
+    assert_null(strstr(got->at + 2, "00_1c.0"));
+    scene_close(&s);
+}
+
 /* One Attach to work: the class of what comes back. */
 static void attach(struct scene *s, const char *argument, const char *payload, const char *interfaces,
                    const char *class)
@@ -182,6 +201,7 @@ static void attaching_is_refused_in_the_order_of_the_checks(void **state)
     give(&s, CHANGE_PROPERTY, 1, "devices_denied", "p02****");
     attach(&s, "dom0+00_19.0+net", "", "p020000", "PermissionDenied");
     attach(&s, "dom0+00_19.0", "", "p030000", "PermissionDenied"); /* not named exactly: nobody knows */
+    attach(&s, "dom0+00_19.0", "device_id='net'", "p030000", "PermissionDenied");
     attach(&s, "dom0+00_19.0+net", "mode='required'", "p020000", "QubesVMNotRunningError");
     attach(&s, "dom0+00_19.0+net", "", "p030000", "QubesVMNotRunningError");
     scene_fact(&s, 1, 3, FACT_power_state, "Running");
@@ -193,8 +213,6 @@ static void attaching_is_refused_in_the_order_of_the_checks(void **state)
     tell_attached(&s, WORK, "pci", "00_19.0", "net", "");
     attach(&s, "dom0+00_19.0", "", "p020000", "DeviceAlreadyAttached");
     attach(&s, "dom0+_+net", "", "p020000", "DeviceAlreadyAttached");
-    attach(&s, "dom0+00_1c.0-00_00.0", "", "p020000", "QubesException"); /* pvh */
-    give(&s, CHANGE_PROPERTY, 1, "virt_mode", "hvm");
     uint64_t conn = scene_call(&s, "admin.vm.device.pci.Attach+dom0+00_19.0 dom0 name away", "");
     assert_true(scene_refused(&s, conn, "QubesException"));
     scene_close(&s);
@@ -207,7 +225,7 @@ static void what_passes_the_checks_is_asked_of_the_vms_process(void **state)
     (void)state;
     scene_open(&s, 0);
     scene_fact(&s, 1, 3, FACT_power_state, "Running");
-    give(&s, CHANGE_PROPERTY, 1, "virt_mode", "hvm");
+    give(&s, CHANGE_PROPERTY, 1, "virt_mode", "pvh"); /* that refuses it when it has told of it */
     uint64_t conn = scene_call(&s, "admin.vm.device.pci.Attach+dom0+00_19.0 dom0 name work",
                                "device_id='net' _permissive='False' _no-strict-reset=''");
     answer_devices(&s, 0, "p020000");
@@ -339,6 +357,7 @@ int main(void)
         cmocka_unit_test(only_served_classes_have_methods),
         cmocka_unit_test(whom_a_bus_does_not_name_has_nothing_of_its_class_any_more),
         cmocka_unit_test(only_dom0s_pci_devices_are_asked_for),
+        cmocka_unit_test(a_block_device_that_listings_leave_out_is_not_listed_by_its_name_either),
         cmocka_unit_test(attaching_is_refused_in_the_order_of_the_checks),
         cmocka_unit_test(what_passes_the_checks_is_asked_of_the_vms_process),
         cmocka_unit_test(a_plan_is_the_bus_s_checks_behind_our_own),

@@ -174,9 +174,26 @@ static void a_deny_list_meets_any_interface_of_a_device(void **state)
     assert_true(interface_matches(SPAN_LITERAL("u08065*"), SPAN_LITERAL("u08065*")));
 }
 
+static void a_pci_devices_port_is_an_address_or_a_path(void **state)
+{
+    static const char *const good[] = {"00_19.0", "0000:00:19.0", "ff_1f.2", "0001_c0_03.5-00_00.0",
+                                       "c0_03.5-00_00.0-01_00.7"};
+    static const char *const bad[] = {
+        "",           "bogus",    "1-1",      "00_19",           "00_19.0-",
+        "00_19.0-1",  "00_1G.0",  "00_1F.2",  "0_19.0",          "00_19.00",
+        "-00_19.0",   "00-19.0",  "00_19:0",  "000_00_19.0",     "00_19.0--00_00.0",
+        "00000_0.0.", "00_19.0 ", "00_19.0_", "00_19.0-0:00_1.0"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++)
+        assert_true(device_port_is_pci(span_of(good[i])));
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(device_port_is_pci(span_of(bad[i])));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pci_devices_port_is_an_address_or_a_path),
         cmocka_unit_test(an_argument_names_backend_port_and_device),
         cmocka_unit_test(an_argument_that_names_no_device_is_refused_and_writes_nothing),
         cmocka_unit_test(what_is_written_as_an_argument_is_read_as_the_same_device),

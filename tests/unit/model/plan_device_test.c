@@ -77,6 +77,17 @@ static void an_id_that_the_argument_leaves_open_is_the_payloads(void **state)
     assert_string_equal(stored(s, "hvm", "pci dom0 00_19.0 0x8086:1::p02 x"), "mode=required\nfrontend=");
 }
 
+/* Only one that is named by port and id is looked up. */
+static void any_port_may_be_assigned_whatever_sits_there(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(assign(s, "hvm", "pci dom0+bogus", "mode='required'"), 0);
+    assert_int_equal(assign(s, "hvm", "pci dom0+bogus", "mode='required' device_id='x'"), 0);
+    assert_int_equal(assign(s, "hvm", "pci dom0+ff_1f.2+x", "mode='required'"), 0);
+    assert_int_equal(assign(s, "hvm", "usb dom0+bogus+x", "mode='required'"), 0);
+    assert_string_equal(stored(s, "hvm", "pci dom0 bogus x"), "mode=required\nfrontend=");
+}
+
 static void what_is_refused_is_neither_kept_nor_told(void **state)
 {
     struct scene *s = *state;
@@ -97,6 +108,8 @@ static void what_is_refused_is_neither_kept_nor_told(void **state)
         {"hvm", "pci nosuch+00_1a.0", "mode='required'", ERR_VM_NOT_FOUND},
         {"hvm", "pci *+00_1a.0", "mode='required'", ERR_VM_NOT_FOUND},
         {"hvm", "pci dom0", "mode='required'", ERR_PROTOCOL},
+        {"hvm", "pci dom0+bogus+0x8086", "mode='required'", ERR_PROTOCOL},
+        {"hvm", "pci work+1-1+0x8086", "mode='required'", ERR_PROTOCOL},
         {"hvm", "scsi dom0+1", "mode='required'", ERR_PROTOCOL},
         {"away", "pci dom0+00_1a.0", "mode='required'", ERR_QUBES},
     };
@@ -138,6 +151,9 @@ static void a_change_of_mode_keeps_the_options(void **state)
     for (size_t i = 0; i < COUNT(words); i++)
         assert_int_equal(run(s, OPERATION_device_mode, "hvm", "pci dom0+00_19.0", words[i]),
                          -ERR_DEVICE_MODE);
+    assert_int_equal(create(s, CLASS_RemoteVM, "", "name=away label=red"), 0);
+    assert_int_equal(run(s, OPERATION_device_mode, "away", "pci dom0+00_19.0", "manual"), -ERR_DEVICE_MODE);
+    assert_int_equal(run(s, OPERATION_device_mode, "away", "pci dom0+00_19.0", "required"), -ERR_QUBES);
     assert_int_equal(run(s, OPERATION_device_mode, "hvm", "pci dom0+00_1f.2", "required"), -ERR_VALUE);
     assert_int_equal(run(s, OPERATION_device_mode, "hvm", "pci dom0+00_19.0+dead", "required"), -ERR_VALUE);
 }
@@ -242,6 +258,7 @@ int main(void)
         SCENE_TEST(any_power_state_and_any_backend_may_be_assigned),
         SCENE_TEST(assignments_of_one_port_stand_side_by_side),
         SCENE_TEST(an_id_that_the_argument_leaves_open_is_the_payloads),
+        SCENE_TEST(any_port_may_be_assigned_whatever_sits_there),
         SCENE_TEST(what_is_refused_is_neither_kept_nor_told),
         SCENE_TEST(a_bus_that_takes_no_options_refuses_after_it_was_asked),
         SCENE_TEST(a_change_of_mode_keeps_the_options),

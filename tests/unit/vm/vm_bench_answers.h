@@ -108,6 +108,7 @@ static void answer_of_bus(struct bench *b, const struct bench_ask *ask, struct t
         bus_list_reply_encode(body, &list);
         b->asked_of[0]++;
     } else if (ask->type == MESSAGE_bus_prepare) {
+        prepared.options = span_of(b->chosen);
         bus_prepare_reply_encode(body, &prepared);
         b->asked_of[1]++;
     } else if (ask->type == MESSAGE_bus_part) {

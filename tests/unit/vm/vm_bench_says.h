@@ -76,6 +76,7 @@ struct bench {
     const char *virt_mode;              /* "pvh" */
     const struct view_hvm *hvm;         /* what only a device model is told */
     const struct view_device *assigned; /* one device */
+    char chosen[256];                   /* the options that the bus gives back: as asked, and read-only */
     unsigned asked_of[4];               /* of the bus: bus_list, bus_prepare, bus_confirm, bus_part */
     uint32_t purpose, again;
     bool two_devices;   /* the bus has another at 00_1a.0 */
@@ -271,6 +272,8 @@ static int bench_asks(void *shell, struct envelope *e, uint64_t tag)
         assert_int_equal(bus_prepare_decode(&m, e->body), 0);
         b->purpose = m.purpose;
         b->again = m.again;
+        snprintf(b->chosen, sizeof b->chosen, "%.*s%soption:read-only=no", (int)m.options.len,
+                 m.options.len > 0 ? m.options.at : "", m.options.len > 0 ? "\n" : "");
         size_t at = strlen(b->prepared);
         if (at + 1 < sizeof b->prepared)
             b->prepared[at] = m.only_checks != 0 ? 'c' : 't';

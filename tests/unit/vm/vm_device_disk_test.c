@@ -43,6 +43,23 @@ static void a_disk_gets_a_free_name_and_is_told_as_it_came(void **state)
     bench_end(&b);
 }
 
+static void options_are_told_in_the_order_in_which_they_were_given(void **state)
+{
+    struct bench b;
+    (void)state;
+    open_living(&b);
+    unsigned from = b.events;
+    uint64_t asked =
+        BENCH_HEAR(&b, vm_attach, .device_class = "block", .backend = "usb", .port = "sda", .device_id = "id",
+                   .device = SPAN_LITERAL("usb:sda:id"), .options = SPAN_LITERAL("{'frontend-dev': 'xvdj'}"),
+                   .lines = SPAN_LITERAL("option:frontend-dev=xvdj"));
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, asked), 0);
+    BENCH_HEARD(&b, from, "device-pre-attach:block device=usb:sda:id options={'frontend-dev': 'xvdj'}",
+                "device-attach:block device=usb:sda:id options={'frontend-dev': 'xvdj', 'read-only': 'no'}");
+    bench_end(&b);
+}
+
 static void killed_anywhere_a_disk_comes_once_and_goes_once(void **state)
 {
     (void)state;
@@ -111,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_disk_gets_a_free_name_and_is_told_as_it_came),
+        cmocka_unit_test(options_are_told_in_the_order_in_which_they_were_given),
         cmocka_unit_test(killed_anywhere_a_disk_comes_once_and_goes_once),
         cmocka_unit_test(what_comes_and_goes_by_itself_is_told_once_it_is_so),
         cmocka_unit_test(a_required_disk_is_booted_with_and_another_comes_after_the_start),
