@@ -235,7 +235,7 @@ static void believe(struct devbus_usb *self, struct out *out, struct devbus_devi
 {
     if (b != NULL) {
         write_attachment(self, run, run->name);
-        out_timer(out, USB_TIMER_LOOK, out->now + USB_LOOK_AFTER);
+        usb_look_later(self, out);
     } else {
         d->until = out->now + DEVBUS_HOLD_ATTACH;
         devbus_ask_guests(out);
@@ -269,7 +269,7 @@ static int let_go(struct devbus_usb *self, struct out *out, const struct usb_run
     bool has = d != NULL && d->qid == run->request.context.subject.instance && d->state == DEVBUS_ATTACHED;
     if (r < 0 && (has || (d == NULL && is_connected(self, run))))
         return r;
-    out_timer(out, USB_TIMER_LOOK, out->now + USB_LOOK_AFTER);
+    usb_look_later(self, out);
     if (!has && d != NULL)
         return 0;
     write_attachment(self, run, "");

@@ -230,7 +230,7 @@ void usb_rings(struct devbus *bus, struct out *out, uint64_t timer)
     if (timer == USB_TIMER_SETTLED)
         settles(self, out);
     if (timer == USB_TIMER_LOOK)
-        devbus_ask_guests(out);
+        usb_looks(self, out);
     for (size_t i = self->names; i > 0 && timer == USB_TIMER_NAMES; i--) {
         struct usb_name *n = &self->name[i - 1];
         if (n->again_at == 0 || n->again_at > out->now)
