@@ -13,14 +13,12 @@ enum {
     USB_NAMES_MAX = 64, /* names that registry is asked about; what is more waits for the next change */
 };
 
-/* So long backends' processes may take to say who has what, when a bus has begun. */
-#define USB_SETTLE (6 * SECONDS)
 /* So long a backend may take to write what its service has done: then it is looked at. */
 #define USB_LOOK_AFTER (10 * SECONDS)
 /* What is promised within so long of each other is one look, at the time of the first. */
 #define USB_LOOK_APART (1 * SECONDS)
 enum { USB_LOOKS_MAX = USB_LOOK_AFTER / USB_LOOK_APART + 1 }; /* no more are open at once */
-enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_SETTLED, USB_TIMER_LOOK };
+enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_LOOK };
 
 /* qubes.USBAttach in a frontend, or qubes.USBDetach in a backend. */
 struct usb_run {
@@ -50,7 +48,6 @@ struct devbus_usb {
     uint64_t look_at[USB_LOOKS_MAX]; /* when backends are looked at, the next one first */
     size_t looks;
     uint64_t last_tag;
-    bool settled; /* backends have had the time to say who has what: of nobody else it is so */
 };
 
 extern const struct actor devbus_usb_actor;

@@ -150,12 +150,12 @@ static void part(struct devbus_usb *self, struct out *out, struct usb_run *run, 
     else if (!run->again)
         answer(out, run,
                fault_set(&why, ERR_QUBES, "Device %.60s not connected to VM %s", run->port, run->name), &why);
-    else if (self->settled && b == NULL && waited)
+    else if (self->bus.settled && b == NULL && waited)
         answer(out, run,
                fault_set(&why, ERR_TIMEOUT, "%s does not say whether %.60s is detached; try again",
                          run->backend, run->port),
                &why);
-    else if (self->settled || item != NULL || self->runs == USB_CALLS_MAX)
+    else if (self->bus.settled || item != NULL || self->runs == USB_CALLS_MAX)
         answer(out, run, 0, NULL);
     else
         self->run[self->runs++] = *run;

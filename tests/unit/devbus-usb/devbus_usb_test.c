@@ -295,7 +295,7 @@ static void a_detachment_that_a_crash_cut_off_waits_for_its_backends_word(void *
     assert_int_equal(bench_bus(b)->table.used, 0);
     bench_killed(b);
     unplug(b, FRONT, true);
-    bench_rings(b, USB_TIMER_SETTLED); /* it says nothing */
+    bench_rings(b, DEVBUS_TIMER_SETTLED); /* it says nothing */
     assert_int_equal(bench_last(b), -ERR_TIMEOUT);
     unplug(b, FRONT, true); /* nobody exposes it */
     assert_int_equal(bench_last(b), 0);
@@ -318,17 +318,17 @@ static void who_is_not_said_to_have_anything_after_a_crash_has_nothing(void **st
     is_named(b, OTHER);
     bench_killed(b);
     exposes(b, "1-1 2-1=other ", false);
-    bench_rings(b, USB_TIMER_SETTLED);
+    bench_rings(b, DEVBUS_TIMER_SETTLED);
     assert_string_equal(b->sent, ""); /* whose that name is, is being asked */
     is_named(b, OTHER);
-    bench_rings(b, USB_TIMER_SETTLED);
+    bench_rings(b, DEVBUS_TIMER_SETTLED);
     assert_string_equal(b->sent, "only 8;");
 }
 
 static void it_rests_only_when_there_is_nothing_to_know(void **state)
 {
     struct bench *b = *state;
-    bench_rings(b, USB_TIMER_SETTLED);
+    bench_rings(b, DEVBUS_TIMER_SETTLED);
     bench_forget(b);
     exposes(b, "1-1 ", false);
     bench_rings(b, DEVBUS_TIMER_REST);
