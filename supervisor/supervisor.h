@@ -83,7 +83,8 @@ struct run {
     uint64_t asker;  /* the incarnation of launcher whose number that is */
     pid_t pid;       /* 0: free */
     int pidfd;
-    bool told; /* launcher knows of its end already */
+    bool told;     /* launcher knows of its end already */
+    bool is_dom0s; /* nobody's but its asker's: ends with it */
 };
 enum { RUNS_MAX = 512 };
 
@@ -227,6 +228,8 @@ void programs_open(void);
 void programs_run(struct supervisor *s, const struct child *asker, const struct control *r,
                   const struct control_fds *files);
 void programs_kill(struct supervisor *s, const struct child *asker, uint64_t number);
+/* That launcher has ended: so does what it had dom0 itself do, for nobody would ever find it hung. */
+void programs_over(struct supervisor *s, const struct child *asker);
 /* It has ended: takes its status and tells launcher. */
 void programs_reap(struct supervisor *s, struct run *run);
 

@@ -235,6 +235,7 @@ void child_reap(struct supervisor *s, struct child *c)
     if (waitid(P_PIDFD, (id_t)c->pidfd, &end, WEXITED) < 0)
         end.si_status = -1;
     loans_end(s, c);
+    programs_over(s, c);
     c->status = end.si_code == CLD_EXITED ? end.si_status : -end.si_status;
     unwatch_child(s, c);
     close(c->pidfd);

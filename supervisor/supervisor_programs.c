@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Programs of the host (runtime/effects/programs.def), run for `launcher`, which may name a row and fill
- * its values, and nothing else. They outlive us: a guest's daemons belong to the guest. */
+ * its values, and nothing else. They outlive us: a guest's daemons belong to the guest. What dom0 itself is
+ * to do ends with the launcher that asked. */
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -47,13 +48,14 @@ void programs_open(void)
 struct birth {
     const struct program_command *command;
     const struct control_fds *files;
+    bool is_roots;
     int error;
 };
 
 /* The kernel's own calls: the library's would tell the threads of the memory that is shared. */
-static int become_user(void)
+static int become_user(const struct birth *b)
 {
-    if (geteuid() != 0 || user.uid == 0)
+    if (geteuid() != 0 || user.uid == 0 || b->is_roots)
         return 0;
     if (syscall(SYS_setgroups, user.count, user.groups) < 0 ||
         syscall(SYS_setresgid, user.gid, user.gid, user.gid) < 0)
@@ -72,7 +74,7 @@ static int born(void *arg)
         if (dup2(b->files->fd[i], i) < 0)
             _exit(NOT_STARTED);
     close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-    if (become_user() == 0)
+    if (become_user(b) == 0)
         execve(b->command->file, b->command->argv, b->command->envp);
     b->error = errno;
     _exit(NOT_STARTED);
@@ -99,10 +101,11 @@ static struct run *free_run(struct supervisor *s)
     return NULL;
 }
 
-static int spawn(struct run *run, const struct program_command *command, const struct control_fds *files)
+static int spawn(struct run *run, enum outside_program program, const struct program_command *command,
+                 const struct control_fds *files)
 {
     static char stack[64 << 10] __attribute__((aligned(16)));
-    struct birth b = {command, files, 0};
+    struct birth b = {command, files, program_is_roots(program), 0};
     int pidfd = -1;
     pid_t pid = clone(born, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &b, &pidfd);
     if (pid < 0)
@@ -125,10 +128,11 @@ static int start(struct supervisor *s, uint64_t asker, const struct control *r,
         return *why = "no row of programs.def allows this command", EPERM;
     if (run == NULL)
         return *why = "too many programs run already", EAGAIN;
-    int e = spawn(run, &command, files);
+    int e = spawn(run, (enum outside_program)r->value, &command, files);
     if (run->pid != 0) {
         run->number = r->number;
         run->asker = asker;
+        run->is_dom0s = program_is_roots((enum outside_program)r->value);
         watch_run(s, run);
     }
     *why = strerror(e);
@@ -153,11 +157,24 @@ void programs_run(struct supervisor *s, const struct child *asker, const struct 
             s->run[i].told = true;
 }
 
+static bool is_of(const struct run *run, const struct child *asker)
+{
+    return run->pid != 0 && asker->key.kind == KIND_LAUNCHER && run->asker == asker->incarnation;
+}
+
+/* With whatever it has begun: a service is a script, and what hangs is mostly not the script. */
 void programs_kill(struct supervisor *s, const struct child *asker, uint64_t number)
 {
-    for (size_t i = 0; i < RUNS_MAX && asker->key.kind == KIND_LAUNCHER; i++)
-        if (s->run[i].pid != 0 && s->run[i].number == number && s->run[i].asker == asker->incarnation)
-            kill(s->run[i].pid, SIGKILL);
+    for (size_t i = 0; i < RUNS_MAX; i++)
+        if (is_of(&s->run[i], asker) && s->run[i].number == number)
+            kill(-s->run[i].pid, SIGKILL);
+}
+
+void programs_over(struct supervisor *s, const struct child *asker)
+{
+    for (size_t i = 0; i < RUNS_MAX; i++)
+        if (is_of(&s->run[i], asker) && s->run[i].is_dom0s)
+            kill(-s->run[i].pid, SIGKILL);
 }
 
 void programs_reap(struct supervisor *s, struct run *run)

@@ -12,6 +12,10 @@ enum {
     MIC_JOBS_MAX = 64, /* what is under way at once; a request beyond that is answered busy */
 };
 
+/* What was not heard is said again then. */
+#define MIC_AGAIN_AFTER (1 * SECONDS)
+enum mic_timer { MIC_TIMER_AGAIN = DEVBUS_TIMER_OWN };
+
 #define MIC_PORT      "mic"
 #define MIC_DEVICE_ID "dom0:mic::m000000"
 
@@ -29,6 +33,9 @@ struct mic_job {
     enum mic_aim aim;
     uint64_t tag;           /* of the question that is open */
     uint16_t asked;         /* its type */
+    bool doubts;            /* MIC_DEAFENS: whether it hears is not known, and is read first */
+    bool again;             /* whoever waits may have been told before */
+    bool by_service;        /* so its AudioVM is told, else by its QubesDB */
     struct request request; /* of type 0: nobody waits */
     char name[32];          /* of the VM, where it is about one */
     struct subject vm;
@@ -42,6 +49,7 @@ struct devbus_mic {
     struct mic_job job[MIC_JOBS_MAX];
     size_t jobs;
     uint64_t last_tag;
+    bool missed; /* an AudioVM has said something that was not heard: it is to say it again */
 };
 
 extern const struct actor devbus_mic_actor;
@@ -65,6 +73,9 @@ void mic_believes(struct devbus_mic *self, struct out *out, struct subject audio
                   const struct wire_list *whose);
 /* What it says of one: 0 or 1, -ERR_UNKNOWN: nothing, -ERR_BAD: something else. */
 int mic_word_of(const struct wire_list *said, const char *name);
+/* What has been said is asked for once more, a little later; and now. */
+void mic_missed(struct devbus_mic *self, struct out *out);
+void mic_rings(struct devbus *bus, struct out *out, uint64_t timer);
 /* It is read anew, unless that is being done. False: too much is under way. */
 bool mic_reads(struct devbus_mic *self, struct out *out, struct subject audio);
 

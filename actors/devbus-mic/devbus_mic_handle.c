@@ -8,7 +8,8 @@
 
 static bool is_idle(const struct devbus *bus)
 {
-    return ((const struct devbus_mic *)bus)->jobs == 0;
+    const struct devbus_mic *self = (const struct devbus_mic *)bus;
+    return self->jobs == 0 && !self->missed;
 }
 
 static const struct device_item mic = {.port = MIC_PORT,
@@ -17,6 +18,16 @@ static const struct device_item mic = {.port = MIC_PORT,
                                        .product = "microphone",
                                        .manufacturer = "default",
                                        .description = "Microphone: default microphone"};
+
+/* Nothing of what AudioVMs say is still on its way. */
+static bool knows_all(const struct devbus *bus)
+{
+    const struct devbus_mic *self = (const struct devbus_mic *)bus;
+    for (size_t i = 0; i < self->jobs; i++)
+        if (self->job[i].aim == MIC_KNOWS || self->job[i].aim == MIC_READS)
+            return false;
+    return !self->missed;
+}
 
 /* Dom0 has one, always; no guest has any. Who may hear it is not said: any number may. */
 static void list(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_list *m)
@@ -58,6 +69,8 @@ static const struct devbus_kind kind = {
     .sound = mic_sound,
     .free = find_free,
     .answered = answered,
+    .timer = mic_rings,
+    .knows_all = knows_all,
 };
 
 static int begin(void *self, struct out *out, const struct life *life)

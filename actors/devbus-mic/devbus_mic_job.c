@@ -7,6 +7,7 @@
 #include "actors/devbus/devbus_take.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "proto/guest_values.h"
 
 /* ---- what is asked ---- */
 
@@ -35,34 +36,49 @@ void mic_prepare(struct devbus *bus, struct out *out, const struct envelope *e, 
         REPLY(out, bus_prepare, &request, &reply);
 }
 
-static void begin(struct devbus *bus, struct out *out, const struct envelope *e, enum mic_aim aim,
-                  const char *name)
+static struct mic_job job_of(const struct envelope *e, enum mic_aim aim, const char *name)
 {
     struct mic_job job = {.aim = aim, .request = request_of(e)};
     job.vm = job.request.context.subject;
     (void)text_copy(job.name, sizeof job.name, span_of(name));
-    if (!mic_ask_sound((struct devbus_mic *)bus, out, &job))
-        reply_error(out, &job.request, -ERR_BUSY, NULL);
+    return job;
+}
+
+static void begin(struct devbus *bus, struct out *out, const struct mic_job *job)
+{
+    if (!mic_ask_sound((struct devbus_mic *)bus, out, job))
+        reply_error(out, &job->request, -ERR_BUSY, NULL);
 }
 
 void mic_plug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_plug *m)
 {
-    begin(bus, out, e, MIC_LETS_HEAR, m->name);
+    struct mic_job job = job_of(e, MIC_LETS_HEAR, m->name);
+    begin(bus, out, &job);
 }
 
+static void hears_nothing(struct out *out, const struct mic_job *job)
+{
+    struct fault why;
+    if (job->again) {
+        REPLY(out, bus_unplug, &job->request, NO_MESSAGE(bus_unplug_reply));
+        return;
+    }
+    int r = fault_set(&why, ERR_DEVICE_NOT_ASSIGNED, "'mic device dom0:" MIC_PORT " is not attached to %s'",
+                      job->name);
+    reply_error(out, &job->request, r, &why);
+}
+
+/* A bus that has begun anew has not heard yet who may hear. */
 void mic_unplug(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_unplug *m)
 {
-    struct request request = request_of(e);
-    struct fault why;
-    if (is_hearing(bus, m->name, e->subject_instance)) {
-        begin(bus, out, e, MIC_DEAFENS, m->name);
-    } else if (m->again) {
-        REPLY(out, bus_unplug, &request, NO_MESSAGE(bus_unplug_reply));
-    } else {
-        int r = fault_set(&why, ERR_DEVICE_NOT_ASSIGNED,
-                          "'mic device dom0:" MIC_PORT " is not attached to %s'", m->name);
-        reply_error(out, &request, r, &why);
-    }
+    struct mic_job job = job_of(e, MIC_DEAFENS, m->name);
+    bool hears = is_hearing(bus, m->name, e->subject_instance);
+    job.again = m->again != 0;
+    job.doubts = !hears && !bus->settled;
+    if (hears || job.doubts)
+        begin(bus, out, &job);
+    else
+        hears_nothing(out, &job);
 }
 
 /* ---- what becomes of it ---- */
@@ -102,21 +118,41 @@ static int check_sound(const struct mic_job *job, const struct vm_sound_reply *m
     return 0;
 }
 
-/* Who has its sound is known: it is told. */
-static void tell_audio(struct devbus_mic *self, struct out *out, struct mic_job *job,
-                       const struct vm_sound_reply *m)
+/* Api may have heard otherwise of a bus before. */
+static void doubted_rightly(struct devbus_mic *self, struct out *out, const struct mic_job *job)
+{
+    devbus_tell(&self->bus.table, out, job->vm.instance, job->vm.generation);
+    hears_nothing(out, job);
+}
+
+static void tell_audio(struct devbus_mic *self, struct out *out, const struct mic_job *job)
+{
+    bool enable = job->aim == MIC_LETS_HEAR;
+    go(out, job,
+       job->by_service ? mic_ask_service(self, out, job, enable) : mic_ask_write(self, out, job, enable));
+}
+
+/* Who has its sound is known: it is told, or asked first. */
+static void turn_to_audio(struct devbus_mic *self, struct out *out, struct mic_job *job,
+                          const struct vm_sound_reply *m)
 {
     struct fault why;
     int r = check_sound(job, m, &why);
+    if (r < 0 && job->doubts) {
+        doubted_rightly(self, out, job);
+        return;
+    }
     if (r < 0) {
         end(out, job, r, &why);
         return;
     }
     job->audio = (struct subject){KIND_VM, m->audio_qid, m->audio_generation};
     memcpy(job->audio_name, m->audio, sizeof job->audio_name);
-    bool enable = job->aim == MIC_LETS_HEAR;
-    go(out, job,
-       m->by_service != 0 ? mic_ask_service(self, out, job, enable) : mic_ask_write(self, out, job, enable));
+    job->by_service = m->by_service != 0;
+    if (job->doubts)
+        go(out, job, mic_ask_word(self, out, job, job->audio));
+    else
+        tell_audio(self, out, job);
 }
 
 static void sound_known(struct devbus_mic *self, struct out *out, struct mic_job *job, const struct answer *a)
@@ -126,7 +162,7 @@ static void sound_known(struct devbus_mic *self, struct out *out, struct mic_job
     if (r < 0)
         end(out, job, r, a->r < 0 ? &a->why : NULL);
     else
-        tell_audio(self, out, job, &m);
+        turn_to_audio(self, out, job, &m);
 }
 
 /* What the AudioVM said that had its sound before is said by the new one. */
@@ -155,6 +191,10 @@ static void word_known(struct devbus_mic *self, struct out *out, const struct mi
         end(out, job, r, a->r < 0 ? &a->why : NULL);
     else if (job->aim == MIC_MOVES)
         moves(self, out, job, &m.devices);
+    else if (job->aim == MIC_DEAFENS && mic_word_of(&m.devices, job->name) == MIC_ALLOWED)
+        tell_audio(self, out, job);
+    else if (job->aim == MIC_DEAFENS)
+        doubted_rightly(self, out, job);
     else
         mic_takes_word(self, out, job->audio, &m.devices);
 }
@@ -165,8 +205,10 @@ static void whose_known(struct devbus_mic *self, struct out *out, const struct m
     struct sounds_of_reply m = {0};
     int r = a->r < 0 ? a->r : sounds_of_reply_decode(&m, a->e->body);
     mic_believes(self, out, job->audio, r < 0 ? NULL : &m.vms);
-    if (r < 0)
+    if (r < 0) {
+        mic_missed(self, out);
         end(out, job, r, a->r < 0 ? &a->why : NULL);
+    }
 }
 
 static int judge(const struct mic_job *job, const struct answer *a, struct fault *why)
@@ -196,6 +238,8 @@ static void told(struct devbus_mic *self, struct out *out, const struct mic_job 
         r = fault_set(&why, ERR_BUSY, "too many VMs hear the microphone");
     if (r == 0 && job->aim == MIC_DEAFENS)
         mic_is_deaf(self, out, job->name);
+    if (r == 0 && job->doubts)
+        devbus_tell(&self->bus.table, out, job->vm.instance, job->vm.generation);
     if (job->aim == MIC_MOVES)
         (void)mic_reads(self, out, job->audio);
     end(out, job, r, &why);

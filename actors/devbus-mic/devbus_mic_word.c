@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actors/devbus-mic/devbus_mic.h"
+#include "actors/devbus/devbus_say.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "proto/devbus_values.h"
@@ -56,6 +57,21 @@ static void forget(struct devbus_mic *self, struct subject audio)
     (void)devbus_exposed_take(&self->bus.listing.exposed, audio, "", &(struct wire_list){0});
 }
 
+void mic_missed(struct devbus_mic *self, struct out *out)
+{
+    self->missed = true;
+    out_timer(out, MIC_TIMER_AGAIN, out->now + MIC_AGAIN_AFTER);
+}
+
+void mic_rings(struct devbus *bus, struct out *out, uint64_t timer)
+{
+    struct devbus_mic *self = (struct devbus_mic *)bus;
+    if (timer != MIC_TIMER_AGAIN || !self->missed)
+        return;
+    self->missed = false;
+    devbus_ask_guests(out);
+}
+
 /* What is new of it waits until registry has said whose sound it has. */
 void mic_takes_word(struct devbus_mic *self, struct out *out, struct subject audio,
                     const struct wire_list *said)
@@ -73,6 +89,7 @@ void mic_takes_word(struct devbus_mic *self, struct out *out, struct subject aud
         log_line(LOG_WARN, "what qid %u says of the microphone is not heard: too much is under way",
                  (unsigned)audio.instance);
         forget(self, audio);
+        mic_missed(self, out);
     }
 }
 

@@ -13,11 +13,12 @@ enum {
     USB_NAMES_MAX = 64, /* names that registry is asked about; what is more waits for the next change */
 };
 
-/* So long backends' processes may take to say who has what, when a bus has begun. */
-#define USB_SETTLE (6 * SECONDS)
 /* So long a backend may take to write what its service has done: then it is looked at. */
 #define USB_LOOK_AFTER (10 * SECONDS)
-enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_SETTLED, USB_TIMER_LOOK };
+/* What is promised within so long of each other is one look, at the time of the first. */
+#define USB_LOOK_APART (1 * SECONDS)
+enum { USB_LOOKS_MAX = USB_LOOK_AFTER / USB_LOOK_APART + 1 }; /* no more are open at once */
+enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_LOOK };
 
 /* qubes.USBAttach in a frontend, or qubes.USBDetach in a backend. */
 struct usb_run {
@@ -44,8 +45,9 @@ struct devbus_usb {
     size_t runs;
     struct usb_name name[USB_NAMES_MAX];
     size_t names;
+    uint64_t look_at[USB_LOOKS_MAX]; /* when backends are looked at, the next one first */
+    size_t looks;
     uint64_t last_tag;
-    bool settled; /* backends have had the time to say who has what: of nobody else it is so */
 };
 
 extern const struct actor devbus_usb_actor;
@@ -60,6 +62,11 @@ void usb_told(struct devbus *bus, struct out *out, const struct devbus_backend *
 bool usb_named(struct devbus_usb *self, struct out *out, const struct answer *a);
 /* The time has come to ask registry once more. */
 void usb_rings(struct devbus *bus, struct out *out, uint64_t timer);
+
+/* ---- devbus_usb_look.c: what services have said is looked up ---- */
+/* In USB_LOOK_AFTER, or by what was promised less than USB_LOOK_APART before. */
+void usb_look_later(struct devbus_usb *self, struct out *out);
+void usb_looks(struct devbus_usb *self, struct out *out);
 
 /* ---- devbus_usb_job.c: who gets what ---- */
 void usb_prepare(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_prepare *m);

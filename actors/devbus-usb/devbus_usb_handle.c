@@ -5,7 +5,7 @@
 static bool is_idle(const struct devbus *bus)
 {
     const struct devbus_usb *self = (const struct devbus_usb *)bus;
-    return self->runs == 0 && self->names == 0 && self->settled;
+    return self->runs == 0 && self->names == 0;
 }
 
 /* Vendors and products have names here only: guests' processes read no file. */
@@ -28,10 +28,14 @@ static void answered(struct devbus *bus, struct out *out, const struct answer *a
         (void)usb_named(self, out, a);
 }
 
-static void greeted(struct devbus *bus, struct out *out)
+static bool knows_all(const struct devbus *bus)
 {
-    ((struct devbus_usb *)bus)->settled = false;
-    out_timer(out, USB_TIMER_SETTLED, out->now + USB_SETTLE);
+    return ((const struct devbus_usb *)bus)->names == 0;
+}
+
+static void settled(struct devbus *bus, struct out *out)
+{
+    usb_part_again((struct devbus_usb *)bus, out);
 }
 
 /* libvirt has no part in it, and the hypervisor knows nothing of them. */
@@ -46,7 +50,8 @@ static const struct devbus_kind kind = {
     .told = usb_told,
     .answered = answered,
     .timer = usb_rings,
-    .greeted = greeted,
+    .knows_all = knows_all,
+    .settled = settled,
 };
 
 static int begin(void *self_, struct out *out, const struct life *life)

@@ -150,12 +150,12 @@ static void part(struct devbus_usb *self, struct out *out, struct usb_run *run, 
     else if (!run->again)
         answer(out, run,
                fault_set(&why, ERR_QUBES, "Device %.60s not connected to VM %s", run->port, run->name), &why);
-    else if (self->settled && b == NULL && waited)
+    else if (self->bus.settled && b == NULL && waited)
         answer(out, run,
                fault_set(&why, ERR_TIMEOUT, "%s does not say whether %.60s is detached; try again",
                          run->backend, run->port),
                &why);
-    else if (self->settled || item != NULL || self->runs == USB_CALLS_MAX)
+    else if (self->bus.settled || item != NULL || self->runs == USB_CALLS_MAX)
         answer(out, run, 0, NULL);
     else
         self->run[self->runs++] = *run;
@@ -235,7 +235,7 @@ static void believe(struct devbus_usb *self, struct out *out, struct devbus_devi
 {
     if (b != NULL) {
         write_attachment(self, run, run->name);
-        out_timer(out, USB_TIMER_LOOK, out->now + USB_LOOK_AFTER);
+        usb_look_later(self, out);
     } else {
         d->until = out->now + DEVBUS_HOLD_ATTACH;
         devbus_ask_guests(out);
@@ -269,7 +269,7 @@ static int let_go(struct devbus_usb *self, struct out *out, const struct usb_run
     bool has = d != NULL && d->qid == run->request.context.subject.instance && d->state == DEVBUS_ATTACHED;
     if (r < 0 && (has || (d == NULL && is_connected(self, run))))
         return r;
-    out_timer(out, USB_TIMER_LOOK, out->now + USB_LOOK_AFTER);
+    usb_look_later(self, out);
     if (!has && d != NULL)
         return 0;
     write_attachment(self, run, "");

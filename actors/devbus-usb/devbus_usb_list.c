@@ -197,40 +197,13 @@ bool usb_named(struct devbus_usb *self, struct out *out, const struct answer *a)
     return false;
 }
 
-/* ---- who else has nothing ---- */
-
-static void tell_only(struct devbus_usb *self, struct out *out)
-{
-    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_MAX);
-    struct context context = {.deadline = 0};
-    struct attached_only m = {.device_class = "usb"};
-    for (size_t i = 0; i < self->bus.table.used; i++)
-        if (self->bus.table.device[i].state == DEVBUS_ATTACHED)
-            attached_vm_add(&m.vms, &packed, &(struct attached_vm){.qid = self->bus.table.device[i].qid});
-    (void)EVENT(out, attached_only, ((struct address){KIND_API, EVERY_INSTANCE}), &context, &m);
-}
-
-/* What a bus before has told api, and is so no more, no backend says. */
-static void settles(struct devbus_usb *self, struct out *out)
-{
-    self->settled = self->names == 0;
-    if (!self->settled) {
-        out_timer(out, USB_TIMER_SETTLED, out->now + 1 * SECONDS);
-        return;
-    }
-    tell_only(self, out);
-    usb_part_again(self, out);
-}
-
 /* ---- its timers ---- */
 
 void usb_rings(struct devbus *bus, struct out *out, uint64_t timer)
 {
     struct devbus_usb *self = (struct devbus_usb *)bus;
-    if (timer == USB_TIMER_SETTLED)
-        settles(self, out);
     if (timer == USB_TIMER_LOOK)
-        devbus_ask_guests(out);
+        usb_looks(self, out);
     for (size_t i = self->names; i > 0 && timer == USB_TIMER_NAMES; i--) {
         struct usb_name *n = &self->name[i - 1];
         if (n->again_at == 0 || n->again_at > out->now)

@@ -14,6 +14,7 @@ static bool is_idle(const struct devbus *bus)
 {
     return bus->table.used == 0 && bus->listing.exposed.count == 0 && bus->listing.questions == 0 &&
            !devbus_names_are_open(&bus->listing.names) && devbus_ask_is_idle(&bus->ask) &&
+           (bus->kind->knows_all == NULL || bus->settled) &&
            (bus->kind->is_idle == NULL || bus->kind->is_idle(bus));
 }
 
@@ -91,8 +92,24 @@ void devbus_hello(void *bus_, struct out *out, uint64_t epoch, uint64_t last_cor
     devbus_ask_all(bus, out);
     devbus_tell_all(&bus->table, out);
     devbus_ask_look(&bus->ask, out);
-    if (bus->kind->greeted != NULL)
-        bus->kind->greeted(bus, out);
+    bus->settled = false;
+    if (bus->kind->knows_all != NULL)
+        out_timer(out, DEVBUS_TIMER_SETTLED, out->now + DEVBUS_SETTLE);
+}
+
+/* What a bus before has told api, and is so no more, nobody says. */
+static void settles(struct devbus *bus, struct out *out)
+{
+    if (bus->kind->knows_all == NULL)
+        return;
+    bus->settled = bus->kind->knows_all(bus);
+    if (!bus->settled) {
+        out_timer(out, DEVBUS_TIMER_SETTLED, out->now + 1 * SECONDS);
+        return;
+    }
+    devbus_tell_only(&bus->table, out);
+    if (bus->kind->settled != NULL)
+        bus->kind->settled(bus, out);
 }
 
 void devbus_say_ended(struct devbus *bus, struct out *out, struct subject vm)
@@ -275,6 +292,8 @@ void devbus_rings(void *bus_, struct out *out, uint64_t number)
         devbus_ask_rings(&bus->ask, out);
     else if (number == DEVBUS_TIMER_NAMES)
         devbus_names_ring(&bus->listing.names, out);
+    else if (number == DEVBUS_TIMER_SETTLED)
+        settles(bus, out);
     else if (number != DEVBUS_TIMER_REST && bus->kind->timer != NULL)
         bus->kind->timer(bus, out, number);
     devbus_ask_look(&bus->ask, out);

@@ -15,8 +15,12 @@ enum devbus_timer {
     DEVBUS_TIMER_REST,
     DEVBUS_TIMER_ASK,
     DEVBUS_TIMER_NAMES,
+    DEVBUS_TIMER_SETTLED,
     DEVBUS_TIMER_OWN
 };
+
+/* So long backends' processes may take to say who has what, when a bus has begun. */
+#define DEVBUS_SETTLE (6 * SECONDS)
 
 /* What makes a bus this one. A function that is NULL: it never does that, and refuses who asks (or does not
  * hear what is only told), but where another default is named. */
@@ -51,8 +55,12 @@ struct devbus_kind {
     /* Answers that no listing waits for; rings of its own timers. */
     void (*answered)(struct devbus *bus, struct out *out, const struct answer *a);
     void (*timer)(struct devbus *bus, struct out *out, uint64_t number);
-    /* Behind each hello, when others have been asked to tell again. NULL: nothing more is to be done. */
-    void (*greeted)(struct devbus *bus, struct out *out);
+    /* Some seconds behind each hello who has what has been told, unless something of that is still asked:
+     * then api hears that nobody else has any, of whom a bus before may have said it. NULL: VMs tell what
+     * they have. */
+    bool (*knows_all)(const struct devbus *bus);
+    /* So it has. NULL: nothing more is to be done. */
+    void (*settled)(struct devbus *bus, struct out *out);
     /* Releases what its own state holds; NULL: nothing. */
     void (*end)(struct devbus *bus);
 };
@@ -63,6 +71,7 @@ struct devbus {
     struct devbus_listing listing;
     struct devbus_ask ask;
     uint64_t seq, refused;
+    bool settled; /* where `knows_all`: of nobody else it is so */
 };
 
 /* Sets up the table and reads the note; the bus may change either before devbus_ready says that it serves. */

@@ -232,6 +232,18 @@ void devbus_tell_all(struct devbus_table *t, struct out *out)
     }
 }
 
+void devbus_tell_only(const struct devbus_table *t, struct out *out)
+{
+    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_MAX);
+    struct context context = {.deadline = 0};
+    struct attached_only m = {.device_class = ""};
+    (void)text_copy(m.device_class, sizeof m.device_class, span_of(t->device_class));
+    for (size_t i = 0; i < t->used; i++)
+        if (t->device[i].state == DEVBUS_ATTACHED)
+            attached_vm_add(&m.vms, &packed, &(struct attached_vm){.qid = t->device[i].qid});
+    (void)EVENT(out, attached_only, ((struct address){KIND_API, EVERY_INSTANCE}), &context, &m);
+}
+
 /* ---- what VMs' processes say that they have ---- */
 
 static bool is_among(const char (*keys)[DEVBUS_KEY_MAX + 1], size_t count, const char *key)

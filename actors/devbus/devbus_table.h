@@ -61,6 +61,8 @@ bool devbus_is_named(struct devbus_table *t, struct devbus_device *d);
 /* Tells api what this VM has; or every VM. */
 void devbus_tell(struct devbus_table *t, struct out *out, uint32_t qid, uint32_t generation);
 void devbus_tell_all(struct devbus_table *t, struct out *out);
+/* Tells it that no other VM has any. */
+void devbus_tell_only(const struct devbus_table *t, struct out *out);
 void devbus_read_note(struct devbus_table *t, struct out *out, struct span note);
 /* Writes the note, if it is to say something else now. */
 void devbus_note(struct devbus_table *t, struct out *out);

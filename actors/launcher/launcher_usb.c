@@ -71,23 +71,32 @@ void launcher_usb_over(struct launcher *l, struct out *out, struct job *j)
 
 /* ---- calls ---- */
 
-/* Its services are no guest's: qrexec-client calls none in dom0. */
-static void refuse_dom0(struct out *out, const struct envelope *e, const char *port)
+/* Its services are no guest's: qrexec-client calls none in dom0, and registry need not say whose it is. */
+static void call_dom0(struct launcher *l, struct out *out, const struct envelope *e, const struct usb_call *m)
 {
     struct request request = request_of(e);
     struct fault why;
-    int r = fault_set(
-        &why, ERR_QUBES,
-        "dom0 itself exposes %s: let go of it there, as root: echo %s | /etc/qubes-rpc/qubes.USBDetach", port,
-        port);
-    reply_error(out, &request, r, &why);
+    if (m->attach == 1) {
+        reply_error(
+            out, &request,
+            fault_set(&why, ERR_BAD, "dom0 takes no USB device: %s stays with %s", m->port, m->backend),
+            &why);
+        return;
+    }
+    struct job *j = launcher_begin(l, out, &request, PROGRAM_DOM0_USB_DETACH);
+    if (j == NULL)
+        return;
+    j->patience = m->seconds * SECONDS;
+    (void)text_copy(j->values.source, sizeof j->values.source, SPAN_LITERAL("dom0"));
+    j->input_len = (size_t)snprintf(j->input, sizeof j->input, "%s\n", m->port);
+    launcher_run(l, out, j);
 }
 
 void launcher_usb_call(struct launcher *l, struct out *out, const struct envelope *e,
                        const struct usb_call *m)
 {
     if (e->subject_instance == 0) {
-        refuse_dom0(out, e, m->port);
+        call_dom0(l, out, e, m);
         return;
     }
     struct job *j =

@@ -13,12 +13,15 @@
 #define NAME    LETTERS DIGITS "_.-+,"
 #define CALL    LETTERS DIGITS "_.+-"
 
+enum who { WHO_QUBES_USER, WHO_ROOT };
+
 static const struct {
     const char *file;
+    enum who who;
     unsigned seconds;
     const char *word[PROGRAM_WORDS_MAX];
 } programs[OUTSIDE_PROGRAMS] = {
-#define PROGRAM(name, file, seconds, ...) [PROGRAM_##name] = {file, seconds, {__VA_ARGS__}},
+#define PROGRAM(name, file, who, seconds, ...) [PROGRAM_##name] = {file, WHO_##who, seconds, {__VA_ARGS__}},
 #include "runtime/effects/programs.def"
 };
 
@@ -50,6 +53,11 @@ static bool is_sound(size_t i, struct span value)
 const char *program_name(enum outside_program program)
 {
     return (unsigned)program < OUTSIDE_PROGRAMS ? strrchr(programs[program].file, '/') + 1 : "?";
+}
+
+bool program_is_roots(enum outside_program program)
+{
+    return (unsigned)program < OUTSIDE_PROGRAMS && programs[program].who == WHO_ROOT;
 }
 
 unsigned program_seconds(enum outside_program program)

@@ -12,7 +12,7 @@
 #include "base/text.h"
 
 enum outside_program {
-#define PROGRAM(name, file, seconds, ...) PROGRAM_##name,
+#define PROGRAM(name, file, who, seconds, ...) PROGRAM_##name,
 #include "runtime/effects/programs.def"
     OUTSIDE_PROGRAMS,
     BEFORE_TOOLS = OUTSIDE_PROGRAMS - 1,
@@ -45,6 +45,8 @@ struct program_command {
 
 /* "qrexec-daemon": the last part of the row's file; "?" for a number without a row. */
 const char *program_name(enum outside_program program);
+/* Whether its row has it run as root; else it runs as the first member of the group qubes. */
+bool program_is_roots(enum outside_program program);
 /* How long it may take; 0: as long as its asker says. */
 unsigned program_seconds(enum outside_program program);
 

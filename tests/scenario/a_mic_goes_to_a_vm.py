@@ -2,6 +2,7 @@
 """Dom0's microphone and the VMs that may hear it, over stand-ins for qubesdb-daemons and for qrexec-client."""
 import os
 import signal
+import time
 
 from house import House, Listener, scenario, wait
 from qubesdb import Daemon, REMOVE
@@ -16,8 +17,8 @@ def attached(house, vm):
     return house.must(f'{METHOD}Attached', vm)
 
 
-def hears(house, vm, whether=True):
-    return wait(lambda: bool(attached(house, vm)) == whether, 10)
+def hears(house, vm, whether=True, most=10):
+    return wait(lambda: bool(attached(house, vm)) == whether, most)
 
 
 def allowed(house, audio, vm):
@@ -64,17 +65,27 @@ def is_attached(house, tap, ear):
     tap.check('killed, another of it knows who may hear', wait(lambda: house.pid(BUS) not in (0, pid), 10)
               and attached(house, WORK) and attached(house, OTHER)
               and house.call(f'{METHOD}Attach+{MIC}', WORK).error == 'DeviceAlreadyAttached')
-    # Until it has heard who may hear, the new one refuses; that is seen nowhere else.
-    answer = None
-
-    def detach():
-        nonlocal answer
-        answer = house.call(f'{METHOD}Detach+{MIC}', OTHER, timeout=30)
-        return answer.ok
-
-    tap.check('it is detached', wait(detach, 30) and hears(house, OTHER, False) and allowed(house, 'dom0', OTHER) == '0', answer)
+    since = len(ear.records)
+    answer = house.call(f'{METHOD}Detach+{MIC}', OTHER)
+    tap.check('it is detached', answer.ok and not attached(house, OTHER) and allowed(house, 'dom0', OTHER) == '0'
+              and is_told(ear, since, OTHER, 'device-pre-detach:mic', 'device-detach:mic'), answer, told(ear, since, OTHER))
     answer = house.call(f'{METHOD}Detach+{MIC}', OTHER)
     tap.check('a second detachment is refused', answer.error == 'DeviceNotAssigned', answer)
+
+
+def is_detached_by_a_new_bus(house, tap, dom0):
+    """It has not heard yet who may hear."""
+    for after in (0, 0.005, 0.02, 0.1):
+        house.must(f'{METHOD}Attach+{MIC}', OTHER)
+        house.kill(BUS)
+        time.sleep(after)
+        answer = house.call(f'{METHOD}Detach+{MIC}', OTHER, timeout=30)
+        tap.check(f'killed {after} s before, another of it detaches', answer.ok and not attached(house, OTHER)
+                  and allowed(house, 'dom0', OTHER) == '0' and attached(house, WORK), answer)
+    house.must(f'{METHOD}Attach+{MIC}', OTHER)
+    house.kill(BUS)
+    dom0.put(f'/audio-input-config/{OTHER}', '0')
+    tap.check('what is taken back while there is none is seen', hears(house, OTHER, False, 30) and attached(house, WORK))
 
 
 def is_refused(house, tap):
@@ -208,6 +219,7 @@ def play(tap):
             ear = Listener(house).begin()
             is_listed(house, tap)
             is_attached(house, tap, ear)
+            is_detached_by_a_new_bus(house, tap, dom0)
             is_refused(house, tap)
             moves(house, tap, sound)
             is_audiovms_word(house, tap, sound)

@@ -5,52 +5,11 @@ import time
 
 from house import House, Listener, scenario, wait
 from person import Person
-from qubesdb import Daemon, REMOVE
 from stand_ins import Programs
+from usb import METHOD, MOUSE, Ports, attached, hears, services, told
 
-BUS, METHOD = 'devbus-usb', 'admin.vm.device.usb.'
+BUS = 'devbus-usb'
 BACK, FRONT, OTHER = 'back', 'front', 'other'
-MOUSE = '1-1:046d:c077::u030102'
-
-
-class Ports:
-    """What the backend's agent writes of its USB devices."""
-
-    def __init__(self, house):
-        self.daemon = Daemon(house, BACK)
-
-    def says(self, port, **words):
-        for word, value in words.items():
-            self.daemon.put(f'/qubes-usb-devices/{port.replace(".", "_")}/{word.replace("_", "-")}', value)
-        self.daemon.put('/qubes-usb-devices')
-
-    def connected(self, port, vm):
-        if vm:
-            self.says(port, connected_to=vm)
-        else:
-            self.daemon.say(REMOVE, f'/qubes-usb-devices/{port}/connected-to')
-            self.daemon.put('/qubes-usb-devices')
-
-    def gone(self, port):
-        self.daemon.say(REMOVE, f'/qubes-usb-devices/{port}/')
-        self.daemon.put('/qubes-usb-devices')
-
-
-def attached(house, vm):
-    return house.must(f'{METHOD}Attached', vm)
-
-
-def told(ear, since, subject):
-    return [r.name for r in ear.records[since:] if r.subject == subject and r.name.startswith('device-')]
-
-
-def hears(ear, since, subject, *names):
-    wait(lambda: len(told(ear, since, subject)) >= len(names))
-    return told(ear, since, subject) == list(names)
-
-
-def services(programs):
-    return [line.split('QUBESRPC ')[1] for line in programs.calls() if 'qubes.USB' in line]
 
 
 def is_listed(house, tap, ear, ports):
@@ -242,7 +201,7 @@ def is_a_package(tap):
     with House() as house:
         house.create(BACK)
         house.must('admin.vm.Start', BACK)
-        ports = Ports(house)
+        ports = Ports(house, BACK)
         try:
             ear = Listener(house).begin()
             ports.says('1-1', desc='046d:c077 Logitech USB_Mouse unknown')
@@ -251,20 +210,6 @@ def is_a_package(tap):
                       and answer.error == 'ProtocolError', answer)
             tap.check('nobody hears of its devices', not wait(lambda: any('usb' in r.name for r in ear.records))
                       and house.pid(BUS) == 0, ear.records)
-        finally:
-            ports.daemon.end()
-
-
-def dom0_exposes_its_own(tap):
-    house = House(more_devices='usb')
-    (house.dir / 'dom0-usb').touch()
-    with house:
-        ports = Ports.__new__(Ports)
-        ports.daemon = Daemon(house, 'dom0')
-        try:
-            ports.says('1-1', desc='046d:c077 Logitech USB_Mouse unknown', interfaces='030102')
-            lines = house.must(f'{METHOD}Available').splitlines()
-            tap.check('with its service for them dom0 exposes its own', [line.split()[0] for line in lines] == [MOUSE], lines)
         finally:
             ports.daemon.end()
 
@@ -283,9 +228,7 @@ def play(tap):
                 house.must('admin.vm.Start', name)
             tap.check('the class is there', 'usb' in house.must('admin.deviceclass.List').split())
             ear = Listener(house).begin()
-            ports = Ports.__new__(Ports)
-            ports.daemon = Daemon.__new__(Daemon)
-            ports.daemon.path = house.dir / 'qubes-run' / f'qubesdb.{BACK}.sock'
+            ports = Ports(house, BACK, runs=True)
             is_listed(house, tap, ear, ports)
             is_attached(house, tap, ear, ports, programs)
             is_detached(house, tap, ear, ports, programs)
@@ -297,7 +240,6 @@ def play(tap):
     finally:
         programs.end()
     is_a_package(tap)
-    dom0_exposes_its_own(tap)
 
 
 scenario(play)

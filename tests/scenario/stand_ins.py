@@ -18,7 +18,7 @@ class Programs:
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix='bulkhead-programs-'))
         self.dir.chmod(0o755)
-        for name in ('qubesdb-daemon', 'qrexec-daemon', 'qrexec-client'):
+        for name in ('qubesdb-daemon', 'qrexec-daemon', 'qrexec-client', 'qubes-rpc-multiplexer'):
             shutil.copy(TREE / 'tests/stand-ins/program.sh', self.dir / name)
         (self.dir / 'qubesdb_daemon').symlink_to(BUILD / 'tests/stand-ins/qubesdb_daemon')
 

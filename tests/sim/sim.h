@@ -266,7 +266,8 @@ bool sim_exposes(struct sim *s, const char *backend, const char *port);
 extern const struct launcher_ops sim_launcher_ops;
 
 /* sim_usb_call.c: the guests' services that connect a USB device and let go of one. False: it is none. */
-bool sim_usb_call(struct proc *p, uint64_t number, const struct program_values *v, struct span input);
+bool sim_usb_call(struct proc *p, uint64_t number, enum outside_program program,
+                  const struct program_values *v, struct span input);
 void sim_usb_call_end(struct proc *p, uint64_t number);
 /* Whether a service was to connect another backend's device at such a port to it. */
 bool sim_usb_has_rival(const struct sim *s, const char *backend, const char *port, const char *frontend);

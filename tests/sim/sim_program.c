@@ -25,7 +25,7 @@ static int run(void *arg, uint64_t number, enum outside_program program, const s
     struct proc *p = arg;
     struct sim *s = p->sim;
     uint64_t most = program == PROGRAM_QREXEC_DAEMON && sim_chance(s, 200) ? 20000 : 500;
-    if (program == PROGRAM_QREXEC_CLIENT && sim_usb_call(p, number, v, input))
+    if (sim_usb_call(p, number, program, v, input))
         return 0;
     struct sim_event *e = sim_at(s, s->now + sim_between(s, 1, most) * MILLISECONDS, ends);
     e->who = p->who;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * qubes.USBAttach in a frontend and qubes.USBDetach in a backend, as launcher has them run: they work, fail,
- * hang, answer late or say what is not so, and go on in a guest when whoever has called them is no more. */
+ * qubes.USBAttach in a frontend and qubes.USBDetach in a backend, which may be dom0, as launcher has them
+ * run: they work, fail, hang, answer late or say what is not so, and go on in a guest when whoever has called
+ * them is no more. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,26 +158,35 @@ static void begin(struct sim *s, struct sim_call *c)
     sim_at(s, s->now + ends_after * MILLISECONDS, ends)->number = id;
 }
 
-static void read_input(struct sim_call *c, const struct program_values *v, struct span input)
+static void read_input(struct sim_call *c, const char *called, struct span input)
 {
     struct span rest, line = span_split(input, '\n', &rest), port = line;
-    struct span name = c->attaches ? span_split(line, ' ', &port) : span_of(v->name);
+    struct span name = c->attaches ? span_split(line, ' ', &port) : span_of(called);
     (void)text_copy(c->backend, sizeof c->backend, name);
     (void)text_copy(c->port, sizeof c->port, port);
     if (c->attaches)
-        (void)text_copy(c->frontend, sizeof c->frontend, span_of(v->name));
+        (void)text_copy(c->frontend, sizeof c->frontend, span_of(called));
 }
 
-bool sim_usb_call(struct proc *p, uint64_t number, const struct program_values *v, struct span input)
+static const char *service_of(enum outside_program program, const struct program_values *v)
+{
+    return program == PROGRAM_DOM0_USB_DETACH ? "qubes.USBDetach"
+           : program == PROGRAM_QREXEC_CLIENT ? v->service
+                                              : "";
+}
+
+bool sim_usb_call(struct proc *p, uint64_t number, enum outside_program program,
+                  const struct program_values *v, struct span input)
 {
     struct sim *s = p->sim;
-    bool attaches = strcmp(v->service, "qubes.USBAttach") == 0;
-    if (!attaches && strcmp(v->service, "qubes.USBDetach") != 0)
+    const char *service = service_of(program, v);
+    bool attaches = strcmp(service, "qubes.USBAttach") == 0;
+    if (!attaches && strcmp(service, "qubes.USBDetach") != 0)
         return false;
     struct sim_call *c = new_call(s);
     *c = (struct sim_call){
         .attaches = attaches, .incarnation = p->incarnation, .number = number, .fate = any_fate(s)};
-    read_input(c, v, input);
+    read_input(c, program == PROGRAM_DOM0_USB_DETACH ? "dom0" : v->name, input);
     c->domid = life_of(s, host_of(c));
     begin(s, c);
     return true;

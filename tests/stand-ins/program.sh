@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # A stand-in for each program of runtime/effects/programs.def, by the name under which it is called. Beside it lie:
 #   calls            what it was called with, a line each (it appends)
-#   NAME.VM, NAME.how   how it behaves for this VM, for any: well, slow, late (slow, then 3), hang, crash, a number to exit with, or
-#                    for qubesdb-daemon a mode of qubesdb_daemon; none: well
+#   NAME.VM, NAME.how   how it behaves for this VM, for any: well, slow, late (slow, then 3), hang, crash, a number to exit with,
+#                    begin (a child hangs, which writes its number into the file pid.NAME, and holds its output), flood, or for
+#                    qubesdb-daemon a mode of qubesdb_daemon; none: well
 #   sockets, qubesdb_daemon   where sockets of QubesDB belong, and the program that serves them
 here=$(dirname "$0")
 me=$(basename "$0")
@@ -18,6 +19,10 @@ qrexec-daemon)
     all=$*
     rest=${all#*-- }
     vm=$(echo "$rest" | cut -d' ' -f2)
+    ;;
+qubes-rpc-multiplexer)
+    vm=$4
+    set -- "$@" "input=$(cat)" "uid=$(id -u)"
     ;;
 *) vm=${2#qubes-vm@} vm=${vm%.service} ;;
 esac
@@ -46,6 +51,16 @@ late)
     exit 3
     ;;
 crash) kill -SEGV $$ ;;
+begin)
+    sleep 3600 &
+    echo $! >"$here/pid.$me"
+    wait
+    ;;
+flood)
+    head -c 1000000 /dev/zero | tr '\0' '\033'
+    head -c 1000000 /dev/zero | tr '\0' '%' >&2
+    exit 200
+    ;;
 [0-9]*)
     echo "$me was told to fail" >&2
     exit "$how"

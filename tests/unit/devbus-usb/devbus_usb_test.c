@@ -1,38 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * devbus-usb between backends and VMs: one holder at a time; who has what is the backend's word; what comes
  * and goes is told once; it rests when there is nothing to know. */
-#include "actors/devbus-usb/devbus_usb.h"
-
-#include "tests/unit/devbus/devbus_bench.h"
-
-static struct asked service_ends(struct bench *b, int r, uint32_t status, const char *output)
-{
-    return ANSWER(b, usb_call, r, .status = status, .output = span_of(output));
-}
-
-static void is_named(struct bench *b, uint32_t qid)
-{
-    ANSWER(b, vm_named, 0, .found = qid != 0, .qid = qid, .generation = GENERATION);
-}
-
-/* "1-1 2-1=front " */
-static void exposes(struct bench *b, const char *ports, bool changed)
-{
-    AUTO_TEXT packed = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    struct wire_list list = {0};
-    struct span rest = span_of(ports);
-    bench_forget(b);
-    while (rest.len > 0) {
-        struct span name, port = span_split(span_split(rest, ' ', &rest), '=', &name);
-        struct device_item item = {.device_id = "1:2::u03****", .interfaces = "u03****"};
-        assert_int_equal(text_copy(item.port, sizeof item.port, port), 0);
-        (void)text_copy(item.attachment, sizeof item.attachment, name);
-        device_item_add(&list, &packed, &item);
-    }
-    HEAR(b, bus_exposed, BACK, .device_class = "usb", .name = "back", .changed = changed, .devices = list);
-    if (bench_is_called(b, "back", BACK))
-        HEAR(b, bus_exposed, BACK, .device_class = "usb", .name = "back", .devices = list);
-}
+#include "tests/unit/devbus-usb/devbus_usb_bench.h"
 
 /* It would take what another backend has given away. */
 static void who_says_anothers_name_takes_nothing(void **state)
@@ -59,43 +28,6 @@ static void a_device_that_comes_while_its_backends_name_is_asked_for_is_news(voi
     assert_string_equal(b->events, "4 device-added:usb back:1-1:1:2::u03****;");
     exposes(b, "1-1 ", true);
     assert_string_equal(b->events, "4 device-list-change:usb ;");
-}
-
-static void prepare(struct bench *b, uint32_t qid, bool again)
-{
-    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    struct bus_prepare m = {.name = "front", .backend = "back", .port = "1-1", .device_id = "1:2::u03****"};
-    if (qid == OTHER)
-        memcpy(m.name, "other", sizeof "other");
-    m.again = again;
-    bus_prepare_encode(&body, &m);
-    bench_hear(b, MESSAGE_bus_prepare, qid, &body);
-}
-
-static void plug(struct bench *b, uint32_t qid)
-{
-    AUTO_TEXT body = TEXT_WITH_LIMIT(BODY_PART_MAX);
-    struct bus_plug m = {.name = "front", .backend = "back", .port = "1-1"};
-    if (qid == OTHER)
-        memcpy(m.name, "other", sizeof "other");
-    bench_forget(b);
-    bus_plug_encode(&body, &m);
-    bench_hear(b, MESSAGE_bus_plug, qid, &body);
-}
-
-static void unplug(struct bench *b, uint32_t qid, bool again)
-{
-    bench_forget(b);
-    HEAR(b, bus_unplug, qid, .name = "front", .backend = "back", .port = "1-1", .again = again);
-}
-
-static void attach(struct bench *b)
-{
-    prepare(b, FRONT, false);
-    assert_int_equal(bench_last(b), 0);
-    plug(b, FRONT);
-    (void)service_ends(b, 0, 0, "");
-    assert_int_equal(bench_last(b), 0);
 }
 
 /* ---- tests ---- */
@@ -308,29 +240,6 @@ static void after_a_crash_a_hold_stands_and_backends_say_the_rest(void **state)
     assert_string_equal(b->events, "");
 }
 
-/* The service of a frontend, or of a backend, may say what is not so. */
-static void when_a_service_has_ended_well_its_backend_is_looked_at(void **state)
-{
-    struct bench *b = *state;
-    exposes(b, "1-1 ", false);
-    attach(b);
-    assert_int_equal(b->timer[USB_TIMER_LOOK], b->out.now + USB_LOOK_AFTER);
-    unsigned asked = b->guests_asked;
-    bench_rings(b, USB_TIMER_LOOK);
-    assert_int_equal(b->guests_asked, asked + 1);
-    exposes(b, "1-1 ", false);
-    assert_string_equal(b->attached, "7;");
-    assert_int_equal(bench_bus(b)->table.used, 0);
-    attach(b);
-    b->timer[USB_TIMER_LOOK] = 0;
-    unplug(b, FRONT, false);
-    (void)service_ends(b, 0, 0, "");
-    assert_int_equal(b->timer[USB_TIMER_LOOK], b->out.now + USB_LOOK_AFTER);
-    exposes(b, "1-1=front ", false);
-    is_named(b, FRONT);
-    assert_string_equal(b->attached, "7 back+1-1;");
-}
-
 static void what_its_backend_has_taken_away_meanwhile_is_not_attached(void **state)
 {
     struct bench *b = *state;
@@ -386,7 +295,7 @@ static void a_detachment_that_a_crash_cut_off_waits_for_its_backends_word(void *
     assert_int_equal(bench_bus(b)->table.used, 0);
     bench_killed(b);
     unplug(b, FRONT, true);
-    bench_rings(b, USB_TIMER_SETTLED); /* it says nothing */
+    bench_rings(b, DEVBUS_TIMER_SETTLED); /* it says nothing */
     assert_int_equal(bench_last(b), -ERR_TIMEOUT);
     unplug(b, FRONT, true); /* nobody exposes it */
     assert_int_equal(bench_last(b), 0);
@@ -409,17 +318,17 @@ static void who_is_not_said_to_have_anything_after_a_crash_has_nothing(void **st
     is_named(b, OTHER);
     bench_killed(b);
     exposes(b, "1-1 2-1=other ", false);
-    bench_rings(b, USB_TIMER_SETTLED);
+    bench_rings(b, DEVBUS_TIMER_SETTLED);
     assert_string_equal(b->sent, ""); /* whose that name is, is being asked */
     is_named(b, OTHER);
-    bench_rings(b, USB_TIMER_SETTLED);
+    bench_rings(b, DEVBUS_TIMER_SETTLED);
     assert_string_equal(b->sent, "only 8;");
 }
 
 static void it_rests_only_when_there_is_nothing_to_know(void **state)
 {
     struct bench *b = *state;
-    bench_rings(b, USB_TIMER_SETTLED);
+    bench_rings(b, DEVBUS_TIMER_SETTLED);
     bench_forget(b);
     exposes(b, "1-1 ", false);
     bench_rings(b, DEVBUS_TIMER_REST);
@@ -428,13 +337,6 @@ static void it_rests_only_when_there_is_nothing_to_know(void **state)
     bench_rings(b, DEVBUS_TIMER_REST);
     assert_true(b->retired);
 }
-
-static int open_bench(void **state)
-{
-    return bench_open(state, &devbus_usb_actor);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, bench_close)
 
 /* Nothing is known of a name until registry says something of it. */
 static void
@@ -492,7 +394,6 @@ int main(void)
         TEST(the_backends_word_about_our_own_attachment_is_no_second_event),
         TEST(a_vm_that_ends_has_nothing_and_what_was_on_its_way_is_free),
         TEST(after_a_crash_a_hold_stands_and_backends_say_the_rest),
-        TEST(when_a_service_has_ended_well_its_backend_is_looked_at),
         TEST(what_its_backend_has_taken_away_meanwhile_is_not_attached),
         TEST(without_its_backends_word_a_device_is_only_held),
         TEST(a_detachment_that_a_crash_cut_off_waits_for_its_backends_word),

@@ -3,6 +3,7 @@
  * happened. */
 #include "actors/launcher/launcher.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +20,10 @@ struct bench {
     struct out out;
     unsigned replies, errors, runs, kills, left;
     uint64_t ask_tag, run_number;
+    enum outside_program program;
     char name[40];
     struct error error;
+    struct usb_call_reply reply;
     struct task *task[8]; /* with the worker */
     unsigned tasks;
     char done[512]; /* what it was told */
@@ -30,6 +33,8 @@ static int take_said(void *shell, struct envelope *e)
 {
     struct bench *b = shell;
     b->replies += e->type == MESSAGE_usb_call && e->class == CLASS_REPLY;
+    if (e->type == MESSAGE_usb_call && e->class == CLASS_REPLY)
+        assert_int_equal(usb_call_reply_decode(&b->reply, e->body), 0);
     b->errors += e->type == MESSAGE_error;
     if (e->type == MESSAGE_error)
         assert_int_equal(error_decode(&b->error, e->body), 0);
@@ -69,7 +74,7 @@ static int take_run(void *arg, uint64_t number, enum outside_program program, co
                     struct span input)
 {
     struct bench *b = arg;
-    (void)program;
+    b->program = program;
     assert_true(span_is(input, "back 1-1\n") || span_is(input, "1-1\n"));
     b->runs++;
     b->run_number = number;
@@ -207,13 +212,65 @@ static void a_backend_lets_go_without_a_line(void **state)
     assert_int_equal(b->tasks, 0);
 }
 
-static void what_dom0_exposes_is_let_go_of_there_and_the_error_says_how(void **state)
+static void what_dom0_exposes_is_let_go_of_by_dom0s_own_service(void **state)
+{
+    struct bench *b = *state;
+    for (uint32_t status = 0; status < 2; status++) {
+        b->ask_tag = 0;
+        hear_of(b, CLASS_REQUEST, false, 0);
+        assert_int_equal(b->ask_tag, 0); /* registry knows nothing of it */
+        assert_int_equal(b->runs, status + 1);
+        assert_int_equal(b->program, PROGRAM_DOM0_USB_DETACH);
+        ends(b, status);
+        assert_int_equal(b->replies, status + 1);
+        assert_int_equal(b->reply.status, status);
+    }
+    assert_int_equal(b->tasks, 0);
+    assert_int_equal(b->core.count, 0);
+}
+
+static void a_service_of_dom0_that_hangs_is_ended_and_its_asker_told(void **state)
 {
     struct bench *b = *state;
     hear_of(b, CLASS_REQUEST, false, 0);
-    assert_int_equal(b->errors, 1);
-    assert_int_equal(b->error.code, ERR_QUBES);
-    assert_non_null(strstr(b->error.text, "echo 1-1 | /etc/qubes-rpc/qubes.USBDetach"));
+    launcher_actor.timer(&b->core, &b->out, b->run_number);
+    assert_int_equal(b->kills, 1);
+    assert_int_equal(b->error.code, ERR_TIMEOUT);
+    ends(b, 137);
+    assert_int_equal(b->replies, 0); /* it has its answer */
+    assert_int_equal(b->core.count, 0);
+}
+
+static void whatever_a_service_of_dom0_says_is_bounded_and_its_status_a_byte(void **state)
+{
+    struct bench *b = *state;
+    static char much[JOB_OUTPUT];
+    memset(much, '\x1b', sizeof much);
+    hear_of(b, CLASS_REQUEST, false, 0);
+    struct program_end end = {b->run_number, UINT32_MAX, 0, {much, sizeof much}, {much, sizeof much}};
+    launcher_ran(&b->core, &b->out, &end);
+    assert_int_equal(b->reply.status, 255);
+    assert_int_equal(strlen(b->reply.said), JOB_SAID);
+    assert_int_equal(strspn(b->reply.said, " "), JOB_SAID);
+}
+
+static void a_dom0_without_its_services_says_so(void **state)
+{
+    struct bench *b = *state;
+    hear_of(b, CLASS_REQUEST, false, 0);
+    struct program_end end = {b->run_number, 127, ENOENT, SPAN_LITERAL(""), SPAN_LITERAL("")};
+    launcher_ran(&b->core, &b->out, &end);
+    assert_int_equal(b->error.code, ERR_UNSUPPORTED);
+    assert_non_null(strstr(b->error.text, "qubes-rpc-multiplexer cannot be run"));
+    assert_int_equal(b->core.count, 0);
+}
+
+static void dom0_takes_no_device(void **state)
+{
+    struct bench *b = *state;
+    hear_of(b, CLASS_REQUEST, true, 0);
+    assert_int_equal(b->error.code, ERR_BAD);
+    assert_int_equal(b->runs + b->tasks, 0);
     assert_int_equal(b->core.count, 0);
 }
 
@@ -305,7 +362,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BENCH(the_line_is_there_before_the_service_runs_and_goes_when_it_has_ended),
         BENCH(a_backend_lets_go_without_a_line),
-        BENCH(what_dom0_exposes_is_let_go_of_there_and_the_error_says_how),
+        BENCH(what_dom0_exposes_is_let_go_of_by_dom0s_own_service),
+        BENCH(a_service_of_dom0_that_hangs_is_ended_and_its_asker_told),
+        BENCH(whatever_a_service_of_dom0_says_is_bounded_and_its_status_a_byte),
+        BENCH(a_dom0_without_its_services_says_so),
+        BENCH(dom0_takes_no_device),
         BENCH(where_the_device_model_takes_it_that_one_is_called_and_allowed),
         BENCH(without_its_line_nothing_runs_and_the_reason_is_said),
         BENCH(one_that_is_given_up_leaves_no_line),

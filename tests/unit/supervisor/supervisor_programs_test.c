@@ -2,6 +2,7 @@
  * Programs that outlive the launcher that had them run: their numbers are that one's. */
 #include "supervisor/supervisor.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -48,19 +49,39 @@ static int close_house(void **state)
     return 0;
 }
 
-/* One that waits to be killed, and was asked for by the first incarnation. */
-static struct run *runs(struct house *h)
+static void wait_to_be_killed(void)
+{
+    for (;;)
+        pause();
+}
+
+/* One that was asked for by the first incarnation; with `begins` it begins another, which holds the pipe. */
+static struct run *runs_with(struct house *h, const int *begins)
 {
     struct run *run = &h->s.run[0];
     *run = (struct run){.number = NUMBER, .asker = FIRST, .pid = fork()};
     if (run->pid == 0) {
-        for (;;)
-            pause();
+        setsid();
+        if (begins != NULL && fork() == 0 && write(begins[1], "", 1) == 1)
+            wait_to_be_killed();
+        wait_to_be_killed();
     }
     assert_true(run->pid > 0);
     run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
     assert_true(run->pidfd >= 0);
     return run;
+}
+
+static struct run *runs(struct house *h)
+{
+    return runs_with(h, NULL);
+}
+
+/* It makes it itself. */
+static void await_group(const struct run *run)
+{
+    while (getpgid(run->pid) != run->pid)
+        usleep(1000);
 }
 
 static bool is_told(const struct house *h)
@@ -98,8 +119,43 @@ static void a_launcher_ends_its_own_programs_only(void **state)
     for (uint64_t incarnation = FIRST; incarnation <= SECOND; incarnation++) {
         struct run *run = runs(h);
         h->launcher.incarnation = incarnation;
+        await_group(run);
         programs_kill(&h->s, &h->launcher, NUMBER);
         assert_int_equal(ended_by(h, run), incarnation == FIRST ? SIGKILL : SIGTERM);
+    }
+}
+
+/* A service is a script, and what hangs is mostly not the script. */
+static void a_program_that_is_ended_takes_along_what_it_has_begun(void **state)
+{
+    struct house *h = *state;
+    int ends[2];
+    char byte;
+    assert_int_equal(pipe(ends), 0);
+    struct run *run = runs_with(h, ends);
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    h->launcher.incarnation = FIRST;
+    programs_kill(&h->s, &h->launcher, NUMBER);
+    struct pollfd end = {.fd = ends[0], .events = POLLIN};
+    assert_int_equal(poll(&end, 1, 10000), 1);
+    assert_int_equal(read(ends[0], &byte, 1), 0); /* nobody holds it any more */
+    assert_int_equal(ended_by(h, run), SIGKILL);
+    close(ends[0]);
+}
+
+/* A guest's daemons belong to the guest; of a service of dom0 nobody would find that it hangs. */
+static void with_its_launcher_ends_what_dom0_does_and_nothing_else(void **state)
+{
+    struct house *h = *state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct run *run = runs(h);
+        bool is_dom0s = (i & 1) != 0, is_its = (i & 2) != 0;
+        await_group(run);
+        run->is_dom0s = is_dom0s;
+        h->launcher.incarnation = is_its ? FIRST : SECOND;
+        programs_over(&h->s, &h->launcher);
+        assert_int_equal(ended_by(h, run), is_dom0s && is_its ? SIGKILL : SIGTERM);
     }
 }
 
@@ -109,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOUSE(the_end_of_a_program_is_told_to_the_launcher_that_asked_for_it_only),
         HOUSE(a_launcher_ends_its_own_programs_only),
+        HOUSE(a_program_that_is_ended_takes_along_what_it_has_begun),
+        HOUSE(with_its_launcher_ends_what_dom0_does_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,22 @@ static void what_has_no_value_is_left_out(void **state)
     words_are(&c, full);
 }
 
+/* Whatever the values say: who could name another service would be root in dom0. */
+static void dom0_is_asked_for_one_service_only_which_runs_as_root(void **state)
+{
+    (void)state;
+    struct program_command c;
+    struct program_values v = {
+        .name = "work", .user = "user", .service = "qubes.VMShell", .source = "dom0", .timeout = "60"};
+    const char *const words[] = {
+        "/usr/lib/qubes/qubes-rpc-multiplexer", "qubes.USBDetach", "dom0", "name", "dom0", NULL};
+    assert_int_equal(program_command(PROGRAM_DOM0_USB_DETACH, &v, NULL, &c), 0);
+    words_are(&c, words);
+    assert_null(c.envp[1]);
+    for (unsigned i = 0; i <= OUTSIDE_PROGRAMS; i++)
+        assert_int_equal(program_is_roots((enum outside_program)i), i == PROGRAM_DOM0_USB_DETACH);
+}
+
 static void tests_have_their_own_directory_of_programs(void **state)
 {
     (void)state;
@@ -126,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(qrexec_daemon_is_called_as_the_reference_calls_it),
         cmocka_unit_test(what_has_no_value_is_left_out),
+        cmocka_unit_test(dom0_is_asked_for_one_service_only_which_runs_as_root),
         cmocka_unit_test(tests_have_their_own_directory_of_programs),
         cmocka_unit_test(what_is_packed_is_what_is_unpacked),
         cmocka_unit_test(no_value_can_become_an_option_or_a_second_word),
