@@ -11,6 +11,8 @@ WITHOUT_OPTIONS = ("usb", "mic")
 MODES = ("manual", "ask-to-attach", "auto-attach", "required")
 KEY_CHARS = set(map(chr, range(0x21, 0x7f))) - set("'\"=`")
 VALUE_CHARS = set(map(chr, range(0x20, 0x7f)))
+PCI_PART = "[0-9a-f]{2}[_:][0-9a-f]{2}[.][0-9a-f]"
+PCI_PORT = re.compile(f"(?:[0-9a-f]{{4}}[_:])?{PCI_PART}(?:-{PCI_PART})*")
 
 
 def named(state, argument):
@@ -101,7 +103,10 @@ class Devices:
     def device_assign(self, vm, key, raw):
         klass, _space, argument = key.partition(" ")
         self.check_takes_devices(vm)
-        device, mode, frontend, options = said(self.s, klass, named(self.s, argument), raw)
+        exact = named(self.s, argument)
+        if klass == "pci" and "*" not in exact[1:] and not PCI_PORT.fullmatch(exact[1]):
+            raise Refused(None)  # its lookup fails
+        device, mode, frontend, options = said(self.s, klass, exact, raw)
         if (klass, *device) in vm.devices:
             raise Refused("DeviceAlreadyAssigned")
         if mode == "manual":
@@ -126,10 +131,10 @@ class Devices:
 
     def device_mode(self, vm, key, raw):
         klass, _space, argument = key.partition(" ")
-        self.check_takes_devices(vm)
         mode = raw.decode("latin-1")
         if mode not in MODES[1:]:
             raise Refused("QubesUnrecognizedDeviceAssignmentMode")
+        self.check_takes_devices(vm)
         device = named(self.s, argument)
         if (klass, *device) not in vm.devices:
             raise Refused(QVE)

@@ -57,7 +57,7 @@ COMMENTS = ["", "", "", " comment=plain words: [x]", " comment=a=b", "comment=gl
 ENDS = ["\n", "\n", "\r\n", "\r", "\n\n", "\x1c", ""]
 NOTES = [b"plain", b"tab\tand\nline\r\n", b"\x01\x7f", "\u00e9\u4e16\U0001f600".encode(), "\u00a0\u200b\u202e\ufeff\ue000\u00ad".encode(),
          b"\xff", b"\xc3", b"\xed\xa0\x80", b"x" * 70000, "\u2028\u0301\U000e0001".encode(), b"\0"]
-PORTS = ["00_19.0", "00_1b.0", "1-1", "sda", "_", "*", "a.b-c_d"]
+PORTS = ["00_19.0", "00_1b.0", "00_1c.0-00_00.0", "1-1", "sda", "_", "*", "a.b-c_d"]
 IDS = ["", "+_", "+dead", "+dead+beef", ":a:b", "+0000+0000++_______", "+*", "+u03__02", "+"]
 PAYLOADS = [b"mode='required'", b"mode='auto-attach'", b"mode='ask-to-attach'", b"mode='manual'", b"", b"mode='bogus'", b"garbage",
             b"mode='required", b"mode='required' _read-only='yes' _x='it\\'s'", b"mode='required'  _a='\"' _a='b=\\'c'",
