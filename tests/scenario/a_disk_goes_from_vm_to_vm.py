@@ -164,10 +164,13 @@ def loses_it_behind_its_end(house, tap, ear, vm):
     """The VM has one disk."""
     since = len(ear.records)
     house.must('admin.vm.Kill', vm)
-    gone = hears(ear, since, vm, 'device-detach:block')
-    names = [r.name for r in ear.records[since:] if r.subject == vm]
+
+    def names():
+        return [r.name for r in ear.records[since:] if r.subject == vm]
+
+    wait(lambda: 'device-detach:block' in names())
     tap.check('a VM that ends is told to have lost its disk behind its end',
-              gone and names[-2:] == ['domain-shutdown', 'device-detach:block'], names)
+              names()[-2:] == ['domain-shutdown', 'device-detach:block'], names())
 
 
 def comes_whoever_dies(house, tap, ear):
