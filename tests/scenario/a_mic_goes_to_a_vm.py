@@ -154,7 +154,9 @@ def follows_assignments(house, tap, ear, sound):
     answer = house.call(f'{METHOD}Assign+{MIC}', WORK, "mode='auto-attach' _gain='7'")
     tap.check('an assignment takes no options', answer.kind == 'error' and 'options' in answer.text, answer)
     house.must(f'{METHOD}Assign+{MIC}', WORK, "mode='required'")
+    since = len(ear.records)
     house.must(f'{METHOD}Attach+{MIC}', WORK)
+    wait(lambda: 'device-attach:mic' in told(ear, since, WORK))
     since = len(ear.records)
     house.must('admin.vm.Kill', WORK)
     tap.check('with its VM the attachment ends', is_told(ear, since, WORK, 'device-detach:mic') and hears(house, WORK, False),
