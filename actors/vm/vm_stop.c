@@ -250,23 +250,25 @@ static void leave_open(struct vm *vm, struct out *out, int r, const struct fault
     vm_errand_end(vm, out, r, why);
 }
 
-/* It is there in spite of us; another kill may have more luck. */
-static void stays(struct vm *vm, struct out *out, int r, const struct fault *why)
+static bool is_there(const struct vm_result *result)
+{
+    return result->task != NULL && result->task->is_seen && result->task->seen.active;
+}
+
+/* It is there in spite of us, and as the look behind the call found it; another kill may have more luck. */
+static void stays(struct vm *vm, struct out *out, const struct vm_result *result, const struct fault *why)
 {
     vm->life = VM_LIVING;
+    if (is_there(result))
+        vm_sees(vm, out, &result->task->seen);
     vm_facts(vm, out);
-    vm_waiters_answer(vm, out, r, why);
-    vm_errand_end(vm, out, r, why);
+    vm_waiters_answer(vm, out, -(int)why->code, why);
+    vm_errand_end(vm, out, -(int)why->code, why);
 }
 
 static bool is_gone(const struct vm_result *result)
 {
     return result->task != NULL && result->task->is_seen && !result->task->seen.active;
-}
-
-static bool is_there(const struct vm_result *result)
-{
-    return result->task != NULL && result->task->is_seen && result->task->seen.active;
 }
 
 static void destroy(struct vm *vm, struct out *out,
@@ -289,7 +291,7 @@ static void undo_fails(struct vm *vm, struct out *out, const struct vm_result *r
         out_timer(out, TIMER_AGAIN, vm->again_at);
     }
     if (is_there(result) && !never_ran)
-        stays(vm, out, -(int)why.code, &why);
+        stays(vm, out, result, &why);
     else
         leave_open(vm, out, -(int)why.code, &why);
 }
@@ -316,7 +318,7 @@ static void kill_fails(struct vm *vm, struct out *out, const struct vm_result *r
     if (vm_is_uncertain(result->r))
         leave_open(vm, out, result->r, &result->why);
     else
-        stays(vm, out, result->r, &result->why);
+        stays(vm, out, result, &result->why);
 }
 
 void vm_kill_step(struct vm *vm, struct out *out, const struct vm_result *result)

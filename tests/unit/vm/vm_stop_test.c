@@ -281,6 +281,31 @@ static void a_kill_during_any_call_of_a_start_leaves_it_halted(void **state)
     }
 }
 
+/* libvirt has resumed it and does not destroy it: it runs, and is shown so. */
+static void what_stays_in_spite_of_a_kill_is_shown_as_it_is(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_setup(&b);
+    bench_run(&b);
+    uint64_t start = BENCH_HEAR(&b, vm_start, 0);
+    run_to(&b, VM_RESUME_TASK);
+    uint64_t kill = BENCH_HEAR(&b, vm_kill, 0);
+    b.world.fail_call = b.world.calls + 5; /* each has a look before it and behind it */
+    b.world.fail_with = -ERR_HYPERVISOR;
+    b.hold_tasks = false;
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), -ERR_CANCELLED);
+    assert_int_equal(bench_answer(&b, kill), -ERR_CANCELLED);
+    assert_true(b.world.active && !b.world.paused);
+    assert_string_equal(b.power_state, "Running");
+    kill = BENCH_HEAR(&b, vm_kill, 0);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, kill), 0);
+    bench_is_definite(&b);
+    bench_end(&b);
+}
+
 /* libvirtd stands still: callers hear it by their deadline, and all is well when it goes on. */
 static void a_look_that_hangs_is_answered_and_recovers(void **state)
 {
@@ -337,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_kill_is_heard_while_a_start_hangs),
         cmocka_unit_test(a_kill_ends_a_start_that_waits_for_its_netvm_at_once),
         cmocka_unit_test(a_kill_during_any_call_of_a_start_leaves_it_halted),
+        cmocka_unit_test(what_stays_in_spite_of_a_kill_is_shown_as_it_is),
         cmocka_unit_test(a_look_that_hangs_is_answered_and_recovers),
         cmocka_unit_test(the_end_is_told_when_the_router_is_back),
     };
