@@ -13,11 +13,10 @@ enum {
     USB_NAMES_MAX = 64, /* names that registry is asked about; what is more waits for the next change */
 };
 
-/* So long a backend may take to write what its service has done: then it is looked at. */
-#define USB_LOOK_AFTER (10 * SECONDS)
-/* What is promised within so long of each other is one look, at the time of the first. */
-#define USB_LOOK_APART (1 * SECONDS)
-enum { USB_LOOKS_MAX = USB_LOOK_AFTER / USB_LOOK_APART + 1 }; /* no more are open at once */
+/* So long a backend may take to write what its service has done: then it is looked at. While services go on
+ * ending that is put off, for an early look would find what is not written yet; but not for ever. */
+#define USB_LOOK_AFTER  (10 * SECONDS)
+#define USB_LOOK_WITHIN (60 * SECONDS)
 enum usb_timer { USB_TIMER_NAMES = DEVBUS_TIMER_OWN, USB_TIMER_LOOK };
 
 /* qubes.USBAttach in a frontend, or qubes.USBDetach in a backend. */
@@ -45,8 +44,7 @@ struct devbus_usb {
     size_t runs;
     struct usb_name name[USB_NAMES_MAX];
     size_t names;
-    uint64_t look_at[USB_LOOKS_MAX]; /* when backends are looked at, the next one first */
-    size_t looks;
+    uint64_t look_by; /* no later than then backends are looked at; 0: nothing is promised */
     uint64_t last_tag;
 };
 
@@ -60,13 +58,10 @@ void usb_read(struct devbus *bus, struct out *out, const char *backend, const st
 void usb_told(struct devbus *bus, struct out *out, const struct devbus_backend *b, bool is_news);
 /* Whether this says who a VM is. */
 bool usb_named(struct devbus_usb *self, struct out *out, const struct answer *a);
-/* The time has come to ask registry once more. */
-void usb_rings(struct devbus *bus, struct out *out, uint64_t timer);
-
-/* ---- devbus_usb_look.c: what services have said is looked up ---- */
-/* In USB_LOOK_AFTER, or by what was promised less than USB_LOOK_APART before. */
+/* What a service has said to have done may not be so: its backend is looked at later. */
 void usb_look_later(struct devbus_usb *self, struct out *out);
-void usb_looks(struct devbus_usb *self, struct out *out);
+/* The time has come for that, or to ask registry once more. */
+void usb_rings(struct devbus *bus, struct out *out, uint64_t timer);
 
 /* ---- devbus_usb_job.c: who gets what ---- */
 void usb_prepare(struct devbus *bus, struct out *out, const struct envelope *e, const struct bus_prepare *m);

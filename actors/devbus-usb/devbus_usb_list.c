@@ -199,11 +199,25 @@ bool usb_named(struct devbus_usb *self, struct out *out, const struct answer *a)
 
 /* ---- its timers ---- */
 
+void usb_look_later(struct devbus_usb *self, struct out *out)
+{
+    uint64_t at = out->now + USB_LOOK_AFTER;
+    if (self->look_by == 0)
+        self->look_by = out->now + USB_LOOK_WITHIN;
+    out_timer(out, USB_TIMER_LOOK, at < self->look_by ? at : self->look_by);
+}
+
+static void look(struct devbus_usb *self, struct out *out)
+{
+    self->look_by = 0;
+    devbus_ask_guests(out);
+}
+
 void usb_rings(struct devbus *bus, struct out *out, uint64_t timer)
 {
     struct devbus_usb *self = (struct devbus_usb *)bus;
     if (timer == USB_TIMER_LOOK)
-        usb_looks(self, out);
+        look(self, out);
     for (size_t i = self->names; i > 0 && timer == USB_TIMER_NAMES; i--) {
         struct usb_name *n = &self->name[i - 1];
         if (n->again_at == 0 || n->again_at > out->now)
