@@ -33,7 +33,9 @@ for file in "$here/$me.how" "$here/$me.$vm"; do
 done
 
 serve() {
-    rm -f "$here/sockets/qubesdb.$vm.sock" # of an earlier life
+    # Of an earlier life, with which the real one ends.
+    [ ! -f "$here/pid.$vm" ] || kill "$(cat "$here/pid.$vm")" 2>/dev/null
+    rm -f "$here/sockets/qubesdb.$vm.sock"
     setsid "$here/qubesdb_daemon" "$here/sockets/qubesdb.$vm.sock" "$1" </dev/null >/dev/null 2>&1 &
     echo $! >"$here/pid.$vm"
     tries=0
