@@ -13,13 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/char.h"
 #include "base/own.h"
 
 #define PREFIX "qubes.USB+"
 /* Hidden, and no name of a service: nobody takes it for policy. */
 #define HALF ".bulkhead-qubes.USB"
-#define OURS "# bulkhead: until the device is attached"
 
 enum { LOCK_TRIES = 40, LOCK_PAUSE = 50 * 1000 * 1000, NAME_ROOM = sizeof PREFIX + POLICY_PORT };
 
@@ -28,19 +26,7 @@ static int failed(struct fault *why, const char *what, const char *name)
     return fault_set(why, ERR_IO, "%s /etc/qubes-rpc/policy/%s: %s", what, name, strerror(errno));
 }
 
-/* ---- names and texts ---- */
-
-static bool is_port(struct span s)
-{
-    bool after_digit = false;
-    for (size_t i = 0; i < s.len; i++) {
-        bool digit = char_is_digit(s.at[i]);
-        if (!digit && (!after_digit || (s.at[i] != '-' && s.at[i] != '.')))
-            return false;
-        after_digit = digit;
-    }
-    return after_digit && s.len <= POLICY_PORT;
-}
+/* ---- names ---- */
 
 static bool is_line(const char *line)
 {
@@ -50,28 +36,10 @@ static bool is_line(const char *line)
 
 static int name_of(const char *port, const char *line, char name[NAME_ROOM], struct fault *why)
 {
-    if (!is_port(span_of(port)) || !is_line(line))
+    if (!policy_is_port(span_of(port)) || !is_line(line))
         return fault_set(why, ERR_BAD, "%.63s is no port of a USB device that a policy could speak of", port);
     snprintf(name, NAME_ROOM, PREFIX "%s", port);
     return 0;
-}
-
-void policy_text_without(struct text *to, struct span was, const char *line)
-{
-    while (was.len > 0) {
-        struct span rest, after, here = span_split(was, '\n', &rest), next = span_split(rest, '\n', &after);
-        bool is_ours = span_is(next, OURS) && (line[0] == '\0' || span_is(here, line));
-        size_t end = rest.at != NULL ? (size_t)(rest.at - was.at) : was.len;
-        if (!is_ours)
-            text_append(to, (struct span){was.at, end});
-        was = is_ours ? after : rest;
-    }
-}
-
-void policy_text_with(struct text *to, struct span was, const char *line)
-{
-    text_format(to, "%s\n" OURS "\n", line);
-    policy_text_without(to, was, line);
 }
 
 /* ---- files ---- */
@@ -213,7 +181,7 @@ static void sweep_one(int dir, const char *name, unsigned *found, int *r, struct
     if (!span_starts(rest, PREFIX))
         return;
     rest.at += sizeof PREFIX - 1, rest.len -= sizeof PREFIX - 1;
-    int one = is_port(rest) ? change(dir, name, "", policy_text_without, &changed, &here) : 0;
+    int one = policy_is_port(rest) ? change(dir, name, "", policy_text_without, &changed, &here) : 0;
     *found += one == 0 && changed;
     if (one < 0 && *r == 0) {
         *r = one;

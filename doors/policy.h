@@ -28,6 +28,9 @@ int policy_remove(int dir, const char *port, const char *line, struct fault *why
  */
 int policy_sweep(int dir, unsigned *found, struct fault *why);
 
+/* Whether the kernel names a port of USB so: numbers, with '-' or '.' between them. Pure. */
+bool policy_is_port(struct span s);
+
 /* The text of a file with the line first, or without it; an empty `line` is any of ours. Pure. */
 void policy_text_with(struct text *to, struct span was, const char *line);
 void policy_text_without(struct text *to, struct span was, const char *line);

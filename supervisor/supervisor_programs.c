@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,6 +75,8 @@ static int born(void *arg)
         if (dup2(b->files->fd[i], i) < 0)
             _exit(NOT_STARTED);
     close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+    if (b->is_roots)
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* with us, too, when we end otherwise than by a word */
     if (become_user(b) == 0)
         execve(b->command->file, b->command->argv, b->command->envp);
     b->error = errno;

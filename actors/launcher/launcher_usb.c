@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "doors/policy.h"
 
 #include <utlist.h>
 
@@ -75,26 +76,35 @@ void launcher_usb_over(struct launcher *l, struct out *out, struct job *j)
 static void call_dom0(struct launcher *l, struct out *out, const struct envelope *e, const struct usb_call *m)
 {
     struct request request = request_of(e);
-    struct fault why;
-    if (m->attach == 1) {
-        reply_error(
-            out, &request,
-            fault_set(&why, ERR_BAD, "dom0 takes no USB device: %s stays with %s", m->port, m->backend),
-            &why);
-        return;
-    }
     struct job *j = launcher_begin(l, out, &request, PROGRAM_DOM0_USB_DETACH);
     if (j == NULL)
         return;
     j->patience = m->seconds * SECONDS;
-    (void)text_copy(j->values.source, sizeof j->values.source, SPAN_LITERAL("dom0"));
     j->input_len = (size_t)snprintf(j->input, sizeof j->input, "%s\n", m->port);
     launcher_run(l, out, j);
+}
+
+/* Services are scripts that run as root and read a line: what is no port would be more than one word of it,
+ * or another path in their sysfs. */
+static int check(const struct envelope *e, const struct usb_call *m, struct fault *why)
+{
+    if (!policy_is_port(span_of(m->port)))
+        return fault_set(why, ERR_BAD, "this is no port of a USB device: %s", m->port);
+    if (e->subject_instance == 0 && m->attach == 1)
+        return fault_set(why, ERR_BAD, "dom0 takes no USB device: %s stays with %s", m->port, m->backend);
+    return 0;
 }
 
 void launcher_usb_call(struct launcher *l, struct out *out, const struct envelope *e,
                        const struct usb_call *m)
 {
+    struct request request = request_of(e);
+    struct fault why;
+    int r = check(e, m, &why);
+    if (r < 0) {
+        reply_error(out, &request, r, &why);
+        return;
+    }
     if (e->subject_instance == 0) {
         call_dom0(l, out, e, m);
         return;

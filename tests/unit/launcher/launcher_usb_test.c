@@ -137,19 +137,25 @@ static int close_bench(void **state)
     return 0;
 }
 
-static void hear_of(struct bench *b, uint8_t class, bool attach, uint32_t qid)
+static void hear_port(struct bench *b, uint8_t class, bool attach, uint32_t qid, const char *port)
 {
     AUTO_TEXT body = TEXT_WITH_LIMIT(512);
-    struct usb_call m = {.attach = attach, .backend = "back", .port = "1-1", .seconds = 40};
+    struct usb_call m = {.attach = attach, .backend = "back", .seconds = 40};
     struct envelope e = {.type = MESSAGE_usb_call,
                          .class = class,
                          .correlation = 1,
                          .source_kind = KIND_DEVBUS_USB,
                          .subject_kind = KIND_VM,
                          .subject_instance = qid};
+    assert_int_equal(text_copy(m.port, sizeof m.port, span_of(port)), 0);
     usb_call_encode(&body, &m);
     e.body = text_span(&body);
     launcher_actor.hear(&b->core, &b->out, &e);
+}
+
+static void hear_of(struct bench *b, uint8_t class, bool attach, uint32_t qid)
+{
+    hear_port(b, class, attach, qid, "1-1");
 }
 
 static void hear(struct bench *b, uint8_t class, bool attach)
@@ -265,6 +271,21 @@ static void a_dom0_without_its_services_says_so(void **state)
     assert_int_equal(b->core.count, 0);
 }
 
+/* A service reads a line, as root: its second word, or a way out of its sysfs, is for nobody to choose. */
+static void what_is_no_port_is_said_to_no_service(void **state)
+{
+    static const char *const ports[] = {"1-1 x", "../x", "1-1\n2-1", "1-1\\", "-1", "1-", "x"};
+    struct bench *b = *state;
+    for (size_t i = 0; i < 4 * COUNT(ports); i++) {
+        b->error = (struct error){0};
+        hear_port(b, CLASS_REQUEST, i % 2 != 0, i % 4 < 2 ? 0 : 7, ports[i / 4]);
+        assert_int_equal(b->error.code, ERR_BAD);
+        assert_int_equal(b->core.count, 0);
+    }
+    assert_int_equal(b->runs + b->tasks, 0);
+    assert_int_equal(b->ask_tag, 0);
+}
+
 static void dom0_takes_no_device(void **state)
 {
     struct bench *b = *state;
@@ -366,6 +387,7 @@ int main(void)
         BENCH(a_service_of_dom0_that_hangs_is_ended_and_its_asker_told),
         BENCH(whatever_a_service_of_dom0_says_is_bounded_and_its_status_a_byte),
         BENCH(a_dom0_without_its_services_says_so),
+        BENCH(what_is_no_port_is_said_to_no_service),
         BENCH(dom0_takes_no_device),
         BENCH(where_the_device_model_takes_it_that_one_is_called_and_allowed),
         BENCH(without_its_line_nothing_runs_and_the_reason_is_said),
