@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actors/vm/vm_net.h"
+#include "actors/vm/vm_start.h"
 #include "base/log.h"
 #include "proto/registry_values.h"
 
@@ -40,7 +41,8 @@ static void on_vm_kill(struct vm *vm, struct out *out, const struct envelope *e,
 {
     struct vm_request job = {.request = request_of(e), .owed = true, .deadline = e->deadline};
     (void)m;
-    if (vm->life == VM_HALTED && vm->errand != ERRAND_START) {
+    bool is_asked_only = vm->errand == ERRAND_START && vm->step == START_KNOW; /* who asks may not, perhaps */
+    if (vm->life == VM_HALTED && (vm->errand != ERRAND_START || is_asked_only)) {
         struct fault why;
         int r = fault_set(&why, ERR_VM_NOT_STARTED, "%s is not started", vm->view.name);
         vm_answer(vm, out, &job, r, &why);

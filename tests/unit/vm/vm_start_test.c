@@ -222,6 +222,25 @@ static void who_may_not_ask_leaves_nothing_behind(void **state)
     bench_end(&b);
 }
 
+static void a_kill_before_that_is_known_finds_nothing_to_end(void **state)
+{
+    struct bench b;
+    AUTO_TEXT body = TEXT_WITH_LIMIT(16);
+    (void)state;
+    bench_setup(&b);
+    bench_run(&b);
+    write_array(&body, 0);
+    uint64_t start = bench_hear_from(&b, (struct address){KIND_VM, CLIENT_QID + 1}, MESSAGE_vm_start, &body);
+    assert_int_equal(b.asks[0].type, MESSAGE_claim);
+    uint64_t kill = BENCH_HEAR(&b, vm_kill, 0);
+    assert_int_equal(bench_answer(&b, kill), -ERR_VM_NOT_STARTED);
+    bench_run(&b);
+    assert_int_equal(bench_answer(&b, start), -ERR_REFUSED);
+    assert_int_equal(b.events, 0);
+    assert_int_equal(b.core->note.step, STEP_NONE);
+    bench_end(&b);
+}
+
 static void a_halted_vm_retires_and_a_living_one_does_not(void **state)
 {
     struct bench b;
@@ -307,6 +326,7 @@ int main(void)
         cmocka_unit_test(only_a_client_may_ask_its_netvm_to_start),
         cmocka_unit_test(a_client_of_a_moment_ago_may_ask_too),
         cmocka_unit_test(who_may_not_ask_leaves_nothing_behind),
+        cmocka_unit_test(a_kill_before_that_is_known_finds_nothing_to_end),
         cmocka_unit_test(a_halted_vm_retires_and_a_living_one_does_not),
         cmocka_unit_test(a_process_whose_vm_was_removed_ends_and_touches_nothing),
     };
