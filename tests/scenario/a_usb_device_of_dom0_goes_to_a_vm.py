@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A USB device that dom0 itself exposes: a stand-in for its service lets go of it, fails, lies, floods and hangs."""
 import threading
-import time
 
 from house import House, Listener, scenario, wait
 from stand_ins import Programs
@@ -88,12 +87,11 @@ def hangs(house, tap, ports, programs):
     """Whoever has nothing to do with that device does not wait."""
     ports.says('2-1', desc='0951:1666 Kingston Stick 1A', interfaces='080650')
     call, hung = begins_to_hang(house, programs)
-    start = time.monotonic()
     house.must(f'{METHOD}Attach+dom0+2-1', OTHER)
     ports.connected('2-1', OTHER)
     house.must(f'{METHOD}Detach+dom0+2-1', OTHER)
     ports.connected('2-1', None)
-    tap.check('while it hangs another device goes and comes', hung and time.monotonic() - start < 20 and call.thread.is_alive())
+    tap.check('while it hangs another device goes and comes', hung and call.thread.is_alive())
     answer = call.end()
     tap.check('its caller is answered, and the device stays', answer is not None and answer.kind == 'error'
               and 'dom0+1-1' in attached(house, FRONT), answer)

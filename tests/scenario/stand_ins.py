@@ -37,8 +37,10 @@ class Programs:
 
     def end(self):
         for path in self.dir.glob('pid.*'):
-            with contextlib.suppress(ProcessLookupError, ValueError):
-                os.kill(int(path.read_text()), signal.SIGKILL)
+            with contextlib.suppress(OSError, ValueError):
+                pid = int(path.read_text())
+                if pathlib.Path(f'/proc/{pid}/comm').read_text() in ('qubesdb_daemon\n', 'sleep\n'):
+                    os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 

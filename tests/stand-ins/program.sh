@@ -32,9 +32,14 @@ for file in "$here/$me.how" "$here/$me.$vm"; do
     [ ! -f "$file" ] || how=$(cat "$file")
 done
 
+# The number may be somebody else's by now.
+ends() {
+    ! grep -qs '^qubesdb_daemon' "/proc/$1/comm" || kill "$1"
+}
+
 serve() {
     # Of an earlier life, with which the real one ends.
-    [ ! -f "$here/pid.$vm" ] || kill "$(cat "$here/pid.$vm")" 2>/dev/null
+    [ ! -f "$here/pid.$vm" ] || ends "$(cat "$here/pid.$vm")"
     rm -f "$here/sockets/qubesdb.$vm.sock"
     setsid "$here/qubesdb_daemon" "$here/sockets/qubesdb.$vm.sock" "$1" </dev/null >/dev/null 2>&1 &
     echo $! >"$here/pid.$vm"
