@@ -54,6 +54,21 @@ static void a_look_waits_for_the_service_that_has_ended_last(void **state)
     assert_int_equal(b->timer[USB_TIMER_LOOK], 0);
 }
 
+static void a_look_waits_for_the_service_under_way(void **state)
+{
+    struct bench *b = *state;
+    exposes(b, "1-1 ", false);
+    attach(b);
+    unplug(b, FRONT, false);
+    unsigned asked = b->guests_asked;
+    rings(b);
+    assert_int_equal(b->guests_asked, asked);
+    assert_int_equal(b->timer[USB_TIMER_LOOK], b->out.now + USB_LOOK_AFTER);
+    (void)service_ends(b, 0, 0, "");
+    rings(b);
+    assert_int_equal(b->guests_asked, asked + 1);
+}
+
 static void steady_calls_do_not_put_it_off_for_ever(void **state)
 {
     enum { CALLS = 40, EVERY = 5 };
@@ -83,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(when_a_service_has_ended_well_its_backend_is_looked_at),
         TEST(a_look_waits_for_the_service_that_has_ended_last),
+        TEST(a_look_waits_for_the_service_under_way),
         TEST(steady_calls_do_not_put_it_off_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
