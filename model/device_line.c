@@ -56,6 +56,21 @@ int assignment_option(struct span *lines, struct span *name, struct span *value)
     return 0;
 }
 
+bool assignment_option_named(struct span lines, const char *wanted, struct span *value)
+{
+    struct span name;
+    while (assignment_option(&lines, &name, value))
+        if (span_is(name, wanted))
+            return true;
+    return false;
+}
+
+bool assignment_option_given(struct span lines, const char *wanted)
+{
+    struct span value;
+    return assignment_option_named(lines, wanted, &value) && value.len > 0;
+}
+
 void assignment_option_write(struct text *lines, struct span name, struct span value)
 {
     if (lines->len > 0)

@@ -52,6 +52,10 @@ void assignment_value_write(struct text *to, enum device_mode mode, struct span 
                             struct span options);
 /* The next option: 1 with *name and *value, 0 at the end. `lines` moves on. */
 int assignment_option(struct span *lines, struct span *name, struct span *value);
+/* Whether one of that name is there, and its *value, which may be empty. */
+bool assignment_option_named(struct span lines, const char *wanted, struct span *value);
+/* Whether it says something: any text that is not empty counts, even "False" (devbus-pci 7). */
+bool assignment_option_given(struct span lines, const char *wanted);
 void assignment_option_write(struct text *lines, struct span name, struct span value);
 
 /* The options as events show a map: {'read-only': 'yes'}. */

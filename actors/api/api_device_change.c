@@ -153,15 +153,6 @@ bool api_wish_option(const struct wish *w, const char *name)
     return false;
 }
 
-static bool is_given(struct span options, const char *wanted)
-{
-    struct span name, value;
-    while (assignment_option(&options, &name, &value))
-        if (span_is(name, wanted))
-            return value.len > 0; /* any text counts, even "False" */
-    return false;
-}
-
 /* What binding and libvirt may take, each under its own deadline. */
 #define PLUG_WITHIN (180 * SECONDS)
 
@@ -192,8 +183,8 @@ int api_ask_attach(struct api *self, struct out *out, const struct asked *q, con
 {
     AUTO_TEXT shown = TEXT_WITH_LIMIT(REQUEST_MAX), body = TEXT_WITH_LIMIT((size_t)2 * BODY_PART_MAX);
     const struct vm *backend = model_named(self->model, device->backend);
-    struct vm_attach m = {.permissive = is_given(options, "permissive"),
-                          .no_strict_reset = is_given(options, "no-strict-reset")};
+    struct vm_attach m = {.permissive = assignment_option_given(options, "permissive"),
+                          .no_strict_reset = assignment_option_given(options, "no-strict-reset")};
     options_text(&shown, options);
     if (name->failed < 0 || shown.failed < 0 || text_copy(m.port, sizeof m.port, device->port) < 0 ||
         text_copy(m.device_id, sizeof m.device_id, device->id) < 0 ||

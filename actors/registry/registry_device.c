@@ -11,16 +11,6 @@
 
 enum { VIEW_DEVICES = 64 };
 
-/* Any text that is not empty counts, even "False" (devbus-pci 7). */
-static bool has_option(struct span lines, const char *name)
-{
-    struct span key, value;
-    while (assignment_option(&lines, &key, &value))
-        if (span_is(key, name))
-            return value.len > 0;
-    return false;
-}
-
 static bool is_served(const struct registry *r, enum device_class class)
 {
     return device_class_is_served(class, r->device_classes);
@@ -42,8 +32,8 @@ int view_device_of(const struct registry *r, const struct assignment *a, struct 
     const struct vm *backend = model_named(r->model, a->device.backend);
     *d = (struct view_device){.required = a->mode == DEVICE_MODE_REQUIRED,
                               .automatic = comes_by_itself(a),
-                              .permissive = has_option(a->options, "permissive"),
-                              .no_strict_reset = has_option(a->options, "no-strict-reset")};
+                              .permissive = assignment_option_given(a->options, "permissive"),
+                              .no_strict_reset = assignment_option_given(a->options, "no-strict-reset")};
     if (text_copy(d->backend, sizeof d->backend, a->device.backend) < 0 ||
         text_copy(d->port, sizeof d->port, a->device.port) < 0 ||
         text_copy(d->device_id, sizeof d->device_id, a->device.id) < 0 ||

@@ -90,21 +90,13 @@ static int take_lines(struct vm_plug *p, struct span lines)
     return 0;
 }
 
-static bool has_option(struct span lines, const char *wanted)
-{
-    struct span name, value;
-    while (assignment_option(&lines, &name, &value))
-        if (span_is(name, wanted))
-            return true;
-    return false;
-}
-
 /* Told are the options as they were given, then what was chosen where they said nothing. 0 or -ERR_NOMEM. */
 static int take_options(struct vm_plug *p, const char *target)
 {
     AUTO_TEXT lines = TEXT_WITH_LIMIT(BODY_PART_MAX), shown = TEXT_WITH_LIMIT(BODY_PART_MAX);
+    struct span value;
     text_add(&lines, p->lines);
-    if (target[0] != '\0' && !has_option(text_span(&lines), "frontend-dev"))
+    if (target[0] != '\0' && !assignment_option_named(text_span(&lines), "frontend-dev", &value))
         assignment_option_write(&lines, SPAN_LITERAL("frontend-dev"), span_of(target));
     options_text(&shown, text_span(&lines));
     if (lines.failed < 0 || shown.failed < 0)

@@ -167,6 +167,14 @@ static void a_failing_question_undoes_the_start(void **state)
     }
 }
 
+/* A VM asks for it, as for its netvm. */
+static uint64_t asks_to_start(struct bench *b, uint32_t qid)
+{
+    AUTO_TEXT body = TEXT_WITH_LIMIT(16);
+    write_array(&body, 0);
+    return bench_hear_from(b, (struct address){KIND_VM, qid}, MESSAGE_vm_start, &body);
+}
+
 static void only_a_client_may_ask_its_netvm_to_start(void **state)
 {
     static const struct {
@@ -176,10 +184,8 @@ static void only_a_client_may_ask_its_netvm_to_start(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct bench b;
-        AUTO_TEXT body = TEXT_WITH_LIMIT(16);
         bench_setup(&b);
-        write_array(&body, 0);
-        uint64_t start = bench_hear_from(&b, (struct address){KIND_VM, rows[i].qid}, MESSAGE_vm_start, &body);
+        uint64_t start = asks_to_start(&b, rows[i].qid);
         bench_run(&b);
         assert_int_equal(bench_answer(&b, start), rows[i].r);
         assert_int_equal(b.world.active, rows[i].r == 0);
@@ -191,14 +197,12 @@ static void only_a_client_may_ask_its_netvm_to_start(void **state)
 static void a_client_of_a_moment_ago_may_ask_too(void **state)
 {
     struct bench b;
-    AUTO_TEXT body = TEXT_WITH_LIMIT(16);
     (void)state;
     bench_setup(&b);
     b.has_no_client = true;
     bench_run(&b);
     b.has_no_client = false;
-    write_array(&body, 0);
-    uint64_t start = bench_hear_from(&b, (struct address){KIND_VM, CLIENT_QID}, MESSAGE_vm_start, &body);
+    uint64_t start = asks_to_start(&b, CLIENT_QID);
     bench_run(&b);
     assert_int_equal(bench_answer(&b, start), 0);
     assert_true(b.world.active);
@@ -208,12 +212,10 @@ static void a_client_of_a_moment_ago_may_ask_too(void **state)
 static void who_may_not_ask_leaves_nothing_behind(void **state)
 {
     struct bench b;
-    AUTO_TEXT body = TEXT_WITH_LIMIT(16);
     (void)state;
     bench_setup(&b);
     bench_run(&b);
-    write_array(&body, 0);
-    uint64_t start = bench_hear_from(&b, (struct address){KIND_VM, CLIENT_QID + 1}, MESSAGE_vm_start, &body);
+    uint64_t start = asks_to_start(&b, CLIENT_QID + 1);
     bench_run(&b);
     assert_int_equal(bench_answer(&b, start), -ERR_REFUSED);
     assert_int_equal(b.core->note.step, STEP_NONE);
@@ -225,12 +227,10 @@ static void who_may_not_ask_leaves_nothing_behind(void **state)
 static void a_kill_before_that_is_known_finds_nothing_to_end(void **state)
 {
     struct bench b;
-    AUTO_TEXT body = TEXT_WITH_LIMIT(16);
     (void)state;
     bench_setup(&b);
     bench_run(&b);
-    write_array(&body, 0);
-    uint64_t start = bench_hear_from(&b, (struct address){KIND_VM, CLIENT_QID + 1}, MESSAGE_vm_start, &body);
+    uint64_t start = asks_to_start(&b, CLIENT_QID + 1);
     assert_int_equal(b.asks[0].type, MESSAGE_claim);
     uint64_t kill = BENCH_HEAR(&b, vm_kill, 0);
     assert_int_equal(bench_answer(&b, kill), -ERR_VM_NOT_STARTED);
